@@ -1,0 +1,71 @@
+# make                 create .venv, run the suite of config.yaml to its end, print its tables
+# make SUITE=testbed   the same with another suite
+# make help            what else there is
+
+SUITE ?= $(shell sed -n 's/^suite: *//p' config.yaml)
+CORES ?= all
+PYTHON ?= python3
+BIN := .venv/bin
+RESULTS := results/$(SUITE)
+OPTIONS := --cores $(CORES) --config suite=$(SUITE) --rerun-incomplete
+
+# On few cores, jobs side by side with one thread each beat one job with all threads.
+export OMP_NUM_THREADS ?= 1
+
+.DEFAULT_GOAL := run
+.PHONY: run show tables plan test test-kill verify quality repro retrain lint clean help
+
+run: .venv/installed ## run the suite and print its tables
+	$(BIN)/snakemake $(OPTIONS) --quiet rules
+	@$(MAKE) --no-print-directory show SUITE=$(SUITE)
+
+show:
+	@for table in $(RESULTS)/tables/*.md; do echo; cat $$table; done
+	@echo; ls -1d $(RESULTS)/scores.csv $(RESULTS)/tables/*.md $(RESULTS)/figures/*.svg $(RESULTS)/images/ 2>/dev/null || true
+
+tables: .venv/installed ## draw tables and figures again from results/<suite>/scores.csv
+	$(BIN)/snakemake tables figures $(OPTIONS) --quiet rules
+
+plan: .venv/installed ## say what would run, and why
+	$(BIN)/snakemake $(OPTIONS) --dry-run
+
+.venv/installed: requirements.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --requirement requirements.txt
+	touch $@
+
+test: .venv/installed ## run the tests
+	$(BIN)/python -m pytest --numprocesses auto
+
+test-kill: .venv/installed ## kill running jobs and check that what is resumed is the same
+	$(BIN)/python -m pytest -m kill
+
+verify: .venv/installed ## check the claims of the documentation, one line each
+	$(BIN)/python -m benchmark.verify
+
+quality: .venv/installed ## measure the shipped testbed and write its card
+	$(BIN)/python -m testbed.quality
+
+repro: .venv/installed ## run the suite twice from clean copies and compare their scores byte by byte
+	rm -rf .repro
+	for run in 1 2; do \
+	  mkdir -p .repro/$$run && \
+	  git ls-files -z --cached --others --exclude-standard | tar --null --create --files-from - | tar --extract --directory .repro/$$run && \
+	  (cd .repro/$$run && ../../$(BIN)/snakemake $(OPTIONS) --quiet rules) || exit 1; \
+	done
+	cmp .repro/1/$(RESULTS)/scores.csv .repro/2/$(RESULTS)/scores.csv
+	@echo "two clean runs of suite $(SUITE): scores.csv is byte-identical"
+
+retrain: .venv/installed ## rebuild the testbed from the emoji packages, in hours
+	$(BIN)/python -m testbed.retrain
+
+lint: .venv/installed ## check the style of Python and Snakemake files
+	$(BIN)/ruff check .
+	$(BIN)/snakefmt --check .
+
+clean: ## remove all results and Snakemake's memory of them
+	rm -rf .snakemake .repro
+	find results -mindepth 1 ! -name README.md -delete
+
+help:
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12

@@ -1,0 +1,40 @@
+# A benchmark of concept erasure in text-to-image diffusion models.
+# snakemake --cores all                    the suite of config.yaml, to its tables and figures
+# snakemake --cores all --profile slurm    the same on a cluster
+# snakemake --cores all tables figures     the views again, from results/<suite>/scores.csv, without any model
+import sys
+
+from snakemake.utils import min_version, validate
+
+from benchmark import grid
+from benchmark.errors import ConfigError
+
+min_version("9.20")
+
+
+configfile: "config.yaml"
+
+
+try:
+    PLAN = grid.plan(config)
+except ConfigError as error:
+    sys.exit(f"error: {error}")
+validate(config, "workflow/schemas/config.schema.yaml")
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/models.smk"
+include: "workflow/rules/classifiers.smk"
+include: "workflow/rules/images.smk"
+include: "workflow/rules/evidence.smk"
+include: "workflow/rules/views.smk"
+
+
+report: "workflow/report/workflow.rst"
+
+
+rule all:
+    default_target: True
+    input:
+        "<results>/scores.csv",
+        [f"<results>/{view}.{suffix}" for view in PLAN.views for suffix in suffixes(view)],

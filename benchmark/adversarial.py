@@ -1,0 +1,107 @@
+"""Adversarial anchors: a concept's prompt with a universal additive perturbation on the concept's tokens.
+
+AdvAnchor (arXiv 2501.00054), equations 2 and 3. The perturbation `delta` is learned so that the frozen model's prediction
+for the anchor differs from its prediction for the concept; the student is then taught to predict the former for the latter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import torch
+
+from benchmark.alignment import Anchor, Batch, State
+from benchmark.diffusion import Diffusion
+
+
+class AdversarialAnchor(Anchor):
+    """The frozen model's prediction for `prompt` with `delta` on the tokens in `span`.
+
+    Args:
+        prompt: the text that is perturbed.
+        span: the positions of the concept's tokens in it.
+        references: the texts whose predictions delta must lead away from: the concept's prompt, then attributes' prompts.
+        weights: the weight of each reference; the similarity is their weighted sum.
+        blank: the concept-free prompt; its prediction is subtracted from both sides if `loss` is `l2`.
+        loss: `l1` compares raw predictions (L_adv1), `l2` the changes from the blank prompt (L_adv2).
+        similarity: `cosine` (the paper) or `dot`, the mean product (the release); per image, then averaged.
+        inner_steps: K, the most steps of delta per input; it stops earlier once the similarity is below 0.
+        learning: whether `prepare` still adapts delta.
+    """
+
+    def __init__(
+        self, model: Diffusion, *, prompt: str, span: slice, references: Sequence[str], weights: Sequence[float],
+        blank: str, loss: str, similarity: str, site: str, lr: float, inner_steps: int, accumulate_grads: bool = False,
+    ):  # fmt: skip
+        self.model, self.prompt, self.span, self.site = model, prompt, span, site
+        self.references = model.encode(*references)
+        self.weights = torch.tensor(weights, device=model.device)
+        self.blank = model.encode(blank) if loss == "l2" else None
+        self.cosine, self.lr, self.inner_steps = similarity == "cosine", lr, inner_steps
+        self.accumulate_grads, self.learning = accumulate_grads, True
+        width = self.references.shape[-1]
+        self.delta = 1e-7 * model.randn(1, span.stop - span.start, width)
+
+    def contexts(self) -> torch.Tensor:
+        return self.model.encode_perturbed(self.prompt, self.span, self.delta, self.site)
+
+    def prepare(self, x: torch.Tensor, t: torch.Tensor) -> None:
+        if self.learning:
+            self.adapt(x, t, self.inner_steps)
+
+    def adapt(self, x: torch.Tensor, t: torch.Tensor, most: int) -> None:
+        """At most `most` Adam steps of delta down the similarity at (x_t, t); none once it is below 0.
+
+        The references' predictions do not depend on delta and are computed once.
+        """
+        model, delta = self.model, self.delta.clone().requires_grad_(True)
+        optimizer = torch.optim.Adam([delta], lr=self.lr)
+        with model.original():
+            fixed = self.references if self.blank is None else torch.cat([self.references, self.blank])
+            fixed = model.predict(x, t, fixed)
+            targets, base = (fixed, 0) if self.blank is None else (fixed[:-1] - fixed[-1], fixed[-1])
+        delta.grad = torch.zeros_like(delta)
+        used, first, last = 0, None, None
+        for _ in range(most):
+            with model.original(gradients=True):
+                states = model.encode_perturbed(self.prompt, self.span, delta, self.site)
+                loss = self._similarity(model.predict(x, t, states)[0] - base, targets)
+                last = loss.item()
+                first = last if first is None else first
+                if last < 0:
+                    break
+                (gradient,) = torch.autograd.grad(loss, delta)
+            delta.grad = delta.grad + gradient if self.accumulate_grads else gradient
+            optimizer.step()
+            used += 1
+        self.delta = delta.detach()
+        if first is not None:
+            model.log(l_adv_first=first, l_adv_last=last, inner_steps=used, delta_norm=self.delta.norm().item())
+
+    def _similarity(self, anchor: torch.Tensor, references: torch.Tensor) -> torch.Tensor:
+        """Weighted over the references (R, B, C, h, w): the mean over the batch of the cosine or of the mean product."""
+        a, r = anchor.flatten(1), references.flatten(2)
+        each = torch.cosine_similarity(a[None], r, dim=2) if self.cosine else (a[None] * r).mean(2)
+        return (self.weights * each.mean(1)).sum()
+
+    def state_dict(self) -> State:
+        return {"delta": self.delta, "learning": self.learning}
+
+    def load_state_dict(self, state: State) -> None:
+        self.delta, self.learning = state["delta"], state["learning"]
+
+
+def sequential(anchor: AdversarialAnchor, inputs: Iterator[Batch]) -> Iterator[None]:
+    """Delta first, on every input with all its steps; then it stays as it is."""
+    for x, t, _ in inputs:
+        anchor.prepare(x, t)
+        yield
+    anchor.learning = False
+
+
+def cyclical(anchor: AdversarialAnchor, inputs: Iterator[Batch]) -> Iterator[None]:
+    """Delta first, one step per input, again and again; then it stays as it is."""
+    for x, t, _ in inputs:
+        anchor.adapt(x, t, 1)
+        yield
+    anchor.learning = False

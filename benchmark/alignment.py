@@ -1,0 +1,269 @@
+"""The one training loop behind every method that teaches a model to match a prediction.
+
+    draw (x_t, t)  →  the anchor prepares itself  →  targets, without gradients  →  the student's pass  →  loss  →  step
+
+What varies is data: where latents come from, what the anchor predicts, what is preserved, which weights are trained.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from benchmark.diffusion import Diffusion
+
+State = dict[str, Any]
+Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor]  # x_t (B, C, h, w), t (B,), the noise in x_t
+
+
+# ── where latents come from ──
+
+
+class NoisedImages:
+    """Images of the pool, in order, noised to timesteps uniform over all 1000. No U-Net passes."""
+
+    def __init__(self, model: Diffusion, batch: int):
+        self.model, self.batch = model, batch
+        self.mean, self.std = model.pool_latents()
+
+    def __call__(self, step: int) -> Batch:
+        model = self.model
+        chosen = (step * self.batch + torch.arange(self.batch)) % len(self.mean)
+        x0 = self.mean[chosen] + self.std[chosen] * model.randn(self.batch, *model.latent_shape)
+        noise, t = model.randn(*x0.shape), model.randint(len(model.alphas), self.batch)
+        return model.add_noise(x0, noise, t), t, noise
+
+
+class PartialDenoise:
+    """Noise that a model has denoised under a prompt for k of N steps of DDIM, k uniform, and the timestep it is then at.
+
+    Args:
+        guidance: classifier-free guidance while denoising.
+        steps: N.
+        weights: whose weights denoise: a function that returns them, or None for the student's own.
+    """
+
+    def __init__(
+        self, model: Diffusion, prompt: str, batch: int, guidance: float, steps: int,
+        weights: Callable[[], dict[str, torch.Tensor]] | None = None,
+    ):  # fmt: skip
+        from diffusers.schedulers.scheduling_ddim import DDIMScheduler
+
+        self.model, self.batch, self.guidance, self.weights = model, batch, guidance, weights or model.weights
+        self.states = model.encode("", prompt)
+        self.scheduler = DDIMScheduler.from_config(model.scheduler)
+        self.scheduler.set_timesteps(steps)
+
+    def __call__(self, step: int) -> Batch:
+        model, times = self.model, self.scheduler.timesteps
+        x = noise = model.randn(self.batch, *model.latent_shape)
+        k = int(model.randint(len(times), 1))
+        with model.using(self.weights()):
+            for t in times[:k]:
+                blank, asked = model.predict(x, t.expand(self.batch).to(x.device), self.states)
+                x = self.scheduler.step(blank + self.guidance * (asked - blank), t, x).prev_sample
+        return x, times[k].expand(self.batch).to(x.device), noise
+
+
+# ── what is matched ──
+
+
+class Anchor:
+    """What the student's prediction for the concept is pulled to: a combination of predictions for some contexts.
+
+    `source` says who predicts: `frozen` (the original weights) or `student` (its own, without gradients).
+    """
+
+    source = "frozen"
+
+    def contexts(self) -> torch.Tensor:
+        """(K, L, D)"""
+        raise NotImplementedError
+
+    def combine(self, predictions: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
+        """From predictions (K, B, C, h, w) for the contexts to the target (B, C, h, w); the first one unless told otherwise."""
+        return predictions[0]
+
+    def prepare(self, x: torch.Tensor, t: torch.Tensor) -> None:
+        """Adapt to the latents about to be used (adversarial anchors)."""
+
+    def state_dict(self) -> State:
+        return {}
+
+    def load_state_dict(self, state: State) -> None:
+        pass
+
+
+class PromptAnchor(Anchor):
+    """The prediction for another prompt."""
+
+    def __init__(self, model: Diffusion, prompt: str, source: str = "frozen"):
+        self.states, self.source = model.encode(prompt), source
+
+    def contexts(self) -> torch.Tensor:
+        return self.states
+
+
+class NoiseAnchor(PromptAnchor):
+    """The noise that is truly in the latents: ordinary training on pairs of an anchor's image and the concept's prompt."""
+
+    def combine(self, predictions: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
+        return noise
+
+
+class NegativeGuidance(Anchor):
+    """eps(surrogate) - eta (eps(concept) - eps(surrogate)): away from the concept (ESD, Gandikota et al. 2023, eq. 7).
+
+    `surrogate` is itself an anchor with one context: the empty prompt, or an adversarial one.
+    """
+
+    def __init__(self, model: Diffusion, concept: str, surrogate: Anchor, eta: float):
+        self.states, self.surrogate, self.eta = model.encode(concept), surrogate, eta
+        self.prepare, self.state_dict, self.load_state_dict = (
+            surrogate.prepare, surrogate.state_dict, surrogate.load_state_dict,
+        )  # fmt: skip
+
+    def contexts(self) -> torch.Tensor:
+        return torch.cat([self.surrogate.contexts(), self.states])
+
+    def combine(self, predictions: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
+        surrogate, concept = predictions
+        return surrogate - self.eta * (concept - surrogate)
+
+
+# ── what is kept ──
+
+
+@dataclass(frozen=True)
+class Preserve:
+    """A prompt whose prediction must stay the original's at the same (x_t, t), and the weight of that term."""
+
+    prompt: str
+    weight: float
+
+
+class Average:
+    """An exponential moving average of the weights in training: m_k = decay · m_{k-1} + (1 - decay) · w_k."""
+
+    def __init__(self, decay: float):
+        self.decay, self.mean = decay, {}
+
+    def start(self, model: Diffusion) -> None:
+        self.mean = {name: value.clone() for name, value in model.weights().items()}
+
+    def update(self, model: Diffusion) -> None:
+        for name, value in model.weights().items():
+            self.mean[name].lerp_(value, 1 - self.decay)
+
+    def weights(self) -> dict[str, torch.Tensor]:
+        return self.mean
+
+
+# ── the loop ──
+
+OPTIMIZERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
+
+
+def align(
+    model: Diffusion,
+    *,
+    steps: int,
+    lr: float,
+    prompt: str,
+    latents: Callable[[int], Batch],
+    anchor: Anchor,
+    preserve: Sequence[Preserve] = (),
+    optimizer: str = "adam",
+    weight_decay: float = 0.0,
+    clip: float | None = None,
+    accumulate_grads: bool = False,
+    average: Average | None = None,
+    before: Iterator[None] | None = None,
+) -> Iterator[State]:
+    """Teach the weights chosen by `model.train` to predict, for `prompt`, what the anchor says. Yields after every step.
+
+        L = MSE(eps(x_t, t, prompt), target) + sum_i w_i MSE(eps(x_t, t, p_i), eps_0(x_t, t, p_i))
+
+    Args:
+        accumulate_grads: never zero the gradients, so that the optimizer sees their running sum (AdvAnchor's release).
+        average: if given, its weights end up in the model instead of the last ones.
+        before: something to run to its end before the first step (AdvAnchor's sequential and cyclical strategies).
+    """
+    weights = list(model.unet.parameters())
+    weights = [w for w in weights if w.requires_grad]
+    step_with = OPTIMIZERS[optimizer](weights, lr=lr, weight_decay=weight_decay)
+    kept_states = model.encode(*[p.prompt for p in preserve]) if preserve else None
+    asked = model.encode(prompt)
+    if kept_states is not None:
+        asked = torch.cat([asked, kept_states])
+    if average is not None:
+        average.start(model)
+    start = _resume(model, step_with, anchor, average)
+    if before is not None and start == 0:
+        yield from before
+
+    for step in range(start, steps):
+        x, t, noise = latents(step)
+        anchor.prepare(x, t)
+        target, kept = _targets(model, anchor, kept_states, x, t, noise)
+        predicted = model.predict(x, t, asked)
+        loss = (predicted[0] - target).square().mean()
+        for term, now, then in zip(preserve, predicted[1:], kept, strict=True):
+            loss = loss + term.weight * (now - then).square().mean()
+        if not accumulate_grads:
+            step_with.zero_grad(set_to_none=True)
+        loss.backward()
+        if clip is not None:
+            torch.nn.utils.clip_grad_norm_(weights, clip)
+        step_with.step()
+        if average is not None:
+            average.update(model)
+        model.log(step=step + 1, loss=loss.item())
+        yield _state(model, step + 1, step_with, anchor, average)
+    if average is not None:
+        model.set_weights(average.weights())
+
+
+@torch.no_grad()
+def _targets(
+    model: Diffusion, anchor: Anchor, kept: torch.Tensor | None, x: torch.Tensor, t: torch.Tensor, noise: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor | tuple]:
+    """The anchor's target and the originals of what is preserved: one batched pass if both come from the frozen model."""
+    contexts = anchor.contexts()
+    if anchor.source == "student":
+        target = anchor.combine(model.predict(x, t, contexts), noise)
+        if kept is None:
+            return target, ()
+        with model.original():
+            return target, model.predict(x, t, kept)
+    with model.original():
+        predictions = model.predict(x, t, contexts if kept is None else torch.cat([contexts, kept]))
+    return anchor.combine(predictions[: len(contexts)], noise), predictions[len(contexts) :]
+
+
+def _state(model: Diffusion, step: int, optimizer: Any, anchor: Anchor, average: Average | None) -> State:
+    return {
+        "step": step,
+        "weights": model.weights(),
+        "optimizer": optimizer.state_dict(),
+        "anchor": anchor.state_dict(),
+        "average": average.weights() if average else {},
+        "generator": model.generator.get_state(),
+    }
+
+
+def _resume(model: Diffusion, optimizer: Any, anchor: Anchor, average: Average | None) -> int:
+    """Restore what a killed run yielded last; returns the step to go on with."""
+    state = model.resume
+    if state is None:
+        return 0
+    model.set_weights(state["weights"])
+    optimizer.load_state_dict(state["optimizer"])
+    anchor.load_state_dict(state["anchor"])
+    if average is not None:
+        average.mean = state["average"]
+    model.generator.set_state(state["generator"])
+    return state["step"]

@@ -1,0 +1,99 @@
+"""What is erased against what is kept: one point per method, between the two controls.
+
+Methods drawn at checkpoints along their training (`label@25`) are curves, which begin at the original model.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from benchmark.figures._labels import label
+
+CAPTION = "Accuracy of the judge on images of the erased concept against its accuracy on all other concepts"
+MEAN = "*"
+METRIC = "accuracy"
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")  # Okabe and Ito: apart for all eyes
+MARKERS = "osD^v"
+CONTROL = "#444444"
+
+
+def figure(scores: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
+    """One panel per experiment; the plotted numbers beside it."""
+    plotted = _points(scores)
+    panels = list(plotted.groupby("experiment", sort=False))
+    styles = _styles(plotted)
+    size = (3.6 * len(panels) + 0.8, 3.7)
+    made = Figure(size)
+    all_axes = made.subplots(1, len(panels), sharey=True, squeeze=False)[0]
+    made.subplots_adjust(left=0.62 / size[0], right=1 - 0.55 / size[0], bottom=0.14, top=0.86, wspace=0.28)
+    for axes, (_, points) in zip(all_axes, panels, strict=True):
+        _panel(axes, points, styles)
+    all_axes[0].set_ylabel("accuracy on all other concepts, %   better →")
+    return made, plotted
+
+
+def _points(scores: pd.DataFrame) -> pd.DataFrame:
+    """A row per experiment and method: accuracy on what is erased and on what is retained, with intervals."""
+    rows = scores[(scores.metric == METRIC) & (scores.probe == MEAN)]
+    keys = ["experiment", "title", "method", "label", "control"]
+    means = rows[rows.concept == MEAN].set_index([*keys, "role"])[["value", "ci_low", "ci_high"]].unstack("role")
+    means.columns = [f"{role}_{name}" for name, role in means.columns]
+    erased = rows[rows.concept != MEAN].groupby("experiment").phrase.unique()
+    found = rows[keys].drop_duplicates().merge(means.reset_index(), on=keys)
+    found["erased"] = [", ".join(erased[experiment]) for experiment in found.experiment]
+    return found.dropna(subset=["erased_value", "retained_value"])
+
+
+def _styles(points: pd.DataFrame) -> dict[str, tuple[str, str]]:
+    """Colour and marker of each method; a checkpoint has its method's."""
+    methods = dict.fromkeys(_method(name) for name in points.method[~points.control])
+    looks = [(colour, marker) for marker in MARKERS for colour in COLOURS]
+    return {name: looks[i % len(looks)] for i, name in enumerate(methods)}
+
+
+def _panel(axes: Axes, points: pd.DataFrame, styles: dict[str, tuple[str, str]]) -> None:
+    axes.set(xlim=(-4, 104), ylim=(-4, 104), xlabel="← better   accuracy on the erased concept, %")
+    axes.set_xticks(range(0, 101, 25))
+    axes.set_yticks(range(0, 101, 25))
+    axes.grid(color="#eeeeee", linewidth=0.6)
+    axes.set_axisbelow(True)
+    concepts = points.erased.iloc[0].split(", ")
+    axes.set_title(points.title.iloc[0], pad=16)
+    subtitle = f"erased: {concepts[0]}" if len(concepts) == 1 else f"mean over {len(concepts)} erased concepts"
+    axes.text(0, 1.025, subtitle, transform=axes.transAxes, color="#666666", fontsize=7.5)
+
+    ends = points[~points.method.str.contains("@")]
+    origin = points[points.control].head(1)
+    for name, (colour, marker) in styles.items():
+        way = points[(points.method.map(_method) == name) & ~points.control]
+        way = way.iloc[np.argsort([_percent(method) for method in way.method], kind="stable")]
+        if len(way) > 1:
+            line = pd.concat([origin, way])
+            axes.plot(line.erased_value, line.retained_value, color=colour, linewidth=1, alpha=0.8, zorder=2)
+            axes.plot(way.erased_value[:-1], way.retained_value[:-1], marker, color=colour, markersize=2.5, zorder=3)
+        end = way[way.method == name]
+        _intervals(axes, end, colour)
+        axes.plot(end.erased_value, end.retained_value, marker, color=colour, markersize=6, markeredgecolor="white",
+                  markeredgewidth=0.6, zorder=4)  # fmt: skip
+    controls = ends[ends.control]
+    _intervals(axes, controls, CONTROL)
+    axes.plot(controls.erased_value, controls.retained_value, "o", color=CONTROL, markersize=5.5,
+              markerfacecolor="white", markeredgewidth=1.1, zorder=4)  # fmt: skip
+    label(axes, ends.erased_value.to_list(), ends.retained_value.to_list(), ends.label.to_list())
+
+
+def _intervals(axes: Axes, points: pd.DataFrame, colour: str) -> None:
+    style = {"colors": colour, "linewidth": 0.9, "alpha": 0.45, "zorder": 2}
+    axes.hlines(points.retained_value, points.erased_ci_low, points.erased_ci_high, **style)
+    axes.vlines(points.erased_value, points.retained_ci_low, points.retained_ci_high, **style)
+
+
+def _method(name: str) -> str:
+    return name.partition("@")[0]
+
+
+def _percent(name: str) -> int:
+    return int(name.partition("@")[2] or 100)

@@ -1,0 +1,54 @@
+"""Files that are whole or absent: a killed or doubled job never leaves half of one."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import shutil
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from benchmark.errors import BenchmarkError
+
+# What the file system refuses, as against a mistake of the code that is writing.
+_REFUSED = {
+    *(errno.ENOSPC, errno.EDQUOT),  # full
+    *(errno.EACCES, errno.EPERM, errno.EROFS),  # forbidden
+    *(errno.ENOTDIR, errno.EISDIR, errno.EEXIST),  # something else is in the way
+}
+
+
+@contextmanager
+def write_atomically(path: str | Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path`; rename it there on success, remove it on failure.
+
+    Its name is unique per host and process, since two jobs may write one file after a crash. It keeps the suffix, by
+    which writers choose a format. Raises `BenchmarkError` for a full disk or a folder that cannot be written.
+    """
+    path = Path(path)
+    temporary = path.with_name(f".{path.stem}.{socket.gethostname()}.{os.getpid()}.tmp{path.suffix}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        os.replace(temporary, path)
+    except OSError as error:
+        if error.errno not in _REFUSED:
+            raise
+        raise BenchmarkError(f"{path}: cannot be written: {error.strerror}") from error
+    finally:
+        if temporary.is_dir():
+            shutil.rmtree(temporary, ignore_errors=True)
+        elif os.path.lexists(temporary):
+            temporary.unlink()
+
+
+def sha256(path: str | Path) -> str:
+    """The SHA-256 of a file's bytes, in hex. Raises `BenchmarkError` if it cannot be read."""
+    try:
+        with open(path, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise BenchmarkError(f"{path}: cannot be read: {error.strerror or error}") from error

@@ -1,0 +1,118 @@
+"""Draws the seeded images of one part: what models are evaluated on, and what judges and methods learn from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmark import cli, grid, manifest, sampling, weights
+from benchmark.errors import BenchmarkError
+from benchmark.files import sha256
+from benchmark.records import Prompt, digest
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """An image that must exist: its row but for the hash, and what to draw."""
+
+    image: manifest.Image
+    shot: sampling.Shot
+
+
+def main(
+    suite: str,
+    task: str,
+    method: str,
+    out: Path,
+    set: str = "evaluation",
+    seed: int = 0,
+    models: Path | None = None,
+    concepts: list[str] | None = None,
+) -> None:
+    """Draw the images that are not there yet and write manifest.csv.
+
+    Args:
+        suite: a file of benchmark/suites.
+        task: a file of benchmark/tasks.
+        method: the label whose models draw.
+        out: the folder of the images and of manifest.csv.
+        set: evaluation, train (for the task's judge), or pool:concept and pool:anchor (for methods).
+        seed: the fine-tuning seed of the models.
+        models: the models.csv of the erased models; without it the base model draws.
+        concepts: the erased concepts, or those of a pool.
+    """
+    plan, subject = grid.load_suite(suite), grid.load_task(task, grid.load_suite(suite).world)
+    concepts = concepts or [grid.NOTHING]
+    base = weights.base(plan)
+    deltas = weights.deltas(models) if models else {grid.NOTHING: None}
+    erased = concepts if set == "evaluation" else [grid.NOTHING]
+    for concept in erased:
+        if concept not in deltas:
+            raise BenchmarkError(f"{models}: there is no model that has lost {concept!r} (there are: {', '.join(deltas)})")
+
+    sampler = digest(plan.sampler)
+    rows: list[_Wanted] = []
+    for concept in erased:
+        model_key = digest([base.key, deltas[concept].sha256 if deltas[concept] else None])
+        for prompt in _prompts(plan, subject, set, concept, concepts):
+            for index in range(prompt.images):
+                key = digest([model_key, prompt.text, prompt.seed, prompt.images, index, sampler])
+                name = f"{concept}/{prompt.probe}/{prompt.seed}_{index}.png"
+                image = manifest.Image(
+                    name, task, method, seed, concept, prompt.probe, prompt.text, prompt.seed, index, key, ""
+                )
+                rows.append(_Wanted(image, sampling.Shot(prompt.text, prompt.seed, index, prompt.images)))
+
+    missing = [row for row in rows if manifest.key_of(out / row.image.file) != row.image.key]
+    if missing:
+        _draw(base, plan.sampler, deltas, missing, out, f"draw {task} {method} {set}")
+    manifest.write(out / "manifest.csv", (_hashed(row.image, out) for row in rows))
+    print(f"{out}/manifest.csv: {len(rows)} images, {len(missing)} drawn, {len(rows) - len(missing)} kept")
+
+
+def _prompts(plan: grid.Suite, task, set: str, erased: str, concepts: list[str]) -> tuple[Prompt, ...]:
+    if set == "evaluation":
+        return grid.prompts(task, plan, None if erased == grid.NOTHING else erased)
+    if set == "train":
+        return grid.train_prompts(task.judge, plan)
+    kind = set.removeprefix("pool:")
+    if kind in ("concept", "anchor") and set.startswith("pool:"):
+        return grid.pool_prompts(task, plan, kind, tuple(concepts))
+    raise BenchmarkError(f"--set {set}: allowed are evaluation, train, pool:concept, pool:anchor")
+
+
+def _draw(base: weights.Base, sampler, deltas, rows: list[_Wanted], out: Path, label: str) -> None:
+    """Model by model, in full batches; PNGs are encoded beside the drawing."""
+    import torch
+
+    from benchmark import diffusion
+
+    torch.set_num_threads(sampler.threads)
+    model = diffusion.load(base.folder, sampler.precision)
+    clean = {name: value.clone() for name, value in model.unet.named_parameters()}
+    with ThreadPoolExecutor(1) as encoder:
+        saved = [
+            encoder.submit(manifest.save_png, out / row.image.file, pixels, row.image.key)
+            for row, pixels in cli.progress(_images(model, clean, sampler, deltas, rows), len(rows), label)
+        ]
+        for done in saved:
+            done.result()
+
+
+def _images(model, clean, sampler, deltas, rows: list[_Wanted]) -> Iterator[tuple]:
+    for concept in dict.fromkeys(row.image.erased for row in rows):
+        mine = [row for row in rows if row.image.erased == concept]
+        model.set_weights(clean)
+        if deltas[concept]:
+            model.set_weights(weights.read_delta(deltas[concept]))
+        yield from zip(mine, sampling.draw(model, [row.shot for row in mine], sampler), strict=True)
+
+
+def _hashed(image: manifest.Image, out: Path) -> manifest.Image:
+    return manifest.Image(**{**vars(image), "sha256": sha256(out / image.file)})
+
+
+if __name__ == "__main__":
+    cli.run(main)

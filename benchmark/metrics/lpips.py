@@ -1,0 +1,22 @@
+"""LPIPS: the mean perceptual distance between images and what the original model drew from the same prompt and noise.
+
+Zhang et al. 2018 (arXiv 1801.03924). The observers measure each pair; here they are averaged, with a bootstrap over
+prompt rows. AdvAnchor (arXiv 2501.00054) §4: of the erased concept it should be high, of the others low.
+"""
+
+import numpy as np
+import pandas as pd
+
+from benchmark.metrics._intervals import Score, mean
+
+VERSION = 1
+DIRECTION = {"erased": "up", "retained": "down"}
+RANGE = (0, None)
+EYE = None  # named by the metric: lpips_<eye>
+READS = "lpips_{eye}"
+ORIGINAL = 0.0
+
+
+def score(rows: pd.DataFrame, seen: np.ndarray, partners: np.ndarray) -> Score:
+    """`seen`: the distance of each image from its partner."""
+    return mean(seen, rows.seed.to_numpy())

@@ -1,0 +1,32 @@
+"""Inception's 2048 features for FID and KID: torch-fidelity's port of the network that the first FID used.
+
+Heusel et al. 2017 (arXiv 1706.08500). It resizes as TensorFlow 1 did; which port AdvAnchor's authors used is not known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch_fidelity.feature_extractor_inceptionv3 import URL_INCEPTION_V3, FeatureExtractorInceptionV3
+
+from benchmark.observers._torch import device, fetch
+from benchmark.records import Task
+
+NAME = "inception"
+
+
+@torch.inference_mode()
+def observe(
+    images: Iterable[np.ndarray], partners: Iterable[np.ndarray], task: Task, judge: Path
+) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    network = _network().to(device())
+    seen = [network(torch.from_numpy(batch.transpose(0, 3, 1, 2)).to(device()))[0].cpu() for batch in images]
+    return {}, torch.cat(seen).numpy()
+
+
+def _network() -> torch.nn.Module:
+    weights = str(fetch(URL_INCEPTION_V3))
+    return FeatureExtractorInceptionV3("inception-v3-compat", ["2048"], feature_extractor_weights_path=weights)

@@ -1,0 +1,68 @@
+"""Which images are drawn: the prompt rows of evaluation, of judges' training and of methods' pools, and their seeds."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cache
+
+from benchmark.config import Suite
+from benchmark.errors import ConfigError
+from benchmark.records import Judge, Prompt, Task
+
+# Where the seeds of each use lie: [first, first + count). Judges and methods never see noise that is evaluated.
+SEEDS = {"evaluation": (4, 4996), "train": (100_000, 100_000), "pool": (200_000, 100_000)}
+
+
+def prompts(task: Task, suite: Suite, erased: str | None) -> tuple[Prompt, ...]:
+    """The rows that evaluate one model: every concept of the task by its bare phrase.
+
+    `erased` is the concept that the model has lost; None stands for a model that lost none. The rows of a smaller
+    budget begin those of a larger one, so each image of an eraser has its partner among those of `original`.
+    """
+    targets = suite.erased(task.name) if erased is None else (erased,)
+    budgets, rows = suite.budgets, []
+    for concept in task.concepts:
+        images = budgets.erased if concept.name in targets else budgets.retained
+        chosen = seeds("evaluation", suite.world, concept.name, images // budgets.images_per_seed)
+        rows += [Prompt(concept.phrase, concept.name, seed, budgets.images_per_seed) for seed in chosen]
+    return tuple(rows)
+
+
+def train_prompts(judge: Judge, suite: Suite) -> tuple[Prompt, ...]:
+    """The rows from which a judge learns: `budgets.train` images of each class, one per seed; `probe` is the class."""
+    return tuple(
+        Prompt(text, label, seed, 1)
+        for label, text in zip(judge.classes, judge.train or (), strict=bool(judge.train))
+        for seed in seeds("train", suite.world, label, suite.budgets.train)
+    )
+
+
+def pool_prompts(task: Task, suite: Suite, kind: str, concepts: tuple[str, ...]) -> tuple[Prompt, ...]:
+    """The rows of a training pool: `concept` draws each concept's phrase, `anchor` the concept-free prompt.
+
+    The probe of the latter is `blank`: one set serves all concepts.
+    """
+    if kind == "anchor":
+        wanted = [("blank", task.templates.blank)]
+    else:
+        wanted = [(name, task.concept(name).phrase) for name in concepts]
+    return tuple(
+        Prompt(text, probe, seed, 1)
+        for probe, text in wanted
+        for seed in seeds("pool", suite.world, probe, suite.budgets.pool)
+    )
+
+
+@cache
+def seeds(use: str, world: str, name: str, count: int) -> tuple[int, ...]:
+    """`count` different noise seeds for one name, derived from a hash: a longer list begins with the shorter one."""
+    first, span = SEEDS[use]
+    if count > span // 2:
+        raise ConfigError(f"{use}: {count} seeds for {name} are too many: {span // 2} at most")
+    chosen: dict[int, None] = {}
+    i = 0
+    while len(chosen) < count:
+        draw = hashlib.sha256(f"{use}/{world}/{name}/{i}".encode()).digest()
+        chosen[first + int.from_bytes(draw[:8], "big") % span] = None
+        i += 1
+    return tuple(chosen)

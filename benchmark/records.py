@@ -1,0 +1,123 @@
+"""The nouns of the benchmark, as frozen records: concepts, prompts, tasks, cells, images' keys.
+
+Standard library only: the planner imports this module, so it must not load torch or pandas.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field, is_dataclass
+from typing import Any, Mapping
+
+
+@dataclass(frozen=True)
+class Concept:
+    """Something to erase: an artist's style, an object, a category.
+
+    `phrase` is the text that prompts use; `label` the judge's class; `attributes` are phrases for AdvAnchor's
+    attribute variant; `anchors` are named alternative prompts (`superclass`, `alternative`, ...).
+    """
+
+    name: str
+    phrase: str
+    label: str
+    attributes: tuple[str, ...] = ()
+    anchors: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Templates:
+    """The prompts that erasing uses. `{c}` in `target` stands for the concept's phrase; `blank` is concept-free."""
+
+    target: str
+    blank: str
+
+    def of(self, concept: Concept) -> str:
+        return self.target.format(c=concept.phrase)
+
+
+@dataclass(frozen=True)
+class Judge:
+    """Who decides what an image shows: a classifier of `classifiers/`, trained on images of `original` or as shipped.
+
+    `classes` are its outputs in order; `train` is None for a judge that is used as it comes, else the prompts of each
+    class, one per class.
+    """
+
+    classifier: str
+    classes: tuple[str, ...]
+    train: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """One prompt row: `images` pictures of one text, drawn from one noise draw seeded with `seed`.
+
+    `probe` names the concept that the row asks for, and by it rows are grouped when scored.
+    """
+
+    text: str
+    probe: str
+    seed: int
+    images: int
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is erased, how it is asked for, who judges, and what is measured, in one world (`paper` or `testbed`)."""
+
+    name: str
+    title: str
+    version: int
+    world: str
+    templates: Templates
+    judge: Judge
+    metrics: tuple[str, ...]
+    concepts: tuple[Concept, ...]
+    sensitive: bool = False
+
+    def concept(self, name: str) -> Concept:
+        for concept in self.concepts:
+            if concept.name == name:
+                return concept
+        raise KeyError(f"task {self.name} has no concept {name!r}; it has {', '.join(c.name for c in self.concepts)}")
+
+
+@dataclass(frozen=True)
+class Sampler:
+    """How images are drawn. `batch` and `threads` change rounding, so they are settings of the suite, not of the machine."""
+
+    scheduler: str  # "lms", "ddim" or "dpm"
+    steps: int
+    guidance: float
+    size: int  # pixels
+    precision: str  # "float32", "float16" or "bfloat16"
+    batch: int
+    threads: int
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One erasure: `concept` erased by the method labelled `method` with fine-tuning seed `seed`, in `task`."""
+
+    task: str
+    method: str
+    concept: str
+    seed: int
+
+
+def digest(value: Any) -> str:
+    """A stable 16-hex-digit key of nested records, mappings, sequences and plain values."""
+
+    def plain(item: Any) -> Any:
+        if is_dataclass(item) and not isinstance(item, type):
+            return plain(asdict(item))
+        if isinstance(item, Mapping):
+            return {str(k): plain(v) for k, v in item.items()}
+        if isinstance(item, (list, tuple)):
+            return [plain(v) for v in item]
+        return item
+
+    text = json.dumps(plain(value), sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,0 +1,76 @@
+"""Seeded images: noise that depends on the prompt row alone, and a sampler that packs rows into full batches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from benchmark.diffusion import PRECISIONS, Diffusion
+from benchmark.records import Sampler
+
+
+@dataclass(frozen=True)
+class Shot:
+    """One image to draw: `index` is its place in the noise draw of `images` pictures that `seed` makes."""
+
+    text: str
+    seed: int
+    index: int
+    images: int
+
+
+def noise(seed: int, images: int, shape: tuple[int, int, int]) -> torch.Tensor:
+    """One float32 draw on the CPU for a whole prompt row, (images, C, h, w): image j is slice j on any device."""
+    return torch.randn((images, *shape), generator=torch.Generator().manual_seed(seed))
+
+
+def scheduler(sampler: Sampler, config: dict) -> Any:
+    """A fresh diffusers scheduler with the base model's noise schedule."""
+    if sampler.scheduler == "lms":
+        from diffusers.schedulers.scheduling_lms_discrete import LMSDiscreteScheduler as Kind
+    elif sampler.scheduler == "dpm":
+        from diffusers.schedulers.scheduling_dpmsolver_multistep import DPMSolverMultistepScheduler as Kind
+    else:
+        from diffusers.schedulers.scheduling_ddim import DDIMScheduler as Kind
+    return Kind.from_config(config)
+
+
+@torch.no_grad()
+def draw(model: Diffusion, shots: Sequence[Shot], sampler: Sampler) -> Iterator[np.ndarray]:
+    """The images of `shots`, in order, uint8 (H, W, 3).
+
+    Every batch has the same shape (the last is padded with its own last shot), since the shape changes rounding: so an
+    image has the same bytes whatever is drawn beside it. Conditional and unconditional predictions share one pass.
+    """
+    steps = scheduler(sampler, model.scheduler)
+    dtype = PRECISIONS[sampler.precision]
+    shape = (model.latent_shape[0], *[sampler.size // _reduction(model)] * 2)
+    for start in range(0, len(shots), sampler.batch):
+        batch = list(shots[start : start + sampler.batch])
+        padded = batch + [batch[-1]] * (sampler.batch - len(batch))
+        states = torch.cat([model.encode(*[""] * len(padded)), model.encode(*[shot.text for shot in padded])])
+        x = torch.stack([noise(shot.seed, shot.images, shape)[shot.index] for shot in padded])
+        steps.set_timesteps(sampler.steps)
+        x = (x * steps.init_noise_sigma).to(model.device, dtype)
+        for t in steps.timesteps:
+            both = steps.scale_model_input(torch.cat([x, x]), t)
+            blank, asked = model.unet(both, t.to(model.device), states).sample.chunk(2)
+            x = steps.step(blank + sampler.guidance * (asked - blank), t, x).prev_sample
+        yield from decode(model, x)[: len(batch)]
+
+
+@torch.no_grad()
+def decode(model: Diffusion, latents: torch.Tensor) -> np.ndarray:
+    """Latents (N, C, h, w) to pictures, uint8 (N, H, W, 3), rounded as diffusers' pipelines round."""
+    pictures = model.vae.decode(latents / model.vae.config.scaling_factor).sample
+    pictures = (pictures / 2 + 0.5).clamp(0, 1).permute(0, 2, 3, 1).float().cpu().numpy()
+    return (pictures * 255).round().astype(np.uint8)
+
+
+def _reduction(model: Diffusion) -> int:
+    """Pixels per latent cell, along one side."""
+    return 2 ** (len(model.vae.config.block_out_channels) - 1)

@@ -1,0 +1,96 @@
+"""The layout of the paper's Tables 1 and 2: a row per erased concept and their mean, a column per method.
+
+A cell is FID / ACC / LPIPS: of the erased concept's images, or as a mean over all others, the retained ones. The means
+come first once more, a row per method, where there is room for their intervals.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pandas as pd
+
+MEAN = "*"
+NAMES = {"fid": "FID", "accuracy": "ACC", "lpips": "LPIPS"}  # in the order of the paper
+DIGITS = {"fid": 1, "accuracy": 1, "lpips": 3}
+SIDES = {"erased": "Erase", "retained": "Preserve"}
+ARROWS = {"up": "↑", "down": "↓"}
+COLUMNS = [
+    "experiment", "concept", "method", "role", "metric", "direction", "value", "ci_low", "ci_high", "n", "seeds",
+]  # fmt: skip
+
+
+def table(scores: pd.DataFrame) -> pd.DataFrame:
+    """A row per erased concept, method, role and metric, those that are not printed too; concept `*` is the mean."""
+    return scores.loc[scores.probe == MEAN, COLUMNS].reset_index(drop=True)
+
+
+def blocks(scores: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+    """What is printed, each with its heading: the means with intervals, then the paper's table, one side at a time."""
+    for (_, title), rows in scores[scores.probe == MEAN].groupby(["experiment", "title"], sort=False):
+        metrics = _printed(rows)
+        rows = rows[rows.metric.isin(metrics)]
+        yield f"{title}: {_erased(rows)}, with 95 % intervals", _means(rows[rows.concept == MEAN], metrics)
+        for role, side in SIDES.items():
+            triple = " / ".join(_heading(rows, role, metric) for metric in metrics)
+            whose = "images of the erased concept" if role == "erased" else "mean over all other concepts"
+            yield f"{side}: {triple} ({whose})", _triples(rows[rows.role == role], metrics)
+
+
+def _printed(rows: pd.DataFrame) -> dict[str, str]:
+    """The metrics that the paper prints, e.g. `fid_testbed`, each with the first part of its name, e.g. `fid`."""
+    found = list(rows.metric.unique())
+    chosen = {kind: next((name for name in found if name.split("_")[0] == kind), None) for kind in NAMES}
+    return {name: kind for kind, name in chosen.items() if name}
+
+
+def _erased(rows: pd.DataFrame) -> str:
+    phrases = rows.phrase[rows.concept != MEAN].unique()
+    return f"erasing {phrases[0]}" if len(phrases) == 1 else f"mean over {len(phrases)} erased concepts"
+
+
+def _heading(rows: pd.DataFrame, role: str, metric: str) -> str:
+    direction = rows.direction[(rows.role == role) & (rows.metric == metric)].iloc[0]
+    return f"{NAMES[metric.split('_')[0]]} {ARROWS[direction]}"
+
+
+def _means(rows: pd.DataFrame, metrics: dict[str, str]) -> pd.DataFrame:
+    """A row per method; the intervals have one digit fewer than their numbers."""
+    made = {}
+    for role, side in SIDES.items():
+        for metric, kind in metrics.items():
+            cells = rows[(rows.role == role) & (rows.metric == metric)].set_index("label")
+            made[f"{side} {_heading(rows, role, metric)}"] = [
+                f"{number(c.value, DIGITS[kind])} {interval(c.ci_low, c.ci_high, DIGITS[kind] - 1)}".strip()
+                for c in cells.itertuples()
+            ]
+            labels = cells.index
+    return pd.DataFrame(made, index=pd.Index(labels, name="method"))
+
+
+def _triples(rows: pd.DataFrame, metrics: dict[str, str]) -> pd.DataFrame:
+    """A row per concept, the mean last; a column per method."""
+    cells = rows.set_index(["phrase", "label", "metric"]).value
+    phrases = sorted(rows.phrase.unique(), key=lambda phrase: (rows.concept[rows.phrase == phrase] == MEAN).any())
+    made = {
+        label: [
+            "/".join(number(cells.get((phrase, label, metric)), DIGITS[kind]) for metric, kind in metrics.items())
+            for phrase in phrases
+        ]
+        for label in rows.label.unique()
+    }
+    return pd.DataFrame(made, index=pd.Index(phrases, name="erased"))
+
+
+def number(value: float | None, digits: int) -> str:
+    """As the paper prints it: no zero before the point of a number that is always below 1; a dash if there is none."""
+    if pd.isna(value):
+        return "–"
+    text = f"{value:.{digits}f}"
+    if float(text) == 0:
+        return "0"
+    return text.replace("0.", ".", 1) if digits >= 2 and abs(value) < 1 else text
+
+
+def interval(low: float, high: float, digits: int) -> str:
+    return "" if pd.isna(low) or pd.isna(high) else f"[{number(low, digits)}, {number(high, digits)}]"

@@ -1,0 +1,5 @@
+"""Table 1 of the paper: erasing artistic styles."""
+
+from benchmark.tables._paper import blocks, table  # noqa: F401  (what this view consists of)
+
+CAPTION = "Erasing artistic styles (Table 1 of the paper)"

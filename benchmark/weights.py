@@ -1,0 +1,96 @@
+"""Weights on disk: the base model and its hash, and what an erasure changed in it."""
+
+from __future__ import annotations
+
+import csv
+import json
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmark.config import Suite
+from benchmark.errors import BenchmarkError
+from benchmark.files import sha256, write_atomically
+from benchmark.records import digest
+
+if TYPE_CHECKING:
+    import torch
+
+
+@dataclass(frozen=True)
+class Base:
+    """The base model: its diffusers folder, the revision it was pinned to, and the hash of every weight file."""
+
+    folder: str
+    revision: str | None
+    files: dict[str, str]
+
+    @property
+    def key(self) -> str:
+        """Names the weights, wherever they lie."""
+        return digest(self.files)
+
+
+def base(suite: Suite) -> Base:
+    """What `python -m benchmark.base` recorded for this suite."""
+    path = Path(suite.folder) / "base.json"
+    try:
+        return Base(**json.loads(path.read_text()))
+    except (OSError, TypeError, ValueError) as error:
+        raise BenchmarkError(
+            f"{path}: cannot be read ({error}); `python -m benchmark.base --suite {suite.name} --out {path}` writes it"
+        ) from error
+
+
+@dataclass(frozen=True)
+class Delta:
+    """One row of models.csv: the concept that was erased, the file of changed weights, its hash, its key, its seconds."""
+
+    concept: str
+    delta: str
+    sha256: str
+    key: str
+
+
+def deltas(path: Path) -> dict[str, Delta]:
+    """The rows of a models.csv by concept; `delta` is made relative to the working folder."""
+    try:
+        with path.open(newline="") as file:
+            rows = [Delta(**row) for row in csv.DictReader(file)]
+    except (OSError, TypeError) as error:
+        raise BenchmarkError(f"{path}: this is not a list of models: {error}") from error
+    return {row.concept: Delta(row.concept, str(path.parent / row.delta), row.sha256, row.key) for row in rows}
+
+
+def write_deltas(path: Path, rows: list[Delta]) -> None:
+    with write_atomically(path) as aside, aside.open("w", newline="") as file:
+        table = csv.DictWriter(file, [f.name for f in fields(Delta)], lineterminator="\n")
+        table.writeheader()
+        table.writerows(asdict(row) for row in rows)
+
+
+def read_delta(row: Delta) -> dict[str, torch.Tensor]:
+    """The changed weights. Raises `BenchmarkError` if the file is not the one that models.csv names."""
+    from safetensors.torch import load_file
+
+    if sha256(row.delta) != row.sha256:
+        raise BenchmarkError(f"{row.delta}: is not the file that was erased: its hash differs from models.csv")
+    return load_file(row.delta)
+
+
+def save_delta(path: Path, changed: dict[str, torch.Tensor], key: str) -> None:
+    from safetensors.torch import save_file
+
+    with write_atomically(path) as aside:
+        save_file({name: value.contiguous().cpu() for name, value in changed.items()}, aside, metadata={"key": key})
+
+
+def key_of(path: Path) -> str | None:
+    """The key of a delta that is there and whole, else None."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, "pt") as file:
+            return (file.metadata() or {}).get("key")
+    except (OSError, SafetensorError):
+        return None

@@ -1,0 +1,66 @@
+"""AbConcept: Ablating Concepts in Text-to-Image Diffusion Models (Kumari et al. 2023, https://arxiv.org/abs/2303.13516).
+
+    model:    min  E || eps(x_t, t, p*) - sg eps(x_t, t, p) ||^2                      (x_t: noised images of the anchor p)
+    noise:    min  E || eps(x_t, t, p*) - n ||^2                                      (n: the noise in x_t)
+    as_run:   min  E || eps(x_t, t, p*) - eps_0(x_t, t, p) ||^2 + lambda || eps(x_t, t, p) - eps_0(x_t, t, p) ||^2
+
+p* is the task's target prompt, p its concept-free one. `model` and `noise` are the original paper's forms: the student
+is its own teacher, keys and values only, and those of the start token take no gradients. `as_run` is the form that the
+AdvAnchor authors ran as their AbConcept column: frozen teacher, images of the *concept*, lambda = 10, gradients never
+zeroed there (here zeroed unless `accumulate_grads`). Deliberate differences from the original code: one anchor prompt
+instead of 200 captions, no resizing augmentation (it is off for styles there, too).
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+
+from benchmark.alignment import NoiseAnchor, NoisedImages, Preserve, PromptAnchor, align
+
+POOL = "concept"
+
+
+@dataclass(frozen=True)
+class Settings:
+    form: Literal["as_run", "model", "noise"] = "as_run"
+    pool: Literal["concept", "anchor"] = "concept"
+    group: str = "xattn"
+    steps: int = 75
+    lr: float = 1e-5
+    batch: int = 1
+    optimizer: Literal["adam", "adamw"] = "adam"
+    weight_decay: float = 0.0
+    preserve: float = 10.0
+    accumulate_grads: bool = False
+
+
+def erase(model, concept, settings):
+    s, blank = settings, model.templates.blank
+    model.train(s.group)
+    kinds = {"noise": NoiseAnchor, "model": PromptAnchor, "as_run": PromptAnchor}
+    with ExitStack() as stack:
+        if s.form != "as_run":
+            for name, module in model.unet.named_modules():
+                if name.endswith((".attn2.to_k", ".attn2.to_v")):
+                    stack.callback(module.register_forward_hook(_detach_start).remove)
+        yield from align(
+            model,
+            steps=s.steps,
+            lr=s.lr,
+            prompt=model.templates.of(concept),
+            latents=NoisedImages(model, s.batch),
+            anchor=kinds[s.form](model, blank, "frozen" if s.form == "as_run" else "student"),
+            preserve=[Preserve(blank, s.preserve)] if s.preserve else [],
+            optimizer=s.optimizer,
+            weight_decay=s.weight_decay,
+            accumulate_grads=s.accumulate_grads,
+        )
+
+
+def _detach_start(module, inputs, output):
+    """Keys or values (B, L, D) whose start token takes no gradients: every prompt shares it."""
+    return torch.cat([output[:, :1].detach(), output[:, 1:]], 1)

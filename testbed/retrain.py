@@ -1,0 +1,102 @@
+"""Rebuilds everything that the testbed ships, from the npm packages to the weights: `make retrain`.
+
+Fetches the drawings with npm, draws the pictures, trains judges, autoencoder and U-Net with fixed seeds, and writes
+`testbed/model` and `testbed/judges`. Needs about three hours alone on two cores; a killed run resumes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from testbed import dataset, tokenizer, training
+from testbed.dataset import Pictures
+
+FOLDER = Path(__file__).parent
+PACKAGES = {
+    "noto": "1.2.9", "noto-v1": "1.2.5", "twemoji": "1.2.5", "fluent-emoji": "1.2.7", "fluent-emoji-flat": "1.2.6",
+    "emojione": "1.2.3", "fxemoji": "1.2.2",
+}  # fmt: skip
+STEPS = {"judges": 2500, "autoencoder": 800, "unet": 4500}
+SCHEDULER = {
+    "beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "num_train_timesteps": 1000,
+    "clip_sample": False, "set_alpha_to_one": False, "steps_offset": 1,
+}  # fmt: skip
+
+
+def fetch(work: Path) -> Path:
+    """The icon packages below `work`, at their pinned versions; returns the folder that holds them."""
+    packages = work / "npm" / "node_modules" / "@iconify-json"
+    missing = [name for name in PACKAGES if not (packages / name / "icons.json").exists()]
+    if missing:
+        if shutil.which("npm") is None:
+            sys.exit("error: npm is needed to fetch the drawings; install Node.js and run `make retrain` again")
+        (work / "npm").mkdir(parents=True, exist_ok=True)
+        wanted = [f"@iconify-json/{name}@{PACKAGES[name]}" for name in missing]
+        subprocess.run(["npm", "install", "--ignore-scripts", "--no-fund", "--prefix", work / "npm", *wanted], check=True)
+    return packages
+
+
+def pictures(work: Path, packages: Path, split: str) -> Pictures:
+    """The pictures of a split, drawn once and kept below `work`."""
+    counts = {"train": (1, 150, 55, 1200), "held_out": (2, 12, 6, 60), "unseen": (3, 30, 30, 0)}[split]
+    kept = work / f"{split}.npz"
+    if not kept.exists():
+        drawn = dataset.draw(packages, split, *counts)
+        np.savez(kept.with_suffix(".partial.npz"), images=drawn.images, object=drawn.object, style=drawn.style)
+        kept.with_suffix(".partial.npz").rename(kept)
+    loaded = np.load(kept)
+    return Pictures(loaded["images"], loaded["object"], loaded["style"])
+
+
+def export(work: Path, judges, autoencoder, unet, text, words) -> None:
+    """Writes the shipped folders whole: a diffusers pipeline in half precision, and the judges."""
+    from diffusers import DDIMScheduler, StableDiffusionPipeline
+    from safetensors.torch import save_file
+
+    aside = work / "model"
+    shutil.rmtree(aside, ignore_errors=True)
+    pipeline = StableDiffusionPipeline(
+        vae=autoencoder, text_encoder=text, tokenizer=words, unet=unet, scheduler=DDIMScheduler(**SCHEDULER),
+        safety_checker=None, feature_extractor=None, requires_safety_checker=False,
+    )
+    pipeline.to(torch.float16).save_pretrained(aside)
+    for file in aside.rglob("*"):
+        file.chmod(0o755 if file.is_dir() else 0o644)
+    model = FOLDER / "model"
+    shutil.rmtree(model, ignore_errors=True)
+    shutil.copytree(aside, model)
+    (FOLDER / "judges").mkdir(exist_ok=True)
+    state = {k: v.half().contiguous() if v.is_floating_point() else v for k, v in judges.state_dict().items()}
+    save_file(state, FOLDER / "judges" / "backbone.safetensors")
+    (FOLDER / "judges" / "classes.json").write_text(
+        json.dumps({"objects": dataset.objects(), "styles": dataset.styles()}, indent=1) + "\n"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m testbed.retrain", description=__doc__.splitlines()[0])
+    parser.add_argument("--work", type=Path, default=FOLDER / ".retrain", help="checkpoints and drawings")
+    parser.add_argument("--threads", type=int, default=2)
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    work = arguments.work
+    work.mkdir(parents=True, exist_ok=True)
+    train = pictures(work, fetch(work), "train")
+    print(f"{len(train.images)} pictures", flush=True)
+    judges = training.train_judges(train, work, STEPS["judges"])
+    autoencoder = training.train_autoencoder(train, judges, work, STEPS["autoencoder"])
+    words = tokenizer.build(dataset.corpus(), dataset.vocabulary()["two_token_words"])
+    unet, text = training.train_unet(train, training.latents(train, autoencoder), words, work, STEPS["unet"])
+    export(work, judges, autoencoder, unet, text, words)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,132 @@
+"""Shared fixtures: a small repository to plan in, and a copy of this one whose jobs take no time."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from benchmark import grid, plugins, source
+
+ROOT = Path(__file__).resolve().parent.parent
+
+METHOD = '''"""A method for tests.
+
+Nothing more.
+"""
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+POOL = "concept"
+
+
+@dataclass(frozen=True)
+class Settings:
+    steps: int = 40
+    lr: float = 1e-5
+    loss: Literal["l1", "l2"] = "l1"
+    groups: tuple[str, ...] = ("attn2",)
+    seed_of_anchor: int | None = None
+    clip: bool = False
+'''
+CONTROL = '"""A control for tests."""\nPER_CONCEPT = False\n'
+
+SUITE = """
+title: A suite for tests
+world: testbed
+base: testbed/model
+sampler: {scheduler: ddim, steps: 10, guidance: 5.0, size: 64, precision: float32, batch: 16, threads: 1}
+budgets: {erased: 8, retained: 4, images_per_seed: 2, pool: 6, train: 5}
+part: all
+settings:
+  original: {}
+  twin-a: {loss: l1}
+  twin-b: {loss: l2}
+  solo: {lr: 3.0e-4}
+experiments:
+  style:
+    task: style
+    concepts: [ink, pixel_art]
+    seeds: [0, 1]
+    views: [tables/style]
+"""
+
+TASK = """
+title: A task for tests
+version: 1
+worlds:
+  testbed:
+    templates: {target: "{c} picture", blank: picture}
+    judge: {classifier: judge, blank: picture}
+    metrics: [accuracy]
+    concepts:
+      ink: ink
+      pixel_art: pixel art
+      chalk: {phrase: chalk, label: chalks, attributes: [white, dusty]}
+"""
+
+
+def forget() -> None:
+    """Drop what was read from files."""
+    for cached in (grid.load_suite, grid.load_task, source._tree, source._imports):
+        cached.cache_clear()
+
+
+@pytest.fixture
+def small(tmp_path, monkeypatch):
+    """A repository of two erasers and a control; `small(path, text)` writes one of its files."""
+
+    def write(path: str, text: str) -> None:
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(text)
+        forget()
+
+    monkeypatch.setattr(plugins, "ROOT", tmp_path)
+    for path, text in {
+        "methods/original.py": CONTROL,
+        "methods/twin.py": METHOD,
+        "methods/solo.py": METHOD,
+        "classifiers/judge.py": '"""A judge."""\n',
+        "benchmark/tables/style.py": '"""A table."""\n',
+        "benchmark/figures/curve.py": '"""A figure."""\n',
+        "benchmark/suites/test.yaml": SUITE,
+        "benchmark/tasks/style.yaml": TASK,
+    }.items():
+        write(path, text)
+    yield write
+    forget()
+
+
+STAND_IN = '''"""Stands in for a runner: writes the declared outputs of its rule and nothing else."""
+import sys
+from pathlib import Path
+
+runner = Path(__file__).stem
+out = Path(sys.argv[sys.argv.index("--out") + 1])
+declared = {"classify": "card.json", "erase": "models.csv", "generate": "manifest.csv", "observe": "evidence.csv"}
+if runner == "view":
+    paths = [out.with_suffix(suffix) for suffix in (".csv", ".md", ".tex", ".svg", ".png")]
+else:
+    paths = [out / declared[runner] if runner in declared else out]
+for path in paths:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(" ".join(sys.argv[1:]))
+'''
+
+
+@pytest.fixture(scope="session")
+def fake(tmp_path_factory) -> Path:
+    """A copy of this repository in which every job takes no time."""
+    copy = tmp_path_factory.mktemp("fake") / "repository"
+    ignored = shutil.ignore_patterns(
+        ".git", ".venv", ".snakemake", ".repro", "__pycache__", "results", "testbed", "docs"
+    )
+    shutil.copytree(ROOT, copy, ignore=ignored, symlinks=True)
+    os.symlink(ROOT / "testbed", copy / "testbed")
+    for runner in ("base", "classify", "erase", "generate", "observe", "score", "view"):
+        (copy / f"benchmark/{runner}.py").write_text(STAND_IN)
+    return copy

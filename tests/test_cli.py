@@ -1,0 +1,118 @@
+"""Command lines from functions, files that are whole or absent."""
+
+import errno
+import os
+from pathlib import Path
+from typing import Literal
+
+import pytest
+
+from benchmark import cli
+from benchmark.errors import BenchmarkError
+from benchmark.files import sha256, write_atomically
+
+
+def example(
+    suite: str,
+    out: Path,
+    concepts: list[str],
+    seed: int = 0,
+    models: Path | None = None,
+    scale: float = 1.5,
+    kind: Literal["a", "b"] = "a",
+    quiet: bool = False,
+):
+    """Do nothing.
+
+    Args:
+        suite: the suite, 100 % of it.
+        out: where it goes,
+            on two lines.
+    """
+    if suite == "bad":
+        raise BenchmarkError("no such thing")
+    if suite == "bug":
+        raise KeyError("a bug")
+    print(suite, out, concepts, seed, models, scale, kind, quiet)
+
+
+def test_a_function_becomes_a_command_line(capsys):
+    cli.run(example, "--suite s --out a/b --concepts ink chalk --seed 3 --scale 2 --kind b --quiet".split())
+    assert capsys.readouterr().out == "s a/b ['ink', 'chalk'] 3 None 2.0 b True\n"
+
+
+def test_the_concept_of_nothing_is_a_value(capsys):
+    cli.run(example, "--suite s --out o --concepts - --models m.csv".split())
+    assert "['-'] 0 m.csv" in capsys.readouterr().out
+
+
+def test_help_comes_from_the_docstring(capsys):
+    with pytest.raises(SystemExit) as end:
+        cli.run(example, ["--help"])
+    out = capsys.readouterr().out
+    assert end.value.code == 0
+    assert (
+        "Do nothing." in out
+        and "100 % of it." in out
+        and "where it goes, on two lines." in out
+        and "default: 1.5" in out
+    )
+
+
+@pytest.mark.parametrize(
+    "line", ["--suite s", "--suite s --out o --concepts a --seed x", "--suite s --out o --concepts a --kind c"]
+)
+def test_a_wrong_command_line_ends_with_2(line, capsys):
+    with pytest.raises(SystemExit) as end:
+        cli.run(example, line.split())
+    assert end.value.code == 2
+    assert "error:" in capsys.readouterr().err
+
+
+def test_errors_for_people_are_one_line_and_bugs_keep_their_traceback(capsys):
+    with pytest.raises(SystemExit) as end:
+        cli.run(example, "--suite bad --out o --concepts a".split())
+    assert end.value.code == 2
+    assert capsys.readouterr().err == "error: no such thing\n"
+    with pytest.raises(KeyError):
+        cli.run(example, "--suite bug --out o --concepts a".split())
+
+
+def test_progress_is_silent_without_a_terminal(capsys):
+    assert list(cli.progress(range(3), 3, "x")) == [0, 1, 2]
+    assert capsys.readouterr().err == ""
+
+
+def test_a_file_is_whole_or_absent(tmp_path):
+    path = tmp_path / "new/file.csv"
+    with write_atomically(path) as temporary:
+        assert temporary.suffix == ".csv" and temporary.parent == path.parent and not path.exists()
+        temporary.write_text("whole")
+    assert path.read_text() == "whole"
+    with pytest.raises(ZeroDivisionError), write_atomically(path) as temporary:
+        temporary.write_text("half")
+        raise ZeroDivisionError
+    assert path.read_text() == "whole" and os.listdir(path.parent) == ["file.csv"]
+
+
+def test_a_full_disk_and_a_forbidden_folder_are_errors_for_people(tmp_path):
+    with (
+        pytest.raises(BenchmarkError, match="x.csv: cannot be written: No space left"),
+        write_atomically(tmp_path / "x.csv"),
+    ):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    (tmp_path / "file").write_text("")
+    with (
+        pytest.raises(BenchmarkError, match="file/x.csv: cannot be written"),
+        write_atomically(tmp_path / "file/x.csv"),
+    ):
+        pass
+    with pytest.raises(FileNotFoundError), write_atomically(tmp_path / "x.csv"):
+        open(tmp_path / "a mistake of the code")
+
+
+def test_sha256(tmp_path):
+    (tmp_path / "a").write_bytes(b"abc")
+    assert sha256(tmp_path / "a").startswith("ba7816bf")
+    with pytest.raises(BenchmarkError, match="b: cannot be read: No such file"):
+        sha256(tmp_path / "b")

@@ -1,0 +1,213 @@
+"""Which cells exist, under which labels, with which settings and prompts."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import CONTROL, METHOD, ROOT, SUITE
+
+from benchmark import grid
+from benchmark.errors import ConfigError
+from benchmark.prompts import SEEDS, seeds
+from benchmark.records import Cell
+
+REAL_SUITES = ["micro", "quick", "testbed", "paper"]
+
+
+def test_planning_loads_nothing_heavy():
+    heavy = "torch pandas numpy diffusers transformers matplotlib tqdm"
+    code = f"import sys; from benchmark import grid; sys.exit(' '.join(set('{heavy}'.split()) & set(sys.modules)) or 0)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
+
+
+# ── labels and settings ──
+
+
+def test_labels_are_in_the_order_of_the_settings_then_the_rest_of_the_folder(small):
+    small("methods/alone.py", CONTROL)
+    suite = grid.load_suite("test")
+    assert grid.labels(suite) == ("original", "twin-a", "twin-b", "solo", "alone")
+    assert [grid.module(label) for label in ("twin-a", "solo@25")] == ["methods/twin.py", "methods/solo.py"]
+
+
+def test_settings_are_defaults_then_the_modules_then_the_variants(small):
+    small("benchmark/suites/test.yaml", SUITE.replace("  twin-a:", "  twin: {lr: 2, groups: [a, b]}\n  twin-a:"))
+    suite = grid.load_suite("test")
+    assert "twin" not in grid.labels(suite)
+    settings = grid.label_settings(suite, "twin-b")
+    assert settings == {
+        "steps": 40, "lr": 2.0, "loss": "l2", "groups": ("a", "b"), "seed_of_anchor": None, "clip": False,
+    }  # fmt: skip
+    assert isinstance(settings["lr"], float)
+    assert grid.label_settings(suite, "original") == {}
+
+
+def test_a_checkpoint_is_the_method_stopped_early(small):
+    suite = grid.load_suite("test")
+    assert grid.label_settings(suite, "solo@25") == {**grid.label_settings(suite, "solo"), "steps": 10}
+    assert grid.label_settings(suite, "solo@1")["steps"] == 1
+
+
+def test_a_pool_is_the_modules_or_the_settings(small):
+    small("methods/chooser.py", METHOD.replace("    clip:", '    pool: str = "anchor"\n    clip:'))
+    suite = grid.load_suite("test")
+    assert [grid.pool(suite, label) for label in ("original", "solo", "chooser")] == [None, "concept", "anchor"]
+
+
+def test_what_a_file_says_is_read_without_importing_it(small):
+    small("methods/broken.py", METHOD + "import nothing_of_this_name\nraise SystemExit\n")
+    assert grid.title("methods/broken.py") == "A method for tests."
+    assert grid.literal("methods/broken.py", "POOL") == "concept"
+    assert "broken" in grid.labels(grid.load_suite("test"))
+
+
+def test_defaults_must_be_literals(small):
+    small("methods/solo.py", METHOD.replace("1e-5", "compute()"))
+    with pytest.raises(ConfigError, match="methods/solo.py: lr must be a literal"):
+        grid.load_suite("test")
+
+
+# ── closures ──
+
+
+def test_closure_follows_imports_of_this_repository_only(small):
+    small("benchmark/a.py", "import os\nimport benchmark.b\n\ndef f():\n    from benchmark import c\n")
+    small("benchmark/b.py", "from . import d\nfrom .e import something\nfrom benchmark.a import f\n")
+    for name in "cde":
+        small(f"benchmark/{name}.py", "import torch\n")
+    assert grid.closure("benchmark/a.py") == tuple(Path(f"benchmark/{name}.py") for name in "abcde")
+    assert grid.closure("benchmark/c.py", "benchmark/d.py") == (Path("benchmark/c.py"), Path("benchmark/d.py"))
+
+
+def test_closure_has_the_packages_that_are_imported_on_the_way(small):
+    small("methods/__init__.py", "")
+    small("methods/solo.py", "from methods.twin import Settings\n")
+    assert Path("methods/__init__.py") in grid.closure("methods/solo.py")
+
+
+# ── prompts and seeds ──
+
+
+def test_seeds_differ_are_stable_and_extend_each_other():
+    for use, (first, span) in SEEDS.items():
+        long = seeds(use, "testbed", "ink", 500)
+        assert len(set(long)) == 500 and first <= min(long) and max(long) < first + span
+        assert seeds(use, "testbed", "ink", 40) == long[:40]
+    assert seeds("evaluation", "testbed", "ink", 3) != seeds("evaluation", "testbed", "chalk", 3)
+    assert seeds("evaluation", "testbed", "ink", 3) == (496, 1309, 2055), "images of earlier runs would be lost"
+
+
+def test_uses_never_share_a_seed():
+    ranges = [set(range(first, first + span)) for first, span in SEEDS.values()]
+    assert sum(map(len, ranges)) == len(set().union(*ranges))
+
+
+def test_more_seeds_than_the_range_holds_are_refused():
+    with pytest.raises(ConfigError, match="2499 seeds for ink are too many: 2498"):
+        seeds("evaluation", "testbed", "ink", 2499)
+
+
+@pytest.mark.parametrize("name", REAL_SUITES)
+def test_every_image_has_its_partner_among_those_of_original(name):
+    plan = grid.plan({"suite": name})
+    for task in plan.tasks.values():
+        partners = grid.prompts(task, plan.suite, None)
+        for concept in plan.suite.erased(task.name):
+            rows = grid.prompts(task, plan.suite, concept)
+            assert set(rows) <= set(partners) and len(set(rows)) == len(rows)
+            drawn = {c.name: sum(row.images for row in rows if row.probe == c.name) for c in task.concepts}
+            budgets = plan.suite.budgets
+            assert drawn == {c.name: budgets.erased if c.name == concept else budgets.retained for c in task.concepts}
+
+
+def test_original_draws_the_larger_budget_only_of_what_is_erased(small):
+    suite, task = grid.load_suite("test"), grid.load_task("style", "testbed")
+    drawn = [(row.probe, row.images) for row in grid.prompts(task, suite, None)]
+    assert drawn == [("ink", 2)] * 4 + [("pixel_art", 2)] * 4 + [("chalk", 2)] * 2
+
+
+def test_judges_and_pools_have_their_own_prompts(small):
+    suite, task = grid.load_suite("test"), grid.load_task("style", "testbed")
+    assert task.judge.classes == ("blank", "ink", "pixel_art", "chalks")
+    rows = grid.train_prompts(task.judge, suite)
+    assert [(row.probe, row.text) for row in rows[::5]] == list(zip(task.judge.classes, task.judge.train, strict=True))
+    assert len(rows) == 20 and all(row.images == 1 for row in rows)
+    rows = grid.pool_prompts(task, suite, "concept", ("pixel_art",))
+    assert {(row.probe, row.text) for row in rows} == {("pixel_art", "pixel art")} and len(rows) == 6
+    assert {(row.probe, row.text) for row in grid.pool_prompts(task, suite, "anchor", ())} == {("blank", "picture")}
+
+
+# ── cells and parts ──
+
+
+def test_cells_of_erasers_and_of_controls(small):
+    plan = grid.plan({"suite": "test"})
+    assert plan.cells[0] == Cell("style", "original", "-", 0)
+    assert len(plan.cells) == 1 + 3 * 2 * 2
+    assert set(plan.parts) == {"style/original/seed0/all"} | {
+        f"style/{label}/seed{seed}/all" for label in ("twin-a", "twin-b", "solo") for seed in (0, 1)
+    }
+    assert plan.parts["style/solo/seed1/all"].concepts == ("ink", "pixel_art")
+    assert plan.views == ("tables/style",)
+
+
+def test_parts_of_one_concept(small):
+    small("benchmark/suites/test.yaml", SUITE.replace("part: all", "part: one"))
+    plan = grid.plan({"suite": "test"})
+    assert plan.parts["style/solo/seed1/ink"].concepts == ("ink",)
+    assert [part for part in plan.parts if "original" in part] == ["style/original/seed0/all"]
+
+
+def test_labels_with_equal_settings_are_one_cell(small):
+    small("benchmark/suites/test.yaml", SUITE.replace("twin-b: {loss: l2}", "twin-b: {steps: 40}"))
+    plan = grid.plan({"suite": "test"})
+    assert plan.aliases == {"original": "original", "twin-a": "twin-a", "twin-b": "twin-a", "solo": "solo"}
+    assert not any(cell.method == "twin-b" for cell in plan.cells)
+    assert any(cell.method == "twin-b" for cell in plan.experiments["style"])
+
+
+def test_equal_settings_of_two_methods_are_two_cells(small):
+    small("benchmark/suites/test.yaml", SUITE.replace("solo: {lr: 3.0e-4}", "solo: {}"))
+    plan = grid.plan({"suite": "test"})
+    assert plan.aliases["solo"] == "solo"
+
+
+def test_checkpoints_are_rows_of_methods_that_take_steps(small):
+    what = "task: style, methods: [original, solo], concepts: [ink], checkpoints: [25, 50], views: [figures/curve]"
+    small("benchmark/suites/test.yaml", f"{SUITE}  curve: {{{what}}}\n")
+    plan = grid.plan({"suite": "test"})
+    methods = [cell.method for cell in plan.experiments["curve"]]
+    assert methods == ["original", "solo@25", "solo@50", "solo"]
+    assert len(plan.cells) == 13 + 2, "the whole runs are cells of both experiments"
+    assert "style/solo@25/seed0/all" in plan.parts
+
+
+def test_config_narrows_and_keeps_original(small):
+    plan = grid.plan({"suite": "test", "methods": "solo", "concepts": ["pixel_art"], "seeds": 1})
+    assert plan.cells == (Cell("style", "original", "-", 0), Cell("style", "solo", "pixel_art", 1))
+
+
+def test_experiments_that_have_nothing_of_the_selection_are_left_out():
+    plan = grid.plan({"suite": "quick", "concepts": ["church"]})
+    assert list(plan.experiments) == ["object"] and "tables/style" not in plan.views
+
+
+def test_a_new_file_is_a_new_row_and_a_listed_suite_does_not_run_it(small):
+    small("methods/nothing.py", CONTROL)
+    assert Cell("style", "nothing", "-", 0) in grid.plan({"suite": "test"}).cells
+    listed = SUITE.replace("    concepts: [ink", "    methods: [original, solo]\n    concepts: [ink")
+    small("benchmark/suites/test.yaml", listed)
+    assert {cell.method for cell in grid.plan({"suite": "test"}).cells} == {"original", "solo"}
+
+
+def test_quick_has_two_controls_and_the_six_columns():
+    labels = tuple(grid.plan({"suite": "quick"}).aliases)
+    assert labels == ("original", "scramble", "sdd", "allbutone", "esd", "abconcept", "advanchor-l1", "advanchor-l2")
+
+
+def test_the_paper_is_the_papers_size():
+    plan = grid.plan({"suite": "paper"})
+    task = plan.tasks["style"]
+    assert sum(row.images for row in grid.prompts(task, plan.suite, "picasso")) == 2250
+    assert sum(cell.task == "style" and cell.method == "esd" for cell in plan.cells) == 9 * 3

@@ -1,0 +1,180 @@
+"""What Snakemake plans: on real rules and real settings, with runners that take no time."""
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from contextlib import contextmanager
+
+import pytest
+from conftest import CONTROL, ROOT
+
+from benchmark import grid
+
+SNAKEMAKE = [sys.executable, "-m", "snakemake"]
+
+
+def snakemake(folder, *arguments, suite="micro"):
+    command = [*SNAKEMAKE, *arguments, "--cores", "2", "--config", f"suite={suite}"]
+    end = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    assert end.returncode == 0, end.stdout + end.stderr
+    return end.stdout + end.stderr
+
+
+def planned(folder, *arguments, suite="micro"):
+    """The jobs of a dry run, as (rule, method or what else tells its jobs apart)."""
+    out = snakemake(folder, *arguments, "--dry-run", suite=suite)
+    jobs = set()
+    for block in re.split(r"\n(?=(?:local)?rule \w+:)", out)[1:]:
+        rule = re.match(r"(?:local)?rule (\w+):", block)[1]
+        wildcards = dict(re.findall(r"(\w+)=([^,\n]+)", (re.search(r"wildcards: (.*)", block) or [""])[0]))
+        jobs.add(
+            (rule, wildcards.get("method") or wildcards.get("view") or wildcards.get("kind") or wildcards.get("task"))
+        )
+    return jobs
+
+
+@contextmanager
+def edited(path, old, new):
+    """A file with a change in it, until the end of the block; then as it was, its time stamp too."""
+    before, times = path.read_text(), path.stat()
+    assert old in before
+    path.write_text(before.replace(old, new, 1))
+    yield
+    path.write_text(before)
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+
+@pytest.fixture(scope="module")
+def done(fake):
+    """A finished run of `micro`."""
+    out = snakemake(fake)
+    assert len(re.findall(r"^rule ", out, re.MULTILINE)) <= 12
+    return fake
+
+
+AFTER_ESD = {
+    ("erase", "esd"), ("generate", "esd"), ("observe", "esd"), ("score", None), ("table", "style"), ("all", None),
+}  # fmt: skip
+
+
+def test_a_second_run_schedules_nothing(done):
+    assert planned(done) == set()
+
+
+def test_editing_a_method_schedules_its_cells(done):
+    with edited(done / "methods/esd.py", '"""', '"""Edited. '):
+        assert planned(done) == AFTER_ESD
+
+
+def test_editing_a_setting_schedules_the_cells_of_its_label(done):
+    with edited(done / "benchmark/suites/micro.yaml", "esd: {steps: ", "esd: {steps: 1"):
+        assert planned(done) == AFTER_ESD
+
+
+def test_editing_a_shared_file_schedules_all_that_stand_on_it(done):
+    shared = done / "benchmark/alignment.py"
+    stand_on_it = {m for m in ("scramble", "esd") if "alignment" in str(grid.closure(f"methods/{m}.py"))}
+    assert "esd" in stand_on_it
+    with edited(shared, '"""', '"""Edited. '):
+        assert {method for rule, method in planned(done) if rule == "erase"} == stand_on_it
+
+
+def test_editing_the_sampler_draws_all_images_again_and_keeps_the_models(done):
+    with edited(done / "benchmark/suites/micro.yaml", "steps: 10, guidance", "steps: 11, guidance"):
+        jobs = planned(done)
+    assert {("generate", "esd"), ("generate", "original"), ("train_images", "style")} <= jobs
+    assert ("base", None) not in jobs
+
+
+def test_editing_a_view_schedules_that_view(done):
+    with edited(done / "benchmark/tables/style.py", '"""', '"""Edited. '):
+        assert planned(done) == {("table", "style"), ("all", None)}
+
+
+def test_a_control_of_three_lines_appears_without_another_edit(fake):
+    before = planned(fake, suite="quick")
+    control = fake / "methods/nothing.py"
+    control.write_text(CONTROL)
+    new = planned(fake, suite="quick") - before
+    control.unlink()
+    assert new == {("erase", "nothing"), ("generate", "nothing"), ("observe", "nothing")}
+
+
+def test_views_are_drawn_from_a_foreign_scores_csv_of_any_age(fake, tmp_path):
+    copy = tmp_path / "elsewhere"
+    shutil.copytree(fake, copy, symlinks=True, ignore=shutil.ignore_patterns(".snakemake", "results"))
+    scores = copy / "results/quick/scores.csv"
+    scores.parent.mkdir(parents=True)
+    scores.write_text("from another machine")
+    os.utime(scores, (0, 0))
+    assert planned(copy, "tables", "figures", suite="quick") == {("tables", None), ("figures", None)}
+    snakemake(copy, "tables", "figures", suite="quick")
+    assert (copy / "results/quick/tables/style.md").exists() and (copy / "results/quick/figures/tradeoff.svg").exists()
+    assert scores.read_text() == "from another machine"
+    assert not (copy / "results/quick/figures/gallery.svg").exists(), "the pictures are not here"
+
+
+def test_a_failing_job_fails_the_run(fake, tmp_path):
+    copy = tmp_path / "elsewhere"
+    shutil.copytree(fake, copy, symlinks=True, ignore=shutil.ignore_patterns(".snakemake", "results"))
+    (copy / "benchmark/base.py").write_text("import sys\nsys.exit('error: no such folder')\n")
+    end = subprocess.run([*SNAKEMAKE, "--cores", "1"], cwd=copy, capture_output=True, text=True)
+    assert end.returncode != 0 and "error: no such folder" in end.stdout + end.stderr
+    assert (copy / "results/quick/logs/base.log").read_text() == "error: no such folder\n"
+
+
+@pytest.mark.parametrize("suite", ["quick", "testbed", "paper"])
+def test_suites_plan(fake, suite):
+    plan = grid.plan({"suite": suite})
+    out = snakemake(fake, "--dry-run", suite=suite)
+    counts = {rule: int(count) for rule, count in re.findall(r"^(\w+) +(\d+)$", out, re.MULTILINE)}
+    assert counts["generate"] == counts["observe"] == len(plan.parts)
+    assert counts["erase"] == sum(part.method != grid.ORIGINAL for part in plan.parts.values())
+    assert counts["base"] == counts["score"] == 1 and counts["classify"] == len(plan.tasks)
+
+
+def test_the_slurm_profile_plans(fake):
+    assert ("erase", "esd") in planned(fake, "--profile", "slurm", suite="paper")
+
+
+def test_the_slurm_profile_names_rules_that_exist():
+    rules = set(
+        re.findall(r"^rule (\w+):", "".join(p.read_text() for p in ROOT.glob("workflow/rules/*.smk")), re.MULTILINE)
+    )
+    named = re.findall(r"^  (\w+): \{", (ROOT / "slurm/profile.yaml").read_text(), re.MULTILINE)
+    assert named and set(named) <= rules
+
+
+def test_jobs_are_command_lines_that_their_runners_understand(fake):
+    """Every option of every planned job is one that the real runner has, and every one it requires is given."""
+    out = snakemake(fake, "--dry-run", "--printshellcmds", suite="quick")
+    commands = {}
+    for line in re.findall(r"python -m (benchmark\.\w+ .*?) 2>&1", out.replace("\n", " ")):
+        module, *arguments = shlex.split(line)
+        commands.setdefault(module, set()).add(frozenset(a for a in arguments if a.startswith("--")))
+    assert len(commands) == 7
+    for module, variants in commands.items():
+        text = subprocess.run([sys.executable, "-m", module, "--help"], cwd=ROOT, capture_output=True, text=True).stdout
+        usage = text.partition("\n\n")[0]
+        known = set(re.findall(r"--[a-z-]+", usage))
+        required = known - set(re.findall(r"\[(--[a-z-]+)", usage)) - {"--no-" + k[2:] for k in known}
+        for given in variants:
+            assert required <= given <= known, module
+
+
+def test_lint_finds_nothing_but_that_all_rules_share_one_environment():
+    end = subprocess.run([*SNAKEMAKE, "--lint"], cwd=ROOT, capture_output=True, text=True)
+    titles = set(re.findall(r"^    \* (.*)$", end.stdout + end.stderr, re.MULTILINE))
+    assert titles <= {"Specify a conda environment or container for each rule.:"}
+
+
+def test_no_rule_names_a_method_or_concept():
+    texts = {path.name: path.read_text() for path in [ROOT / "Snakefile", *ROOT.glob("workflow/rules/*.smk")]}
+    plan = grid.plan({"suite": "quick"})
+    names = {grid.module(label)[8:-3] for label in plan.aliases} - {grid.ORIGINAL}
+    names |= {concept.name for task in plan.tasks.values() for concept in task.concepts}
+    for name, text in texts.items():
+        assert not names & set(re.findall(r"\w+", text)), name

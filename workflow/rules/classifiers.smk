@@ -1,0 +1,23 @@
+# The judges: trained on images of the original model, or taken as they come.
+
+
+rule classify:
+    input:
+        code=lambda w: code("benchmark/classify.py", judge_file(w)),
+        base="<results>/base.json",
+        images=train_images_of,
+    output:
+        "<results>/classifiers/{task}/card.json",
+    log:
+        "<results>/logs/classify/{task}.log",
+    benchmark:
+        "<results>/benchmarks/classify/{task}.tsv"
+    threads: SUITE.sampler.threads
+    params:
+        suite=SUITE.name,
+        judge=lambda w: asdict(task_of(w).judge),
+        images=lambda w, input: option("images", input.images),
+        out=lambda w, output: Path(output[0]).parent,
+    shell:
+        "python -m benchmark.classify --suite {params.suite} --task {wildcards.task}"
+        " {params.images} --out {params.out} 2>&1 | tee {log}"

@@ -1,0 +1,115 @@
+# What the rules share: paths, the files that a job depends on, and lookups in the plan.
+import os
+from dataclasses import asdict
+from pathlib import Path
+
+from benchmark import plugins
+
+SUITE = PLAN.suite
+PRINTED = sorted(str(path) for path in Path("benchmark/paper").glob("*.csv"))  # the paper's own numbers
+
+# Jobs say `python -m benchmark.<runner>` and mean the Python that runs Snakemake, be its environment active or not.
+os.environ.update(PATH=os.pathsep.join([str(Path(sys.executable).parent), *os.get_exec_path()]))
+
+
+pathvars:
+    results=SUITE.folder,
+    original=f"{SUITE.folder}/images/{{task}}/{grid.ORIGINAL}",
+    part="{task}/{method}/seed{seed}/{part}",
+
+
+wildcard_constraints:
+    task="[a-z0-9_]+",
+    method="[a-z0-9_@-]+",
+    seed="[0-9]+",
+    part="[a-z0-9_]+",
+    kind="concept|anchor",
+
+
+# ── files ──
+
+
+def code(*files):
+    """The given files and all of this repository that they import: editing one of them runs the job again."""
+    return [str(path) for path in grid.closure(*files)]
+
+
+def plugin_files(folder):
+    return [f"{folder}/{name}.py" for name in plugins.names(folder)]
+
+
+def judge_file(wildcards):
+    return f"classifiers/{task_of(wildcards).judge.classifier}.py"
+
+
+def base_files():
+    """The shipped model's files; those of a model of the Hub are fetched, and are pinned by its revision."""
+    return [] if SUITE.revision else [str(path) for path in sorted(Path(SUITE.base).rglob("*")) if path.is_file()]
+
+
+def suffixes(view):
+    return ["csv", "md", "tex"] if view.startswith("tables/") else ["csv", "svg", "png"]
+
+
+def option(name, value):
+    """A command-line option, or nothing if it has no value."""
+    return f"--{name} {value}" if value else ""
+
+
+# ── the plan ──
+
+
+def task_of(wildcards):
+    return PLAN.tasks[wildcards.task]
+
+
+def part_of(wildcards):
+    return PLAN.parts["{task}/{method}/seed{seed}/{part}".format(**wildcards)]
+
+
+def train_images_of(wildcards):
+    """What a judge learns from; one that comes trained needs nothing."""
+    return collect("<original>/train/manifest.csv", **wildcards) if task_of(wildcards).judge.train else []
+
+
+def pool_of(wildcards):
+    """What a method learns from, if it wants images: one set per part, or one in all if they show no concept."""
+    kind = grid.pool(SUITE, wildcards.method)
+    name = wildcards.part if kind == "concept" else "all"
+    return collect("<original>/pool_{kind}/{name}/manifest.csv", **wildcards, kind=kind, name=name) if kind else []
+
+
+def pool_concepts(wildcards):
+    """The concepts of a pool: those that a part of this name erases with a method that wants images of them."""
+    parts = [p for p in PLAN.parts.values() if (p.task, p.name) == (wildcards.task, wildcards.part)]
+    wanted = [p.concepts for p in parts if wildcards.kind == grid.pool(SUITE, p.method) == "concept"]
+    return list(dict.fromkeys(concept for concepts in wanted for concept in concepts))
+
+
+def models_of(wildcards):
+    """The models of a part; the original model is the base model, and nothing is erased in it."""
+    return [] if wildcards.method == grid.ORIGINAL else collect("<results>/models/<part>/models.csv", **wildcards)
+
+
+def asked_of(wildcards):
+    """What a part's models are asked for: from this and from `images` follow all rows, which are too many to list."""
+    part, task = part_of(wildcards), task_of(wildcards)
+    targets = SUITE.erased(task.name) if grid.NOTHING in part.concepts else part.concepts
+    return {"phrases": {concept.name: concept.phrase for concept in task.concepts}, "targets": targets}
+
+
+def images(*keys):
+    """The image counts of the suite that a rule depends on."""
+    return {key: getattr(SUITE.budgets, key) for key in keys}
+
+
+def manifests(view):
+    """The images of every part, for a view that shows pictures (`IMAGES = True` in its file)."""
+    shown = PLAN.parts if grid.literal(f"benchmark/{view}.py", "IMAGES") else []
+    return [f"{SUITE.folder}/images/{part}/manifest.csv" for part in shown]
+
+
+def redrawable(kind):
+    """The views of a kind, without those whose pictures are not here: a scores.csv may have come alone."""
+    views = [view for view in PLAN.views if view.startswith(kind)]
+    return [view for view in views if all(Path(path).exists() for path in manifests(view))]

@@ -1,0 +1,42 @@
+# What networks see in every image, once; and the numbers that follow from it.
+
+
+rule observe:
+    input:
+        code=lambda w: code("benchmark/observe.py", judge_file(w), *plugin_files("benchmark/observers")),
+        judge="<results>/classifiers/{task}/card.json",
+        images="<results>/images/<part>/manifest.csv",
+        partners="<original>/seed0/all/manifest.csv",
+    output:
+        "<results>/evidence/<part>/evidence.csv",
+    log:
+        "<results>/logs/observe/<part>.log",
+    benchmark:
+        "<results>/benchmarks/observe/<part>.tsv"
+    threads: SUITE.sampler.threads
+    params:
+        suite=SUITE.name,
+        metrics=lambda w: task_of(w).metrics,
+        judge=lambda w, input: Path(input.judge).parent,
+        out=lambda w, output: Path(output[0]).parent,
+    shell:
+        "python -m benchmark.observe --suite {params.suite} --task {wildcards.task} --images {input.images}"
+        " --partners {input.partners} --judge {params.judge} --out {params.out} 2>&1 | tee {log}"
+
+
+rule score:
+    input:
+        code=code("benchmark/score.py", *plugin_files("benchmark/metrics")),
+        evidence=collect("<results>/evidence/{part}/evidence.csv", part=PLAN.parts),
+    output:
+        "<results>/scores.csv",
+    log:
+        "<results>/logs/score.log",
+    benchmark:
+        "<results>/benchmarks/score.tsv"
+    params:
+        suite=SUITE.name,
+        tasks=[asdict(task) for task in PLAN.tasks.values()],
+        aliases=PLAN.aliases,
+    shell:
+        "python -m benchmark.score --suite {params.suite} --evidence {input.evidence} --out {output} 2>&1 | tee {log}"

@@ -1,0 +1,75 @@
+# Seeded images: what judges and methods learn from, drawn by the original model, and what every model is evaluated on.
+
+
+rule train_images:
+    input:
+        code=code("benchmark/generate.py"),
+        base="<results>/base.json",
+    output:
+        "<original>/train/manifest.csv",
+    log:
+        "<results>/logs/generate/{task}/original/train.log",
+    benchmark:
+        "<results>/benchmarks/generate/{task}/original/train.tsv"
+    threads: SUITE.sampler.threads
+    params:
+        suite=SUITE.name,
+        method=grid.ORIGINAL,
+        sampler=asdict(SUITE.sampler),
+        images=images("train"),
+        judge=lambda w: asdict(task_of(w).judge),
+        out=lambda w, output: Path(output[0]).parent,
+    shell:
+        "python -m benchmark.generate --suite {params.suite} --task {wildcards.task} --method {params.method}"
+        " --set train --out {params.out} 2>&1 | tee {log}"
+
+
+rule pool:
+    input:
+        code=code("benchmark/generate.py"),
+        base="<results>/base.json",
+    output:
+        "<original>/pool_{kind}/{part}/manifest.csv",
+    log:
+        "<results>/logs/generate/{task}/original/pool_{kind}/{part}.log",
+    benchmark:
+        "<results>/benchmarks/generate/{task}/original/pool_{kind}/{part}.tsv"
+    threads: SUITE.sampler.threads
+    params:
+        suite=SUITE.name,
+        method=grid.ORIGINAL,
+        sampler=asdict(SUITE.sampler),
+        images=images("pool"),
+        phrases=lambda w: [task_of(w).concept(name).phrase for name in pool_concepts(w)],
+        blank=lambda w: task_of(w).templates.blank,
+        concepts=lambda w: option("concepts", " ".join(pool_concepts(w))),
+        out=lambda w, output: Path(output[0]).parent,
+    shell:
+        "python -m benchmark.generate --suite {params.suite} --task {wildcards.task} --method {params.method}"
+        " --set pool:{wildcards.kind} {params.concepts} --out {params.out} 2>&1 | tee {log}"
+
+
+rule generate:
+    input:
+        code=code("benchmark/generate.py"),
+        base="<results>/base.json",
+        models=models_of,
+    output:
+        "<results>/images/<part>/manifest.csv",
+    log:
+        "<results>/logs/generate/<part>.log",
+    benchmark:
+        "<results>/benchmarks/generate/<part>.tsv"
+    threads: SUITE.sampler.threads
+    params:
+        suite=SUITE.name,
+        sampler=asdict(SUITE.sampler),
+        images=images("erased", "retained", "images_per_seed"),
+        prompts=asked_of,
+        concepts=lambda w: part_of(w).concepts,
+        models=lambda w, input: option("models", input.models),
+        out=lambda w, output: Path(output[0]).parent,
+    shell:
+        "python -m benchmark.generate --suite {params.suite} --task {wildcards.task} --method {wildcards.method}"
+        " --seed {wildcards.seed} {params.models} --set evaluation --concepts {params.concepts}"
+        " --out {params.out} 2>&1 | tee {log}"

@@ -1,0 +1,76 @@
+# Tables and figures. Two ways lead to them: the rules `table` and `figure` end a whole run; `tables` and `figures` draw
+# all of them again from a scores.csv as it lies there, whatever its age and origin, and never plan a model for it.
+
+
+localrules:
+    all,
+    table,
+    figure,
+    tables,
+    figures,
+
+
+rule table:
+    input:
+        code=lambda w: code("benchmark/view.py", f"benchmark/tables/{w.view}.py"),
+        printed=PRINTED,
+        scores="<results>/scores.csv",
+    output:
+        csv=report("<results>/tables/{view}.csv", caption="../report/table.rst", category="Tables"),
+        md="<results>/tables/{view}.md",
+        tex="<results>/tables/{view}.tex",
+    log:
+        "<results>/logs/view/tables/{view}.log",
+    params:
+        suite=SUITE.name,
+        out=lambda w, output: Path(output.csv).with_suffix(""),
+    shell:
+        "python -m benchmark.view --suite {params.suite} --scores {input.scores} --view tables/{wildcards.view}"
+        " --out {params.out} 2>&1 | tee {log}"
+
+
+rule figure:
+    input:
+        code=lambda w: code("benchmark/view.py", f"benchmark/figures/{w.view}.py"),
+        printed=PRINTED,
+        scores="<results>/scores.csv",
+        images=lambda w: manifests(f"figures/{w.view}"),
+    output:
+        csv="<results>/figures/{view}.csv",
+        svg=report("<results>/figures/{view}.svg", caption="../report/figure.rst", category="Figures"),
+        png="<results>/figures/{view}.png",
+    log:
+        "<results>/logs/view/figures/{view}.log",
+    params:
+        suite=SUITE.name,
+        images=lambda w, input: option("images", input.images),
+        out=lambda w, output: Path(output.csv).with_suffix(""),
+    shell:
+        "python -m benchmark.view --suite {params.suite} --scores {input.scores} --view figures/{wildcards.view}"
+        " {params.images} --out {params.out} 2>&1 | tee {log}"
+
+
+rule tables:
+    log:
+        "<results>/logs/view/tables.log",
+    params:
+        suite=SUITE.name,
+        results=SUITE.folder,
+        views=redrawable("tables"),
+    shell:
+        "for view in {params.views}; do python -m benchmark.view --suite {params.suite}"
+        " --scores {params.results}/scores.csv --view $view --out {params.results}/$view; done 2>&1 | tee {log}"
+
+
+rule figures:
+    log:
+        "<results>/logs/view/figures.log",
+    params:
+        suite=SUITE.name,
+        results=SUITE.folder,
+        views=redrawable("figures"),
+        images=option("images", " ".join(path for view in redrawable("figures") for path in manifests(view))),
+    shell:
+        "for view in {params.views}; do python -m benchmark.view --suite {params.suite}"
+        " --scores {params.results}/scores.csv --view $view {params.images} --out {params.results}/$view; done"
+        " 2>&1 | tee {log}"
