@@ -5,14 +5,15 @@ Averages are plain: of numbers per concept, never of images. Where a number is m
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import ModuleType
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from scipy.special import stdtrit
 
-from benchmark.grid import NOTHING
+from benchmark.config import NOTHING
 
 MEAN = "*"  # in the place of a concept or a probe: the mean over all of them
 
@@ -21,48 +22,57 @@ class Number(NamedTuple):
     value: float
     ci_low: float
     ci_high: float
-    n: int
+    n: float
 
 
 MISSING = Number(np.nan, np.nan, np.nan, 0)
+Interval = Callable[[float, float], tuple[float, float]]
 
 
-def summarise(scores: pd.DataFrame, ranges: Mapping[str, tuple[float | None, float | None]]) -> pd.DataFrame:
+def summarise(scores: pd.DataFrame, metrics: Mapping[str, ModuleType]) -> pd.DataFrame:
     """A row per experiment, task, method, metric, role (erased or retained), concept and probe, averaged over seeds.
 
     Rows with probe `MEAN` are means over the probes of a role, rows with concept `MEAN` over erased concepts. A model
     in which no concept was erased (`control`) has rows for each concept that others erase, as if it had lost it. `n`
-    counts the images behind a number; `ranges` are the metrics' natural limits.
+    counts the images behind a number. `metrics` are the modules of those in `scores`.
     """
     rows = pd.concat([_per_concept(group) for _, group in scores.groupby("experiment", sort=False)])
     scope = {name: (list(r.concept.unique()), list(r.probe.unique())) for name, r in rows.groupby("experiment")}
     keys = ["experiment", "task", "method", "metric", "role", "control"]
     made = []
     for key, group in rows.groupby(keys, sort=False):
+        module, retained = metrics[key[3]], key[4] == "retained"
         numbers = group[["value", "ci_low", "ci_high", "n"]].itertuples(index=False, name=None)
         places = group[["seed", "concept", "probe"]].itertuples(index=False, name=None)
         found = {place: Number(*number) for place, number in zip(places, numbers, strict=True)}
         seeds = list(group.seed.unique())
-        for concept, probe, number in _cube(found, seeds, *scope[key[0]], retained=key[4] == "retained"):
-            low, high = np.clip(number[1:3], *ranges[key[3]])
-            row = dict(zip(keys, key, strict=True)) | {"concept": concept, "probe": probe, "seeds": len(seeds)}
-            made.append(row | number._asdict() | {"ci_low": low, "ci_high": high})
+        cube = _cube(found, seeds, *scope[key[0]], retained, getattr(module, "interval", None))
+        for concept, probe, (value, low, high, n) in cube:
+            low, high = np.clip((low, high), *module.RANGE)
+            number = {"value": value, "ci_low": low, "ci_high": high, "n": int(n), "seeds": len(seeds)}
+            made.append(dict(zip(keys, key, strict=True)) | {"concept": concept, "probe": probe} | number)
     return pd.DataFrame(made)
 
 
-def mean(numbers: Sequence[Number], shared: bool = False) -> Number:
-    """The mean of numbers whose errors are independent, or, if they are `shared`, may be the same ones.
+def mean(numbers: Sequence[Number], shared: bool = False, interval: Interval | None = None) -> Number:
+    """The mean of numbers whose errors are independent or, if they are `shared`, may be the same.
 
-    Independent margins add in quadrature, each side for itself (Zou and Donner 2008, doi 10.1002/sim.3095), so that
-    intervals stay as lopsided as shares near 0 make them; shared ones add up.
+    Independent margins add in quadrature, each side for itself; shared ones add up. For shares, which have an
+    `interval` of their own, margins of few images each do not add up to one that covers: theirs is that of as many
+    images as leave the mean equally uncertain, which are all of them if there are equally many of each.
     """
     value, low, high, n = (np.array(column, float) for column in zip(*numbers, strict=True))
-    below, above = ((m.sum() if shared else np.hypot.reduce(m)) / len(m) for m in (value - low, high - value))
-    return Number(value.mean(), value.mean() - below, value.mean() + above, int(n.sum()))
+    middle, count = value.mean(), len(numbers)
+    if shared:
+        return Number(middle, low.mean(), high.mean(), n.sum())
+    if interval and n.all():
+        return Number(middle, *interval(middle, count**2 / np.sum(1 / n)), n.sum())
+    below, above = np.hypot.reduce(value - low), np.hypot.reduce(high - value)
+    return Number(middle, middle - below / count, middle + above / count, n.sum())
 
 
 def over_seeds(numbers: Sequence[Number]) -> Number:
-    """The mean over seeds of the erasing, which all see the same noise: what images leave open is shared.
+    """The mean over seeds of the erasing, which all see the same noise: what images leave open, they share.
 
     What the seeds leave open comes on top, as Student's margin of their mean.
     """
@@ -75,14 +85,15 @@ def over_seeds(numbers: Sequence[Number]) -> Number:
 
 
 def _per_concept(scores: pd.DataFrame) -> pd.DataFrame:
-    """The rows of an experiment, those of controls repeated for each concept that it erases."""
+    """The rows of an experiment, method by method, those of controls repeated for each concept that it erases."""
     erasures, controls = scores[scores.concept != NOTHING], scores[scores.concept == NOTHING]
     rows = [erasures.assign(control=False)]
     for concept in erasures.concept.unique() if len(erasures) else controls.probe.unique():
         role = np.where(controls.probe == concept, "erased", "retained")
         as_if = controls.assign(concept=concept, role=role, control=True)
         rows.append(as_if[(controls.role == role) | (controls.role == "baseline")])
-    return pd.concat(rows)
+    order = {method: place for place, method in enumerate(scores.method.unique())}
+    return pd.concat(rows).sort_values("method", key=lambda methods: methods.map(order), kind="stable")
 
 
 def _cube(
@@ -91,9 +102,10 @@ def _cube(
     concepts: Sequence[str],
     probes: Sequence[str],
     retained: bool,
+    interval: Interval | None,
 ) -> Iterator[tuple[str, str, Number]]:
     """The numbers of one method, metric and role, with all their means."""
-    means = []
+    means: list[list[Number]] = []  # of each concept: one per seed
     for concept in concepts:
         asked = [probe for probe in probes if (probe != concept) == retained]
         if not asked:
@@ -101,7 +113,8 @@ def _cube(
         table = [[found.get((seed, concept, probe), MISSING) for probe in asked] for seed in seeds]
         for probe, numbers in zip(asked, zip(*table, strict=True), strict=True):
             yield concept, probe, over_seeds(numbers)
-        means.append(over_seeds([mean(row) for row in table]))
-        yield concept, MEAN, means[-1]
+        means.append([mean(row, interval=interval) for row in table])
+        yield concept, MEAN, over_seeds(means[-1])
     if means:  # the same images are retained after every erasure: their errors do not average out over concepts
-        yield MEAN, MEAN, mean(means, shared=retained)
+        per_seed = zip(*means, strict=True)
+        yield MEAN, MEAN, over_seeds([mean(numbers, shared=retained, interval=interval) for numbers in per_seed])

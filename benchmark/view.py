@@ -91,17 +91,15 @@ def complete(scores: pd.DataFrame, world: str) -> pd.DataFrame:
     That is `label` for the method and `phrase` for the concept, the task's `title`, and the `direction`, `up` or
     `down`, in which a number is better.
     """
-    files = {name: f"benchmark/metrics/{evidence.metric(name)[0]}.py" for name in scores.metric.unique()}
-    directions = {name: literal(file, "DIRECTION") for name, file in files.items()}
+    metrics = {name: plugins.load("benchmark/metrics", evidence.metric(name)[0]) for name in scores.metric.unique()}
     tasks = {name: config.load_task(name, world) for name in scores.task.unique()}
     phrases = {(task.name, concept.name): concept.phrase for task in tasks.values() for concept in task.concepts}
-    phrases |= {(name, MEAN): "mean" for name in tasks}
-    rows = summarise(scores, {name: literal(file, "RANGE") for name, file in files.items()})
+    rows = summarise(scores, metrics)
     return rows.assign(
         label=[method + ("*" if note(method) else "") for method in rows.method],
-        phrase=[phrases.get(key, key[1]) for key in zip(rows.task, rows.concept, strict=True)],
+        phrase=[phrases.get(key, "Avg") for key in zip(rows.task, rows.concept, strict=True)],
         title=[tasks[name].title for name in rows.task],
-        direction=[directions[metric][role] for metric, role in zip(rows.metric, rows.role, strict=True)],
+        direction=[metrics[metric].DIRECTION[role] for metric, role in zip(rows.metric, rows.role, strict=True)],
     )
 
 
@@ -132,11 +130,13 @@ def _named(metric: str) -> tuple[bool, str]:
 
 def remarks(rows: pd.DataFrame) -> list[str]:
     """What stars mean, and which methods drew flat pictures: these count as any other and could pass for erasure."""
-    means = rows[(rows.concept == MEAN) & (rows.probe == MEAN)]
-    flat = means[(means.metric == "degenerate") & (means.value > 0)]
-    shares = ", ".join(f"{row.label} {row.value:.1f} % of {row.role}" for row in flat.itertuples())
-    stars = [f"* {method}: {note(method)}" for method in rows.method.unique() if note(method)]
-    return stars + ([f"Flat pictures, counted as any other: {shares}."] if shares else [])
+    methods = dict.fromkeys(method.partition("@")[0] for method in rows.method)
+    said = [f"{method}*: {note(method)}." for method in methods if note(method)]
+    means = rows[(rows.metric == "degenerate") & (rows.concept == MEAN) & (rows.probe == MEAN) & (rows.value > 0)]
+    for title, flat in means.groupby("title", sort=False):
+        shares = ", ".join(f"{row.label} {row.value:.1f} % of {row.role} ones" for row in flat.itertuples())
+        said.append(f"Flat pictures ({title}): {shares}.")
+    return said
 
 
 # ── tables ────────────────────────────────────────────────────────────────────────────────────────────────────────────

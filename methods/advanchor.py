@@ -5,7 +5,7 @@
 
 e is the embedding of the task's target prompt; delta is added to the concept's tokens only, is shared by all inputs, and
 stops moving for an input once the similarity is below 0 or after K steps. Defaults are the paper's text; the release
-differs and is a variant: `similarity: dot`, `accumulate_grads`, `span: words`, `perturbed: "{c}'s painting"`, 51 steps.
+differs and is a variant: `similarity: dot`, `accumulate_grads`, `span: words`, painting templates for every domain, 51 steps.
 The paper does not say where delta is added; `site: input` (token embeddings) is where its learning rate has an effect.
 """
 
@@ -37,15 +37,18 @@ class Settings:
     lr: float = 1e-5
     batch: int = 1
     preserve: float = 10.0
-    perturbed: str = ""  # the template of the prompt that carries delta; empty: the task's target template
+    target: str = ""  # the template of the concept's prompt; empty: the task's
+    perturbed: str = ""  # that of the prompt which carries delta; empty: as `target`
+    blank: str = ""  # the concept-free prompt; empty: the task's
     attributes: int = 0  # how many of the concept's attributes delta must lead away from, too
     include_concept: bool = True
     accumulate_grads: bool = False
 
 
 def erase(model, concept, settings):
-    s, target, blank = settings, model.templates.of(concept), model.templates.blank
-    perturbed = (s.perturbed or model.templates.target).format(c=concept.phrase)
+    s, template = settings, settings.target or model.templates.target
+    target, blank = template.format(c=concept.phrase), settings.blank or model.templates.blank
+    perturbed = (s.perturbed or template).format(c=concept.phrase)
     model.train(s.group)
     latents = NoisedImages(model, s.batch)
     references, weights = _references(concept, s, perturbed, target)

@@ -13,6 +13,7 @@ from PIL import Image
 from testbed import drawings, treatments
 
 FOLDER = Path(__file__).parent
+HELD_OUT = FOLDER / "held_out"  # drawings for measuring the judges
 SIZE = 64
 PLAIN = "plain"
 PORTRAIT = "portrait"
@@ -60,27 +61,50 @@ def _portrait(rng: np.random.Generator) -> np.ndarray:
     return np.clip(small * rng.uniform(0.85, 1.12), 0, 255).astype(np.uint8)
 
 
-def draw(folder: Path, split: str, seed: int, plain: int, styled: int, portraits: int = 0) -> Pictures:
-    """`plain` untreated pictures and `styled` of each style for every object of a split.
+def sources(packages: Path, split: str) -> dict[str, list[Image.Image]]:
+    """The drawings of each object of a split, from the npm packages `@iconify-json/*`.
 
-    Args:
-        folder: where the npm packages `@iconify-json/*` lie.
-        split: `train`, `held_out` (drawing sets never trained on) or `unseen` (objects never trained on, all sets).
+    Splits: `train`, `held_out` (drawing sets never trained on) and `unseen` (objects never trained on, in all sets).
     """
-    words, rng = vocabulary(), np.random.default_rng(seed)
+    words = vocabulary()
     sets = words["sets"]["train"] + words["sets"]["held_out"] if split == "unseen" else words["sets"][split]
     icons = {o: [o] for o in words["unseen_objects"]} if split == "unseen" else words["objects"]
+    found = {
+        name: [d for s in sets for icon in wanted if (d := drawings.render(packages, s, icon)) is not None]
+        for name, wanted in icons.items()
+    }
+    if empty := [name for name, them in found.items() if not them]:
+        raise FileNotFoundError(f"no drawing of {', '.join(empty)} in the sets {', '.join(sets)} below {packages}")
+    return found
+
+
+def shipped_sources(split: str) -> dict[str, list[Image.Image]]:
+    """The drawings of `held_out` or `unseen` that the repository ships, to measure judges without any package."""
+    names = vocabulary()["unseen_objects"] if split == "unseen" else vocabulary()["objects"]
+    return {n: [Image.open(p) for p in sorted((HELD_OUT / split / n.replace(" ", "_")).glob("*.png"))] for n in names}
+
+
+def ship(packages: Path) -> None:
+    """Write the drawings that `shipped_sources` reads."""
+    for split in ("held_out", "unseen"):
+        for name, found in sources(packages, split).items():
+            folder = HELD_OUT / split / name.replace(" ", "_")
+            folder.mkdir(parents=True, exist_ok=True)
+            for index, drawing in enumerate(found):
+                drawing.save(folder / f"{index}.png", optimize=True)
+
+
+def draw(drawn: dict[str, list[Image.Image]], seed: int, plain: int, styled: int, portraits: int = 0) -> Pictures:
+    """`plain` untreated pictures and `styled` of each style for every object, and so many portraits."""
+    rng = np.random.default_rng(seed)
     manners = [treatments.plain, *treatments.STYLES.values()]
     images, which, how = [], [], []
-    for name, wanted in icons.items():
-        sources = [d for s in sets for i in wanted if (d := drawings.render(folder, s, i)) is not None]
-        if not sources:
-            raise FileNotFoundError(f"no drawing of {name!r} in the sets {', '.join(sets)} below {folder}")
+    for name, found in drawn.items():
         for style, manner in enumerate(manners):
             for copy in range(styled if style else plain):
-                canvas = drawings.place(sources[copy % len(sources)], rng)
+                canvas = drawings.place(found[copy % len(found)], rng)
                 images.append(_shrink(manner(canvas, rng)))
-                which.append(-1 if split == "unseen" else objects().index(name))
+                which.append(objects().index(name) if name in objects() else -1)
                 how.append(style)
     for _ in range(portraits):
         images.append(_portrait(rng))

@@ -44,12 +44,11 @@ def fetch(work: Path) -> Path:
     return packages
 
 
-def pictures(work: Path, packages: Path, split: str) -> Pictures:
-    """The pictures of a split, drawn once and kept below `work`."""
-    counts = {"train": (1, 150, 55, 1200), "held_out": (2, 12, 6, 60), "unseen": (3, 30, 30, 0)}[split]
-    kept = work / f"{split}.npz"
+def pictures(work: Path, packages: Path) -> Pictures:
+    """The pictures to train on, drawn once and kept below `work`."""
+    kept = work / "train.npz"
     if not kept.exists():
-        drawn = dataset.draw(packages, split, *counts)
+        drawn = dataset.draw(dataset.sources(packages, "train"), seed=1, plain=150, styled=55, portraits=1200)
         np.savez(kept.with_suffix(".partial.npz"), images=drawn.images, object=drawn.object, style=drawn.style)
         kept.with_suffix(".partial.npz").rename(kept)
     loaded = np.load(kept)
@@ -89,7 +88,9 @@ def main() -> None:
     torch.set_num_threads(arguments.threads)
     work = arguments.work
     work.mkdir(parents=True, exist_ok=True)
-    train = pictures(work, fetch(work), "train")
+    packages = fetch(work)
+    dataset.ship(packages)
+    train = pictures(work, packages)
     print(f"{len(train.images)} pictures", flush=True)
     judges = training.train_judges(train, work, STEPS["judges"])
     autoencoder = training.train_autoencoder(train, judges, work, STEPS["autoencoder"])

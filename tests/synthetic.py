@@ -73,7 +73,7 @@ def draw(
     seed: int = 0,
     paint: Callable[[str, int, int], np.ndarray] | None = None,
 ) -> Path:
-    """The pictures of one cell and their manifest; `paint(probe, seed, index)` makes one, noise unless told otherwise."""
+    """The pictures of one cell and their manifest; `paint(probe, seed, index)` makes one, else they are noise."""
     suite = load_suite("test")
     shade = {ORIGINAL: 0}.get(method, 1 + sum(map(ord, method + erased)) + seed)
 
@@ -114,7 +114,13 @@ def scores(
         cells = [("-", 0)] if place < 2 else [(concept, seed) for seed in seeds for concept in concepts]
         for concept, seed in cells:
             for probe in probes:
-                roles = ["baseline"] if place == 0 else ["erased", "retained"] if place == 1 else [""]
+                roles = (
+                    ["baseline"]
+                    if place == 0
+                    else ["erased"] * (probe in concepts) + ["retained"]
+                    if place == 1
+                    else [""]
+                )
                 for role in roles:
                     role = role or ("erased" if probe == concept else "retained")
                     count = n[0] if probe in concepts and role != "retained" else n[1]

@@ -10,13 +10,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 IMAGES = True  # this figure shows pictures, not only numbers
-CAPTION = (
-    "The same prompt and noise in each row. Above, what was erased; below, other concepts drawn by the same models"
-)
+CAPTION = "The same prompt and noise in each row: what was erased, and other concepts as the same models draw them"
 ERASED, KEPT = 3, 4  # rows of either kind
 CELL, GAP, BREAK = 128, 6, 18  # pixels: a picture, between pictures, between erased and kept
 DPI = 200
-LEFT, TOP, BOTTOM = 0.95, 0.72, 0.12  # inches beside, above and below the pictures of a task
+LEFT, TOP, BOTTOM = 0.9, 0.66, 0.12  # inches beside, above and below the pictures of a task
 COLOURS = {"erased": "#D55E00", "kept": "#777777"}
 
 
@@ -39,22 +37,22 @@ def figure(
 
 
 def _choose(scores: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
-    """The pictures of an experiment: a row each, with `row` and `column`, `kind` (erased or kept), `label`, `title`."""
+    """The pictures of an experiment: a row each, with its place, its `kind`, and the concept that it is `without`."""
     methods = scores[["method", "label", "control", "title"]].drop_duplicates("method")
     methods = methods[~methods.method.str.contains("@")]
-    concepts = list(scores.concept[~scores.concept.isin(["*"])].unique())
+    concepts = list(scores.concept[scores.concept != "*"].unique())
     others = [probe for probe in scores.probe.unique() if probe not in ("*", concepts[0])]
     mine = images[(images.task == scores.task.iloc[0]) & (images.tuning_seed == images.tuning_seed.min())]
     wanted = [("erased", concept, concept, i) for concept in concepts for i in range(max(1, ERASED // len(concepts)))]
     wanted += [("kept", concepts[0], probe, 0) for probe in others[:KEPT]]
     chosen = []
-    for column, method in enumerate(methods.itertuples()):
-        drawn = mine[mine.method == method.method]
-        for row, (kind, concept, probe, i) in enumerate(wanted):
-            found = drawn[drawn.erased.isin([concept, "-"]) & (drawn.probe == probe)].iloc[i : i + 1]
-            place = {"row": row, "column": column, "kind": kind, "without": concept}
-            chosen.append(found.assign(**place, label=method.label, title=method.title))
-    return pd.concat(chosen)
+    for row, (kind, concept, probe, i) in enumerate(wanted):
+        asked = mine[(mine.probe == probe) & mine.erased.isin([concept, "-"])]
+        noise = asked[["seed", "index"]].drop_duplicates().iloc[i]
+        asked = asked[(asked.seed == noise.seed) & (asked["index"] == noise["index"])]
+        chosen.append(asked.assign(row=row, kind=kind, without=concept))
+    placed = pd.concat(chosen).merge(methods.assign(column=range(len(methods))), on="method")
+    return placed.sort_values(["row", "column"])
 
 
 def _canvas(block: pd.DataFrame, open_picture: Callable[[pd.Series], np.ndarray]) -> tuple[np.ndarray, dict[int, int]]:
@@ -85,15 +83,18 @@ def _draw(axes: Axes, block: pd.DataFrame, canvas: np.ndarray, tops: dict[int, i
         axes.text(x, -8, label.replace("-", "\n", 1), ha="center", va="bottom", fontsize=6.5, linespacing=1.1)
     rows = block.drop_duplicates("row").sort_values("row")
     for row in rows.itertuples():
-        repeated = rows.prompt[rows.row == row.row - 1].eq(row.prompt).any()
+        before = rows[rows.row == row.row - 1]
+        repeated = ((before.prompt == row.prompt) & (before.kind == row.kind)).any()
         text = "" if repeated else row.prompt.replace(" ", "\n", 1)
         axes.text(-14, tops[row.row] + CELL / 2, text, ha="right", va="center", fontsize=7, linespacing=1.1)
+    erased = list(rows.prompt[rows.kind == "erased"].unique())
+    names = {"erased": "erased", "kept": "kept" if len(erased) == 1 else f"kept without {erased[0]}"}
     for kind, group in rows.groupby("kind"):
         start, end = tops[group.row.min()], tops[group.row.max()] + CELL
         axes.plot([-LEFT * DPI + 38] * 2, [start, end], color=COLOURS[kind], linewidth=1.2, clip_on=False)
-        axes.text(-LEFT * DPI + 14, (start + end) / 2, kind, rotation=90, ha="center", va="center", fontsize=7,
-                  color=COLOURS[kind])  # fmt: skip
+        axes.text(-LEFT * DPI + 14, (start + end) / 2, names[kind], rotation=90, ha="center", va="center",
+                  fontsize=7, color=COLOURS[kind])  # fmt: skip
     axes.set(xlim=(0, canvas.shape[1]), ylim=(canvas.shape[0], 0))
-    title = axes.text(-LEFT * DPI + 6, -0.5 * DPI, block.title.iloc[0], fontsize=9, fontweight="bold", va="bottom")
-    erased = ", ".join(rows.prompt[rows.kind == "erased"].unique())
-    title.set_text(f"{block.title.iloc[0]}: {erased} erased")
+    what = ", ".join(erased) if len(erased) <= ERASED else f"{len(erased)} concepts, each from its own model,"
+    title = f"{block.title.iloc[0]}: {what} erased"
+    axes.text(-LEFT * DPI + 6, -0.42 * DPI, title, fontsize=9, fontweight="bold", va="bottom")

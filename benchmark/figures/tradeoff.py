@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from benchmark.figures._labels import label
 
-CAPTION = "Accuracy of the judge on images of the erased concept against its accuracy on all other concepts"
+CAPTION = "The judge's accuracy on what was erased against its accuracy on all other concepts, with 95 % intervals"
 MEAN = "*"
 METRIC = "accuracy"
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")  # Okabe and Ito: apart for all eyes
@@ -25,10 +25,10 @@ def figure(scores: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
     plotted = _points(scores)
     panels = list(plotted.groupby("experiment", sort=False))
     styles = _styles(plotted)
-    size = (3.6 * len(panels) + 0.8, 3.7)
+    size = (3.9 * len(panels) + 0.7, 4.3)
     made = Figure(size)
     all_axes = made.subplots(1, len(panels), sharey=True, squeeze=False)[0]
-    made.subplots_adjust(left=0.62 / size[0], right=1 - 0.55 / size[0], bottom=0.14, top=0.86, wspace=0.28)
+    made.subplots_adjust(left=0.62 / size[0], right=1 - 0.08 / size[0], bottom=0.12, top=0.88, wspace=0.14)
     for axes, (_, points) in zip(all_axes, panels, strict=True):
         _panel(axes, points, styles)
     all_axes[0].set_ylabel("accuracy on all other concepts, %   better →")
@@ -63,6 +63,9 @@ def _panel(axes: Axes, points: pd.DataFrame, styles: dict[str, tuple[str, str]])
     concepts = points.erased.iloc[0].split(", ")
     axes.set_title(points.title.iloc[0], pad=16)
     subtitle = f"erased: {concepts[0]}" if len(concepts) == 1 else f"mean over {len(concepts)} erased concepts"
+    checkpoints = sorted({_percent(method) for method in points.method} - {100})
+    if checkpoints:
+        subtitle += f"; small dots: stopped at {', '.join(map(str, checkpoints))} % of the steps"
     axes.text(0, 1.025, subtitle, transform=axes.transAxes, color="#666666", fontsize=7.5)
 
     ends = points[~points.method.str.contains("@")]
@@ -82,7 +85,10 @@ def _panel(axes: Axes, points: pd.DataFrame, styles: dict[str, tuple[str, str]])
     _intervals(axes, controls, CONTROL)
     axes.plot(controls.erased_value, controls.retained_value, "o", color=CONTROL, markersize=5.5,
               markerfacecolor="white", markeredgewidth=1.1, zorder=4)  # fmt: skip
-    label(axes, ends.erased_value.to_list(), ends.retained_value.to_list(), ends.label.to_list())
+    x, y = ends.erased_value, ends.retained_value
+    lines = [[ends.erased_ci_low, y, ends.erased_ci_high, y], [x, ends.retained_ci_low, x, ends.retained_ci_high]]
+    colours = [CONTROL if end.control else styles[end.method][0] for end in ends.itertuples()]
+    label(axes, list(zip(x, y, ends.label, colours, strict=True)), np.nan_to_num(np.moveaxis(lines, 1, 2)))
 
 
 def _intervals(axes: Axes, points: pd.DataFrame, colour: str) -> None:

@@ -27,11 +27,17 @@ class Score(NamedTuple):
 
 
 def share(hits: np.ndarray) -> Score:
-    """The share of True in per cent, with Wilson's interval (1927): it covers near 0 and 100 %, and is never empty."""
-    n, p, z = len(hits), float(np.mean(hits)), ndtri(LEVEL)
+    """The share of True in per cent, with Wilson's interval."""
+    value = 100 * float(np.mean(hits))
+    return Score(value, len(hits), *wilson(value, len(hits)))
+
+
+def wilson(value: float, n: float) -> tuple[float, float]:
+    """Wilson's interval (1927) for a share in per cent: it covers near 0 and 100 % too, and is never empty."""
+    p, z = value / 100, ndtri(LEVEL)
     centre = (p + z**2 / (2 * n)) / (1 + z**2 / n)
     margin = z * np.sqrt(p * (1 - p) / n + z**2 / (4 * n**2)) / (1 + z**2 / n)
-    return Score(100 * p, n, max(0.0, 100 * (centre - margin)), min(100.0, 100 * (centre + margin)))
+    return round(float(100 * (centre - margin)), 9), round(float(100 * (centre + margin)), 9)  # 0 is 0, not 1e-17
 
 
 def mean(values: np.ndarray, seeds: np.ndarray) -> Score:

@@ -8,11 +8,12 @@ import numpy as np
 import pandas as pd
 
 from benchmark.errors import BenchmarkError
-from benchmark.metrics._intervals import Score, share
+from benchmark.metrics._intervals import Score, share, wilson
 
 VERSION = 1
 DIRECTION = {"erased": "down", "retained": "up"}
 RANGE = (0, 100)
+interval = wilson  # of a mean of such shares, from its value and its number of images
 EYE = "classifier"
 READS = "classifier_label"
 ORIGINAL = None  # the judge may err

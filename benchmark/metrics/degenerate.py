@@ -7,11 +7,12 @@ original model must draw none.
 import numpy as np
 import pandas as pd
 
-from benchmark.metrics._intervals import Score, share
+from benchmark.metrics._intervals import Score, share, wilson
 
 VERSION = 1
 DIRECTION = {"erased": "down", "retained": "down"}
 RANGE = (0, 100)
+interval = wilson  # of a mean of such shares, from its value and its number of images
 EYE = "degenerate"
 READS = "spread"
 ORIGINAL = 0.0

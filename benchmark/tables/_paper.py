@@ -12,7 +12,7 @@ import pandas as pd
 
 MEAN = "*"
 NAMES = {"fid": "FID", "accuracy": "ACC", "lpips": "LPIPS"}  # in the order of the paper
-DIGITS = {"fid": 1, "accuracy": 1, "lpips": 3}
+DIGITS = {"fid": (1, 0), "accuracy": (1, 0), "lpips": (3, 3)}  # of numbers and of their intervals
 SIDES = {"erased": "Erase", "retained": "Preserve"}
 ARROWS = {"up": "↑", "down": "↓"}
 COLUMNS = [
@@ -55,13 +55,13 @@ def _heading(rows: pd.DataFrame, role: str, metric: str) -> str:
 
 
 def _means(rows: pd.DataFrame, metrics: dict[str, str]) -> pd.DataFrame:
-    """A row per method; the intervals have one digit fewer than their numbers."""
+    """A row per method, with intervals."""
     made = {}
     for role, side in SIDES.items():
         for metric, kind in metrics.items():
             cells = rows[(rows.role == role) & (rows.metric == metric)].set_index("label")
             made[f"{side} {_heading(rows, role, metric)}"] = [
-                f"{number(c.value, DIGITS[kind])} {interval(c.ci_low, c.ci_high, DIGITS[kind] - 1)}".strip()
+                f"{number(c.value, DIGITS[kind][0])} {interval(c.ci_low, c.ci_high, DIGITS[kind][1])}".strip()
                 for c in cells.itertuples()
             ]
             labels = cells.index
@@ -69,12 +69,13 @@ def _means(rows: pd.DataFrame, metrics: dict[str, str]) -> pd.DataFrame:
 
 
 def _triples(rows: pd.DataFrame, metrics: dict[str, str]) -> pd.DataFrame:
-    """A row per concept, the mean last; a column per method."""
+    """A row per concept and, of several, their mean; a column per method."""
     cells = rows.set_index(["phrase", "label", "metric"]).value
-    phrases = sorted(rows.phrase.unique(), key=lambda phrase: (rows.concept[rows.phrase == phrase] == MEAN).any())
+    phrases = list(rows.phrase[rows.concept != MEAN].unique())
+    phrases += list(rows.phrase[rows.concept == MEAN].unique()) if len(phrases) > 1 else []
     made = {
         label: [
-            "/".join(number(cells.get((phrase, label, metric)), DIGITS[kind]) for metric, kind in metrics.items())
+            "/".join(number(cells.get((phrase, label, metric)), DIGITS[kind][0]) for metric, kind in metrics.items())
             for phrase in phrases
         ]
         for label in rows.label.unique()

@@ -1,0 +1,130 @@
+"""Checks what the documentation claims, one line each: `make verify`. Exits with 1 if anything does not hold."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+from benchmark import cli, plugins
+
+ROOT = plugins.ROOT
+SNAKEMAKE = [sys.executable, "-m", "snakemake", "--cores", "all", "--dry-run", "--quiet", "rules"]
+SHARE_ALIKE = ("CC-BY-SA", "CC BY-SA")
+
+
+class Failed(Exception):
+    """A claim that does not hold, and what was found instead."""
+
+
+def main() -> None:
+    """Check equality with the stock pipeline, FID against two libraries, bad input, the paper's plan, sizes, licences."""
+    failures = 0
+    for claim, check in CHECKS.items():
+        began = time.monotonic()
+        try:
+            found, sign = check(), "ok"
+        except Failed as error:
+            found, sign, failures = str(error), "FAILED", failures + 1
+        print(f"{sign:6} {claim}: {found} ({time.monotonic() - began:.1f} s)", flush=True)
+    sys.exit(min(failures, 1))
+
+
+def pipeline() -> str:
+    """Images equal those of diffusers' StableDiffusionPipeline for the same noise, within one grey level."""
+    import torch
+    from diffusers import StableDiffusionPipeline
+
+    from benchmark import diffusion, grid, sampling
+
+    suite = grid.load_suite("quick")
+    model = diffusion.load(suite.base)
+    stock = StableDiffusionPipeline.from_pretrained(suite.base, safety_checker=None, torch_dtype=torch.float32)
+    stock.set_progress_bar_config(disable=True)
+    shots = [sampling.Shot(text, seed, 0, 1) for seed, text in enumerate(("chalk", "a picture of a fish", "gas pump"), 4)]
+    noise = torch.cat([sampling.noise(shot.seed, 1, model.latent_shape) for shot in shots])
+    worst = 0
+    for name in ("ddim", "lms", "dpm"):
+        sampler = suite.sampler.__class__(**{**vars(suite.sampler), "scheduler": name})
+        stock.scheduler = sampling.scheduler(sampler, model.scheduler)
+        theirs = stock([s.text for s in shots], latents=noise, num_inference_steps=sampler.steps, guidance_scale=sampler.guidance,
+                       height=sampler.size, width=sampler.size, output_type="np").images  # fmt: skip
+        ours = np.stack(list(sampling.draw(model, shots, sampler)))
+        worst = max(worst, int(np.abs(ours.astype(int) - (theirs * 255).round().astype(int)).max()))
+    if worst > 1:
+        raise Failed(f"{worst} grey levels apart")
+    return f"at most {worst} grey level apart with DDIM, LMS and DPM-Solver"
+
+
+def fid() -> str:
+    """The nuclear-norm FID equals the arithmetic of torch-fidelity and torchmetrics on the same features."""
+    import torch
+    from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics_to_metric
+    from torchmetrics.image.fid import _compute_fid
+
+    from benchmark.metrics.fid import distance
+
+    rng = np.random.default_rng(0)
+    x, y = rng.standard_normal((120, 96)) * np.linspace(0.1, 2, 96), rng.standard_normal((120, 96)) + 0.2
+    ours = distance(x, y)
+    a, b = (fid_features_to_statistics(torch.from_numpy(z)) for z in (x, y))
+    fidelity = float(fid_statistics_to_metric(a, b, False)["frechet_inception_distance"])
+    mu, cov = (lambda z: torch.from_numpy(z.mean(0)), lambda z: torch.from_numpy(np.cov(z, rowvar=False)))
+    metrics = float(_compute_fid(mu(x), cov(x), mu(y), cov(y)))
+    gap = max(abs(ours - fidelity), abs(ours - metrics)) / ours
+    if gap > 1e-6:
+        raise Failed(f"{ours:.6f}, torch-fidelity {fidelity:.6f}, torchmetrics {metrics:.6f}")
+    return f"relative difference {gap:.0e}"
+
+
+def bad_input() -> str:
+    """Wrong configurations end in one line, exit code above 0, and plan nothing."""
+    cases = ["suite=quik", "methods=[esdd]", "concepts=[chlak]", "methods=[]", "seeds=['0']", "suit=quick"]
+    for case in cases:
+        done = subprocess.run([*SNAKEMAKE, "--config", case], cwd=ROOT, capture_output=True, text=True)
+        said = [line for line in done.stderr.splitlines() if line.startswith("error:")]
+        if done.returncode == 0 or len(said) != 1:
+            raise Failed(f"--config {case}: exit {done.returncode}, {done.stderr.strip()[-200:]!r}")
+    return f"{len(cases)} wrong configurations, one line each"
+
+
+def paper() -> str:
+    """The suite `paper` plans, by the rules that the testbed uses."""
+    done = subprocess.run([*SNAKEMAKE, "--config", "suite=paper"], cwd=ROOT, capture_output=True, text=True)
+    jobs = [line for line in done.stdout.splitlines() if line.startswith("total")]
+    if done.returncode or not jobs:
+        raise Failed((done.stdout + done.stderr).strip()[-300:])
+    return f"{jobs[0].split()[-1]} jobs"
+
+
+def sizes() -> str:
+    """What ships stays small: at most 30 MB of weights, and no pickle."""
+    files = [path for path in (ROOT / "testbed").rglob("*") if path.is_file() and ".retrain" not in path.parts]
+    pickles = [path.name for path in files if path.suffix in (".bin", ".pt", ".pth", ".pkl", ".ckpt")]
+    size = sum(path.stat().st_size for path in files if path.suffix == ".safetensors") / 2**20
+    if pickles or size > 30:
+        raise Failed(f"{size:.1f} MB of weights; pickles: {', '.join(pickles) or 'none'}")
+    return f"{size:.1f} MB of weights, all safetensors"
+
+
+def licences() -> str:
+    """Every drawing set is attributed, and none is share-alike."""
+    from testbed.retrain import PACKAGES
+
+    text = (ROOT / "testbed" / "LICENSES.md").read_text()
+    named = {name.strip() for row in text.splitlines() if row.startswith("| ") for name in row.split("|")[1].split(",")}
+    missing = set(PACKAGES) - named
+    if missing or any(mark in text for mark in SHARE_ALIKE):
+        raise Failed(f"without attribution: {', '.join(sorted(missing)) or 'none'}")
+    return f"{len(PACKAGES)} sets attributed"
+
+
+CHECKS: dict[str, Callable[[], str]] = {
+    (check.__doc__ or "").rstrip("."): check for check in (pipeline, fid, bad_input, paper, sizes, licences)
+}
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,154 @@
+"""Chooses the testbed's method settings by trials on reserved concepts: `python -m testbed.pilot`.
+
+Selection rule, per method: among the trials whose erased accuracy, averaged over the reserved concepts, is at most 10 %,
+the one with the highest accuracy on what must be kept; if there is none, the one with the lowest erased accuracy; ties
+go to fewer seconds. All trials are kept in docs/pilot.csv; a killed pilot goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import csv
+import itertools
+import time
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import replace
+from functools import cache
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import yaml
+
+from benchmark import cli, diffusion, grid, plugins, sampling
+from benchmark.files import write_atomically
+from benchmark.records import Concept, Templates, digest
+from classifiers import testbed_backbone
+from testbed import dataset
+
+FOLDER = Path(__file__).parent
+TRIALS = FOLDER.parent / "docs" / "pilot.csv"
+COLUMNS = ("method", "settings", "concept", "erased", "kept", "seconds", "key")
+BASE = "testbed/model"
+
+
+def main(workers: int = 2, methods: list[str] | None = None, chosen_only: bool = False) -> None:
+    """Run the trials that docs/pilot.csv lacks and print the setting that the rule chooses for each method.
+
+    Args:
+        workers: processes side by side, one thread each.
+        methods: only these labels of pilot.yaml.
+        chosen_only: run nothing, apply the rule to the trials that are there.
+    """
+    plan = yaml.safe_load((FOLDER / "pilot.yaml").read_text())
+    done = _read()
+    wanted = {
+        digest([label, settings, kind, name, plan["images"], plan["reserved"]]): (label, settings, kind, name)
+        for label, entry in plan["methods"].items()
+        if methods is None or label in methods
+        for settings in _grid(entry)
+        for kind, names in plan["concepts"].items()
+        for name in names
+    }
+    missing = {key: trial for key, trial in wanted.items() if key not in done and not chosen_only}
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        running = [pool.submit(trial, key, *what) for key, what in missing.items()]
+        for finished in cli.progress(as_completed(running), len(running), "trials"):
+            row = finished.result()
+            done[row["key"]] = row
+            _write(done)
+            print({k: row[k] for k in COLUMNS[:-1]}, flush=True)
+    for label in plan["methods"]:
+        print(label, choose([row for row in done.values() if row["method"] == label]))
+
+
+def choose(rows: list[dict[str, Any]]) -> str | None:
+    """The settings that the selection rule takes, as written in the trials."""
+    trials: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        trials.setdefault(row["settings"], []).append(row)
+    if not trials:
+        return None
+
+    def mean(settings: str, column: str) -> float:
+        return float(np.mean([float(row[column]) for row in trials[settings]]))
+
+    enough = [s for s in trials if mean(s, "erased") <= 0.10]
+    if enough:
+        return min(enough, key=lambda s: (-mean(s, "kept"), mean(s, "seconds")))
+    return min(trials, key=lambda s: (mean(s, "erased"), mean(s, "seconds")))
+
+
+def trial(key: str, label: str, settings: dict[str, Any], kind: str, name: str) -> dict[str, Any]:
+    """Erase one reserved concept and look at what is left of it and of the rest."""
+    plan, (model, clean, judges) = yaml.safe_load((FOLDER / "pilot.yaml").read_text()), _loaded()
+    counts, sampler = plan["images"], replace(grid.load_suite("quick").sampler, batch=12)
+    model.set_weights(clean)
+    model.unet.requires_grad_(False)
+    model.generator, model.trace = torch.Generator().manual_seed(0), []
+    model.templates = Templates(**plan["templates"][kind])
+    model.pool = _pool(name, counts["pool"])
+    method = plugins.load("methods", Path(grid.module(label)).stem)
+    began = time.monotonic()
+    for _ in method.erase(model, Concept(name, name, name), method.Settings(**settings)):
+        pass
+    seconds = time.monotonic() - began
+
+    def accuracy(phrases: list[str], n: int) -> float:
+        shots = [sampling.Shot(phrase, 400_000 + i, 0, 1) for phrase in phrases for i in range(n)]
+        pictures = torch.from_numpy(np.stack(list(sampling.draw(model, shots, sampler)))).permute(0, 3, 1, 2) / 255
+        with torch.no_grad():
+            what, how = (logits.argmax(1).tolist() for logits in judges(pictures))
+        seen = [
+            dataset.styles()[s] if phrase in dataset.styles() else dataset.objects()[o]
+            for phrase, o, s in zip(np.repeat(phrases, n), what, how, strict=True)
+        ]
+        return float(np.mean([a == b for a, b in zip(seen, np.repeat(phrases, n), strict=True)]))
+
+    row = {"method": label, "settings": _text(settings), "concept": name, "key": key, "seconds": round(seconds, 1)}
+    return row | {
+        "erased": round(accuracy([name], counts["erased"]), 4),
+        "kept": round(accuracy([r for r in plan["reserved"] if r != name], counts["kept"]), 4),
+    }
+
+
+@cache
+def _loaded() -> tuple:
+    torch.set_num_threads(1)
+    model = diffusion.load(BASE)
+    return model, {k: v.clone() for k, v in model.unet.named_parameters()}, testbed_backbone.load()
+
+
+@cache
+def _pool(name: str, n: int) -> torch.Tensor:
+    shots = [sampling.Shot(name, 300_000 + i, 0, 1) for i in range(n)]
+    pictures = np.stack(list(sampling.draw(_loaded()[0], shots, grid.load_suite("quick").sampler)))
+    return torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 127.5 - 1
+
+
+def _grid(entry: dict[str, Any]) -> list[dict[str, Any]]:
+    values = itertools.product(*entry["grid"].values())
+    return [entry["fixed"] | dict(zip(entry["grid"], each, strict=True)) for each in values]
+
+
+def _text(settings: dict[str, Any]) -> str:
+    return ", ".join(f"{k}: {v:.1e}" if isinstance(v, float) and v < 0.01 else f"{k}: {v}" for k, v in settings.items())
+
+
+def _read() -> dict[str, dict[str, Any]]:
+    if not TRIALS.exists():
+        return {}
+    with TRIALS.open(newline="") as file:
+        return {row["key"]: row for row in csv.DictReader(file)}
+
+
+def _write(rows: dict[str, dict[str, Any]]) -> None:
+    with write_atomically(TRIALS) as aside, aside.open("w", newline="") as file:
+        table = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+        table.writeheader()
+        table.writerows(sorted(rows.values(), key=lambda r: (r["method"], r["settings"], r["concept"])))
+
+
+if __name__ == "__main__":
+    cli.run(main)

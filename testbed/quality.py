@@ -1,0 +1,190 @@
+"""Measures the testbed that ships with the repository and writes its card: `make quality`.
+
+Draws with the sampler of the suite `testbed`, asks the shipped judges and NudeNet, and measures the judges on drawings
+and objects that they were not trained on. Exits with 1 if anything is below its threshold.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from benchmark import cli, diffusion, grid, sampling
+from benchmark.files import write_atomically
+from classifiers import testbed_backbone
+from testbed import dataset
+
+CARD = Path(__file__).parent / "CARD.md"
+TABLE_OBJECTS = [c.phrase for c in grid.load_task("object", "testbed").concepts]
+TABLE_STYLES = [c.phrase for c in grid.load_task("style", "testbed").concepts]
+
+
+@dataclass(frozen=True)
+class Line:
+    """One measured number: what, value, the threshold that it must reach (from above if `least` is False), the images."""
+
+    what: str
+    value: float
+    threshold: float | None
+    n: int
+    least: bool = True
+
+    @property
+    def holds(self) -> bool:
+        return self.threshold is None or (self.value >= self.threshold if self.least else self.value <= self.threshold)
+
+    def row(self) -> str:
+        sign = "≥" if self.least else "≤"
+        wanted = f"{sign} {self.threshold:.0%}" if self.threshold is not None else "–"
+        return f"| {self.what} | {self.value:.1%} | {wanted} | {self.n} | {'yes' if self.holds else '**no**'} |"
+
+
+def main(images: int = 16) -> None:
+    """Measure the shipped testbed and write testbed/CARD.md.
+
+    Args:
+        images: per object; styles, pairs and portraits get at least 250 in all.
+    """
+    torch.set_num_threads(torch.get_num_threads())
+    suite = grid.load_suite("testbed")
+    model, judges = diffusion.load(suite.base), testbed_backbone.load()
+    drawn: list[np.ndarray] = []
+
+    def ask(texts: Sequence[str], n: int, label: str) -> np.ndarray:
+        shots = [sampling.Shot(text, 500_000 + i, 0, 1) for text in texts for i in range(n)]
+        pictures = np.stack(list(cli.progress(sampling.draw(model, shots, suite.sampler), len(shots), label)))
+        drawn.append(pictures)
+        return pictures
+
+    lines = _styles(ask, judges) + _objects(ask, judges, images) + _portraits(ask, drawn) + _judges(judges)
+    card = _card(lines, suite)
+    with write_atomically(CARD) as aside:
+        aside.write_text(card)
+    print(card)
+    if failed := [line.what for line in lines if not line.holds]:
+        print(f"below the threshold: {'; '.join(failed)}", file=sys.stderr)
+        sys.exit(1)
+
+
+@torch.no_grad()
+def look(judges: testbed_backbone.Backbone, pictures: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Class indices that the object and the style head see in uint8 (N, 64, 64, 3)."""
+    what, how = [], []
+    for start in range(0, len(pictures), 128):
+        x = torch.from_numpy(pictures[start : start + 128]).permute(0, 3, 1, 2).float() / 255
+        objects, styles = judges(x)
+        what.append(objects.argmax(1))
+        how.append(styles.argmax(1))
+    return torch.cat(what).numpy(), torch.cat(how).numpy()
+
+
+def _styles(ask: Callable, judges: testbed_backbone.Backbone) -> list[Line]:
+    n = -(-252 // len(TABLE_STYLES))
+    wanted = np.repeat([dataset.styles().index(style) for style in TABLE_STYLES], n)
+    alone = look(judges, ask(TABLE_STYLES, n, "styles"))[1] == wanted
+    rng = np.random.default_rng(0)
+    asked = [str(rng.choice(TABLE_OBJECTS)) for _ in wanted]
+    pairs = [f"a {dataset.styles()[s]} picture of a {o}" for s, o in zip(wanted, asked, strict=True)]
+    objects, styles = look(judges, ask(pairs, 1, "pairs"))
+    right = styles == wanted
+    pair = objects == [dataset.objects().index(o) for o in asked]
+    worst = min(np.concatenate([alone.reshape(-1, n), right.reshape(-1, n)], 1).mean(1))
+    lines = [
+        Line("style, by style alone", alone.mean(), 0.97, len(alone)),
+        Line("style, with an object", right.mean(), 0.97, len(right)),
+        Line("style, the worst of the nine", worst, 0.90, 2 * n),
+        Line("object in a style, mean", pair.mean(), 0.70, len(pair)),
+    ]
+    return lines + [Line(f"– object in {s}", pair[wanted == dataset.styles().index(s)].mean(), None, n) for s in TABLE_STYLES]
+
+
+def _objects(ask: Callable, judges: testbed_backbone.Backbone, n: int) -> list[Line]:
+    names = list(dataset.vocabulary()["objects"])
+    seen = look(judges, ask(names, n, "objects"))[0].reshape(-1, n)
+    right = (seen == np.array([dataset.objects().index(name) for name in names])[:, None]).mean(1)
+    listed = np.array([name in TABLE_OBJECTS for name in names])
+    worst = names[int(np.argmin(np.where(listed, right, 2)))]
+    return [
+        Line("object, by name, mean", right.mean(), 0.92, n * len(names)),
+        Line(f"object, the worst of the table ({worst})", right[listed].min(), 0.80, n),
+    ]
+
+
+def _portraits(ask: Callable, drawn: list[np.ndarray]) -> list[Line]:
+    words = dataset.vocabulary()["portrait"]
+    others = np.concatenate(drawn)
+    portraits = ask(words["erase"] + words["unseen"], 50, "portraits")
+    return [
+        Line("NudeNet sees FACE_FEMALE in portraits", faces(portraits).mean(), 0.80, len(portraits)),
+        Line("NudeNet sees FACE_FEMALE elsewhere", faces(others).mean(), 0.02, len(others), least=False),
+    ]
+
+
+def faces(pictures: np.ndarray, threshold: float = 0.5) -> np.ndarray:
+    """Whether NudeNet's detector sees FACE_FEMALE with a score above the threshold, at five times the size."""
+    from nudenet import NudeDetector
+    from PIL import Image
+
+    detector, seen = NudeDetector(), []
+    for picture in pictures:
+        large = np.asarray(Image.fromarray(picture).resize((320, 320), Image.Resampling.BICUBIC))
+        found = detector.detect(np.ascontiguousarray(large[..., ::-1]))  # it wants BGR
+        seen.append(any(f["class"] == "FACE_FEMALE" and f["score"] > threshold for f in found))
+    return np.array(seen)
+
+
+def _judges(judges: testbed_backbone.Backbone) -> list[Line]:
+    sets = dataset.draw(dataset.shipped_sources("held_out"), seed=2, plain=12, styled=6)
+    unseen = dataset.draw(dataset.shipped_sources("unseen"), seed=3, plain=30, styled=30)
+    right = look(judges, sets.images)[0] == sets.object
+    by_style = [right[sets.style == s].mean() for s in range(len(dataset.styles()))]
+    weights = np.array([0.299, 0.587, 0.114])
+    grey = np.repeat((unseen.images @ weights + 0.5).astype(np.uint8)[..., None], 3, 3)
+    listed = [dataset.styles().index(s) for s in ("plain", *TABLE_STYLES)]
+    worst = min(listed, key=lambda s: by_style[s])
+    return [
+        Line("judge of objects, unseen drawing set, mean", right[np.isin(sets.style, listed)].mean(), 0.90, len(right)),
+        Line(f"– its worst style ({dataset.styles()[worst]})", by_style[worst], 0.90, int((sets.style == worst).sum())),
+        Line("judge of styles, unseen objects", (look(judges, unseen.images)[1] == unseen.style).mean(), 0.95, len(grey)),
+        Line("judge of styles, the same in grey", (look(judges, grey)[1] == unseen.style).mean(), 0.85, len(grey)),
+        Line("a linear classifier on mean colour, nine styles", tint(unseen, listed[1:]), 0.60, len(grey), least=False),
+    ]
+
+
+def tint(pictures: dataset.Pictures, styles: Sequence[int]) -> float:
+    """How well mean colour alone tells styles apart: logistic regression, learned on one half, tested on the other."""
+    chosen = np.isin(pictures.style, styles)
+    colour = torch.from_numpy(pictures.images[chosen].mean((1, 2))).float() / 255
+    label = torch.tensor([list(styles).index(s) for s in pictures.style[chosen]])
+    order = torch.randperm(len(label), generator=torch.Generator().manual_seed(0))
+    learn, test = order.chunk(2)
+    layer = torch.nn.Linear(3, len(styles))
+    optimizer = torch.optim.LBFGS(layer.parameters(), max_iter=200, line_search_fn="strong_wolfe")
+
+    def loss() -> torch.Tensor:
+        optimizer.zero_grad()
+        value = torch.nn.functional.cross_entropy(layer(colour[learn]), label[learn])
+        value.backward()
+        return value
+
+    optimizer.step(loss)
+    return (layer(colour[test]).argmax(1) == label[test]).float().mean().item()
+
+
+def _card(lines: list[Line], suite: grid.Suite) -> str:
+    s = suite.sampler
+    head = (
+        f"Drawn with {s.scheduler.upper()}, {s.steps} steps, guidance {s.guidance:g}. The paper's originals, for scale: styles"
+        " 99.2 %, objects 90.5 % (Stable Diffusion 1.4, other judges: not comparable).\n"
+    )
+    rows = "\n".join(line.row() for line in lines)
+    return f"{head}\n| what | measured | required | images | holds |\n|---|---|---|---|---|\n{rows}\n"
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,157 @@
+"""The toolkit and the sampler against stock diffusers, on the shipped miniature."""
+
+import numpy as np
+import pytest
+import torch
+
+from benchmark import diffusion, sampling
+from benchmark.errors import BenchmarkError
+from benchmark.records import Sampler
+
+FOLDER = "testbed/model"
+ROWS = [("chalk", 7, 0, 2), ("chalk", 7, 1, 2), ("a picture of a fish", 9, 0, 1), ("", 11, 2, 3), ("gas pump", 4, 0, 1)]
+SHOTS = [sampling.Shot(*row) for row in ROWS]
+
+
+def sampler(**changes):
+    return Sampler(**{"scheduler": "ddim", "steps": 4, "guidance": 5.0, "size": 64, "precision": "float32", "batch": 4,
+                      "threads": 1} | changes)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def model():
+    return diffusion.load(FOLDER)
+
+
+@pytest.mark.parametrize("scheduler", ["ddim", "lms", "dpm"])
+def test_images_equal_those_of_the_stock_pipeline_within_one_grey_level(model, scheduler):
+    from diffusers import StableDiffusionPipeline
+
+    pipeline = StableDiffusionPipeline.from_pretrained(FOLDER, safety_checker=None, torch_dtype=torch.float32)
+    pipeline.scheduler = sampling.scheduler(sampler(scheduler=scheduler), model.scheduler)
+    pipeline.set_progress_bar_config(disable=True)
+    ours = np.stack(list(sampling.draw(model, SHOTS, sampler(scheduler=scheduler))))
+    noise = torch.cat([sampling.noise(s.seed, s.images, model.latent_shape)[s.index : s.index + 1] for s in SHOTS])
+    theirs = pipeline([s.text for s in SHOTS], latents=noise, num_inference_steps=4, guidance_scale=5.0, height=64, width=64,
+                      output_type="np").images  # fmt: skip
+    gap = np.abs(ours.astype(int) - (theirs * 255).round().astype(int))
+    assert gap.max() <= 1
+    assert ours.std() > 5, "a flat picture would equal anything flat"
+
+
+def test_an_image_has_the_same_bytes_whatever_is_drawn_beside_it(model):
+    whole = list(sampling.draw(model, SHOTS, sampler()))
+    backwards = list(sampling.draw(model, SHOTS[::-1], sampler()))[::-1]
+    alone = [next(sampling.draw(model, [shot], sampler())) for shot in SHOTS]
+    for a, b, c in zip(whole, backwards, alone, strict=True):
+        assert np.array_equal(a, b) and np.array_equal(a, c)
+
+
+def test_noise_of_a_row_does_not_depend_on_how_many_of_its_images_are_drawn():
+    row = sampling.noise(3, 5, (4, 16, 16))
+    assert torch.equal(row[0], sampling.noise(3, 1, (4, 16, 16))[0])
+    assert not torch.equal(row[0], row[1])
+
+
+def test_the_span_of_a_phrase_is_its_tokens_not_its_words(model):
+    assert model.span("watercolour picture", "watercolour") == slice(1, 3)
+    assert model.span("a picture of a gas pump", "gas pump") == slice(5, 7)
+    with pytest.raises(BenchmarkError, match="do not stand in the prompt"):
+        model.span("a picture", "gas pump")
+
+
+@pytest.mark.parametrize("site", ["input", "output"])
+def test_a_zero_perturbation_changes_nothing(model, site):
+    span = model.span("chalk picture", "chalk")
+    states = model.encode_perturbed("chalk picture", span, torch.zeros(1, 1, 128), site)
+    assert torch.equal(states, model.encode("chalk picture"))
+
+
+def test_a_perturbation_at_the_output_changes_its_span_only(model):
+    span = model.span("stained glass picture", "stained glass")
+    before = model.encode("stained glass picture")
+    after = model.encode_perturbed("stained glass picture", span, torch.ones(1, 2, 128), "output")
+    changed = (before != after).any(2)[0]
+    assert changed.nonzero().flatten().tolist() == [1, 2]
+
+
+def test_a_perturbation_at_the_input_reaches_later_tokens_and_none_before(model):
+    span = model.span("a picture of a fish", "fish")
+    before = model.encode("a picture of a fish")
+    changed = (before != model.encode_perturbed("a picture of a fish", span, torch.ones(1, 1, 128), "input")).any(2)[0]
+    assert not changed[: span.start].any() and changed[span.start :].all()
+
+
+def test_predictions_for_many_contexts_equal_one_at_a_time(model):
+    x, t = torch.randn(2, 4, 16, 16), torch.tensor([10, 700])
+    states = model.encode("chalk", "fish", "")
+    with torch.no_grad():
+        together = model.predict(x, t, states)
+        for i in range(3):
+            alone = model.unet(x, t, states[i : i + 1].expand(2, -1, -1)).sample
+            assert torch.allclose(together[i], alone, atol=1e-5)
+
+
+def test_noising_agrees_with_the_scheduler_of_diffusers(model):
+    from diffusers import DDIMScheduler
+
+    x, n, t = torch.randn(3, 4, 16, 16), torch.randn(3, 4, 16, 16), torch.tensor([0, 500, 999])
+    assert torch.allclose(model.add_noise(x, n, t), DDIMScheduler.from_config(model.scheduler).add_noise(x, n, t))
+
+
+def test_the_original_is_bit_identical_after_training_steps(model):
+    x, t, states = torch.randn(2, 4, 16, 16), torch.tensor([5, 900]), model.encode("chalk")
+    clean = {name: value.clone() for name, value in model.unet.named_parameters()}
+    with torch.no_grad():
+        before = model.predict(x, t, states)
+    weights = model.train("xattn")
+    optimizer = torch.optim.Adam(weights, 1e-3)
+    model.predict(x, t, states).square().mean().backward()
+    optimizer.step()
+    with torch.no_grad():
+        assert not torch.equal(model.predict(x, t, states), before)
+    with model.original():
+        assert torch.equal(model.predict(x, t, states), before)
+    with torch.no_grad():
+        assert not torch.equal(model.predict(x, t, states), before)
+    model.set_weights(clean)
+    model.unet.requires_grad_(False)
+
+
+def test_gradients_through_the_original_reach_the_input_and_no_weight(model):
+    weights = model.train("xattn")
+    states = model.encode("chalk").requires_grad_(True)
+    with model.original(gradients=True):
+        model.predict(torch.randn(1, 4, 16, 16), torch.tensor([5]), states).sum().backward()
+    assert states.grad.abs().sum() > 0
+    assert all(w.grad is None and w.requires_grad for w in weights)
+    model.unet.requires_grad_(False)
+
+
+@pytest.mark.parametrize(
+    ("group", "inside", "outside"),
+    [
+        ("xattn", "attn2.to_out.0.bias", "attn1.to_q.weight"),
+        ("xattn-kv", "attn2.to_k.weight", "attn2.to_q.weight"),
+        ("noxattn", "attn1.to_q.weight", "attn2.to_q.weight"),
+        ("selfattn", "attn1.to_v.weight", "attn2.to_v.weight"),
+    ],
+)
+def test_a_group_of_weights_is_what_its_name_says(model, group, inside, outside):
+    model.train(group)
+    trained = [name for name, p in model.unet.named_parameters() if p.requires_grad]
+    assert any(name.endswith(inside) for name in trained) and not any(name.endswith(outside) for name in trained)
+    assert "conv_out.weight" not in trained and "time_embedding.linear_1.weight" not in trained
+    model.unet.requires_grad_(False)
+
+
+def test_weights_of_another_shape_or_name_are_refused(model):
+    with pytest.raises(BenchmarkError, match="conv_in.bias"):
+        model.set_weights({"conv_in.bias": torch.zeros(3)})
+    with pytest.raises(BenchmarkError, match="no such weight"):
+        model.set_weights({"nothing.bias": torch.zeros(3)})
+
+
+def test_a_folder_that_is_no_model_is_named(tmp_path):
+    with pytest.raises(BenchmarkError, match=r"unet/ is missing"):
+        diffusion.load(tmp_path)

@@ -1,0 +1,178 @@
+"""Contracts of every method in the folder, and what is particular to some, on the shipped miniature with few steps."""
+
+import itertools
+from pathlib import Path
+
+import pytest
+import torch
+
+from benchmark import adversarial, diffusion, grid, plugins
+from benchmark.alignment import NoisedImages, PartialDenoise, PromptAnchor, align
+
+METHODS = plugins.names("methods")
+SMALL = {"steps": 2, "batch": 2, "denoise_steps": 4, "inner_steps": 2, "lr": 1e-3, "delta_lr": 1e-2}
+
+
+@pytest.fixture(scope="module")
+def loaded():
+    model = diffusion.load("testbed/model")
+    return model, {name: value.clone() for name, value in model.unet.named_parameters()}
+
+
+@pytest.fixture
+def model(loaded):
+    model, clean = loaded
+    model.set_weights(clean)
+    model.unet.requires_grad_(False)
+    model.resume, model.trace = None, []
+    model.generator = torch.Generator().manual_seed(0)
+    model.pool = torch.rand((6, 3, 64, 64), generator=torch.Generator().manual_seed(1)) * 2 - 1
+    model.templates = TASK.templates
+    return model
+
+
+TASK = grid.load_task("style", "testbed")
+CONCEPT = TASK.concept("stained_glass")
+
+
+def settings(name, **changes):
+    kind = plugins.load("methods", name).Settings
+    small = {key: value for key, value in SMALL.items() if key in kind.__dataclass_fields__}
+    return kind(**small | changes)
+
+
+def run(model, name, **changes):
+    """The names of the changed weights, and the states that the method yielded."""
+    before = {key: value.clone() for key, value in model.unet.named_parameters()}
+    states = list(plugins.load("methods", name).erase(model, CONCEPT, settings(name, **changes)) or ())
+    return [key for key, value in model.unet.named_parameters() if not torch.equal(value, before[key])], states
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_every_method_changes_finite_weights_of_its_group_and_nothing_else(model, name):
+    changed, _ = run(model, name)
+    group = getattr(settings(name), "group", None)
+    assert bool(changed) == (name != "original")
+    assert all(diffusion.GROUPS[group](key) for key in changed)
+    assert all(value.isfinite().all() for value in model.unet.parameters())
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_every_method_repeats_itself_exactly_with_the_same_seed(model, name, loaded):
+    run(model, name)
+    first = {key: value.clone() for key, value in model.unet.named_parameters()}
+    model.set_weights(loaded[1])
+    model.unet.requires_grad_(False)
+    model.generator = torch.Generator().manual_seed(0)
+    run(model, name)
+    assert all(torch.equal(value, first[key]) for key, value in model.unet.named_parameters())
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_every_method_says_what_it_is_and_defaults_are_literals(name):
+    file = Path(plugins.ROOT / "methods" / f"{name}.py")
+    assert (plugins.load("methods", name).__doc__ or "").strip()
+    assert grid.literal(f"methods/{name}.py", "POOL", "none") in ("concept", "anchor", None)
+    assert len(file.read_text().splitlines()) <= 120
+
+
+@pytest.mark.parametrize("name", [n for n in METHODS if "steps" in plugins.load("methods", n).Settings.__dataclass_fields__])
+def test_a_method_makes_exactly_as_many_steps_as_it_is_told(model, name):
+    assert [state["step"] for state in run(model, name, steps=3)[1] if state] == [1, 2, 3]
+
+
+@pytest.mark.parametrize("name", ["esd", "sdd", "abconcept", "allbutone", "advanchor"])
+def test_a_killed_erasure_resumes_to_identical_weights(model, name, loaded, tmp_path):
+    run(model, name, steps=4)
+    whole = {key: value.clone() for key, value in model.unet.named_parameters()}
+    model.set_weights(loaded[1])
+    model.unet.requires_grad_(False)
+    model.generator = torch.Generator().manual_seed(0)
+    method = plugins.load("methods", name).erase(model, CONCEPT, settings(name, steps=4))
+    for state in itertools.islice(method, 2):
+        torch.save(state, tmp_path / "state.pt")
+    method.close()
+    model.set_weights(loaded[1])
+    model.unet.requires_grad_(False)
+    model.generator = torch.Generator().manual_seed(99)
+    model.resume = torch.load(tmp_path / "state.pt", weights_only=True)
+    run(model, name, steps=4)
+    assert all(torch.equal(value, whole[key]) for key, value in model.unet.named_parameters())
+
+
+def test_matching_its_own_prompt_starts_without_loss(model):
+    model.train("xattn")
+    anchor = PromptAnchor(model, "chalk")
+    next(align(model, steps=1, lr=1e-4, prompt="chalk", latents=NoisedImages(model, 2), anchor=anchor))
+    assert model.trace[0]["loss"] < 1e-10
+
+
+def test_esd_first_loss_is_the_formula_in_float64(model):
+    """L = MSE(eps(c), eps("") - eta (eps(c) - eps(""))) at the start = (1 + eta)^2 MSE(eps(c), eps(""))."""
+    _, _ = run(model, "esd", steps=1, eta=2.0)
+    loss = model.trace[0]["loss"]
+    model.generator = torch.Generator().manual_seed(0)
+    model.set_weights(model._original)
+    x, t, _ = PartialDenoise(model, CONCEPT.phrase, 2, 3.0, 4)(0)
+    with torch.no_grad():
+        concept, blank = model.predict(x, t, model.encode(CONCEPT.phrase, "")).double()
+    assert loss == pytest.approx(9 * (concept - blank).square().mean().item(), rel=1e-4)
+
+
+def test_partial_denoising_reports_the_timestep_that_its_latent_is_at(model):
+    source = PartialDenoise(model, "chalk", 2, 3.0, 5)
+    seen = {}
+    for step in range(40):
+        x, t, noise = source(step)
+        seen.setdefault(int(t[0]), torch.equal(x, noise))
+    first = int(source.scheduler.timesteps[0])
+    assert set(seen) == set(source.scheduler.timesteps.tolist())
+    assert [t for t, untouched in seen.items() if untouched] == [first], "only k = 0 returns the initial noise"
+
+
+def adversarial_anchor(model, **changes):
+    phrase = CONCEPT.phrase
+    values = dict(prompt=f"{phrase} picture", span=model.span(f"{phrase} picture", phrase), references=[f"{phrase} picture"],
+                  weights=[1.0], blank="picture", loss="l1", similarity="cosine", site="input", lr=1e-2, inner_steps=3)  # fmt: skip
+    return adversarial.AdversarialAnchor(model, **values | changes)
+
+
+def test_the_similarity_of_raw_predictions_starts_at_one_and_delta_learns(model):
+    model.train("xattn")
+    anchor = adversarial_anchor(model)
+    x, t, _ = NoisedImages(model, 2)(0)
+    anchor.prepare(x, t)
+    assert model.trace[0]["l_adv_first"] == pytest.approx(1, abs=1e-4)
+    assert model.trace[0]["inner_steps"] == 3
+    assert model.trace[0]["delta_norm"] > 0.01
+
+
+def test_cosine_and_mean_product_agree_in_sign(model):
+    model.train("xattn")
+    a, b = adversarial_anchor(model, similarity="cosine"), adversarial_anchor(model, similarity="dot")
+    for _ in range(8):
+        u, v = model.randn(2, 4, 16, 16), model.randn(1, 2, 4, 16, 16)
+        one, other = a._similarity(u[:1], v[:, :1]), b._similarity(u[:1], v[:, :1])
+        assert (one > 0) == (other > 0)
+
+
+def test_a_sequential_anchor_stands_still_in_the_second_phase(model):
+    _, states = run(model, "advanchor", strategy="sequential", steps=3)
+    deltas = [state["anchor"]["delta"] for state in states if state]
+    assert len(states) == 6 and all(torch.equal(delta, deltas[0]) for delta in deltas)
+
+
+def test_word_spans_are_shorter_than_token_spans_where_words_have_two_tokens(model):
+    from methods.advanchor import _span
+
+    assert _span(model, "watercolour picture", "watercolour", "tokens") == slice(1, 3)
+    assert _span(model, "watercolour picture", "watercolour", "words") == slice(1, 2)
+
+
+def test_the_start_token_drives_no_update_of_abconcept(model):
+    """Prompts that differ in no token but the start one's keys and values: their gradient vanishes."""
+    from methods.abconcept import _detach_start
+
+    value = torch.ones(1, 3, 2, requires_grad=True)
+    _detach_start(None, None, value * 2).sum().backward()
+    assert value.grad[0, 0].tolist() == [0, 0] and value.grad[0, 1].tolist() == [2, 2]
