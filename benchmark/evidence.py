@@ -91,6 +91,9 @@ def features(path: Path, rows: pd.DataFrame, eye: str) -> np.ndarray:
     array = np.load(io.BytesIO(data), allow_pickle=False)
     if array.ndim != 2 or len(array) != len(rows):
         raise BenchmarkError(f"{file}: has shape {array.shape} for {len(rows)} images")
+    wrong = ~np.isfinite(array).all(1)
+    if wrong.any():
+        raise BenchmarkError(f"{file}: features of {rows.file[wrong].iloc[0]} are not finite numbers")
     return array
 
 

@@ -38,6 +38,7 @@ def summarise(scores: pd.DataFrame, metrics: Mapping[str, ModuleType]) -> pd.Dat
     """
     rows = pd.concat([_per_concept(group) for _, group in scores.groupby("experiment", sort=False)])
     scope = {name: (list(r.concept.unique()), list(r.probe.unique())) for name, r in rows.groupby("experiment")}
+    repeats = {key: list(r.seed.unique()) for key, r in rows.groupby(["experiment", "method"])}
     keys = ["experiment", "task", "method", "metric", "role", "control"]
     made = []
     for key, group in rows.groupby(keys, sort=False):
@@ -45,7 +46,7 @@ def summarise(scores: pd.DataFrame, metrics: Mapping[str, ModuleType]) -> pd.Dat
         numbers = group[["value", "ci_low", "ci_high", "n"]].itertuples(index=False, name=None)
         places = group[["seed", "concept", "probe"]].itertuples(index=False, name=None)
         found = {place: Number(*number) for place, number in zip(places, numbers, strict=True)}
-        seeds = list(group.seed.unique())
+        seeds = repeats[key[0], key[2]]
         cube = _cube(found, seeds, *scope[key[0]], retained, getattr(module, "interval", None))
         for concept, probe, (value, low, high, n) in cube:
             low, high = np.clip((low, high), *module.RANGE)

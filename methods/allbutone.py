@@ -17,6 +17,7 @@ import torch
 from benchmark.alignment import Anchor, PartialDenoise, Preserve, align
 
 POOL = None
+NOTE = "a reconstruction: no code is public, and the paper's formulas could not be read"
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ PACKAGES = {
     "noto": "1.2.9", "noto-v1": "1.2.5", "twemoji": "1.2.5", "fluent-emoji": "1.2.7", "fluent-emoji-flat": "1.2.6",
     "emojione": "1.2.3", "fxemoji": "1.2.2",
 }  # fmt: skip
-STEPS = {"judges": 2500, "autoencoder": 800, "unet": 4500}
+STEPS = {"judges": 2500, "autoencoder": 1500, "unet": 4000}
 SCHEDULER = {
     "beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "num_train_timesteps": 1000,
     "clip_sample": False, "set_alpha_to_one": False, "steps_offset": 1,

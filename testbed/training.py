@@ -147,6 +147,7 @@ def train_autoencoder(pictures: Pictures, judges: Backbone, folder: Path, steps:
         y = y.float()
         loss = F.l1_loss(y, x) + sum(F.l1_loss(a, b) for a, b in zip(slopes(y), slopes(x), strict=True))
         loss = loss + 0.05 * sum(F.l1_loss(a.float(), b.float()) for a, b in zip(made, real, strict=True))
+        loss = loss + 2 * F.l1_loss(F.avg_pool2d(y, 4), F.avg_pool2d(x, 4))  # else hues collapse to orange and blue
         loss = loss + 1e-6 * posterior.kl().float().mean()
         optimizer.zero_grad(set_to_none=True)
         loss.backward()

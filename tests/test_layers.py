@@ -22,7 +22,10 @@ PLUGINS = (
 
 # What the plugins of a folder may import of this repository, and what they must not load, not even by way of it.
 LAYERS = {
-    "methods": ({"benchmark.diffusion", "benchmark.alignment", "benchmark.records", "benchmark.errors"}, set()),
+    "methods": (
+        {f"benchmark.{name}" for name in ("diffusion", "alignment", "adversarial", "records", "errors")},
+        set(),
+    ),
     "benchmark/observers": ({"benchmark.records", "benchmark.errors", "benchmark.plugins"}, set()),
     "benchmark/metrics": (
         {"benchmark.records", "benchmark.errors"},

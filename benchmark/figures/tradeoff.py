@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from benchmark.figures._labels import label
 
@@ -29,9 +30,9 @@ def figure(scores: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
     made = Figure(size)
     all_axes = made.subplots(1, len(panels), sharey=True, squeeze=False)[0]
     made.subplots_adjust(left=0.62 / size[0], right=1 - 0.08 / size[0], bottom=0.12, top=0.88, wspace=0.14)
+    all_axes[0].set(ylim=_limits(plotted), ylabel="accuracy on all other concepts, %   better →")
     for axes, (_, points) in zip(all_axes, panels, strict=True):
         _panel(axes, points, styles)
-    all_axes[0].set_ylabel("accuracy on all other concepts, %   better →")
     return made, plotted
 
 
@@ -54,41 +55,67 @@ def _styles(points: pd.DataFrame) -> dict[str, tuple[str, str]]:
     return {name: looks[i % len(looks)] for i, name in enumerate(methods)}
 
 
+def _limits(points: pd.DataFrame) -> tuple[float, float]:
+    """What is kept, from what erasers keep to all: a control that wrecks the model may lie far below it."""
+    low = np.nanmin([points.retained_ci_low[~points.control].min(), points.retained_value.max() - 10])
+    low = 5 * np.floor(low / 5) if low > 25 else 0
+    return low - 0.04 * (100 - low), 100 + 0.04 * (100 - low)
+
+
 def _panel(axes: Axes, points: pd.DataFrame, styles: dict[str, tuple[str, str]]) -> None:
-    axes.set(xlim=(-4, 104), ylim=(-4, 104), xlabel="← better   accuracy on the erased concept, %")
+    axes.set(xlim=(-4, 104), xlabel="← better   accuracy on the erased concept, %")
     axes.set_xticks(range(0, 101, 25))
-    axes.set_yticks(range(0, 101, 25))
+    axes.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 2.5, 5, 10]))
     axes.grid(color="#eeeeee", linewidth=0.6)
     axes.set_axisbelow(True)
-    concepts = points.erased.iloc[0].split(", ")
     axes.set_title(points.title.iloc[0], pad=16)
-    subtitle = f"erased: {concepts[0]}" if len(concepts) == 1 else f"mean over {len(concepts)} erased concepts"
-    checkpoints = sorted({_percent(method) for method in points.method} - {100})
-    if checkpoints:
-        subtitle += f"; small dots: stopped at {', '.join(map(str, checkpoints))} % of the steps"
-    axes.text(0, 1.025, subtitle, transform=axes.transAxes, color="#666666", fontsize=7.5)
+    axes.text(0, 1.025, _subtitle(points), transform=axes.transAxes, color="#666666", fontsize=7.5)
 
-    ends = points[~points.method.str.contains("@")]
-    origin = points[points.control].head(1)
+    crowd = []  # what labels should not cover
     for name, (colour, marker) in styles.items():
-        way = points[(points.method.map(_method) == name) & ~points.control]
+        way = points[points.method.map(_method) == name]
         way = way.iloc[np.argsort([_percent(method) for method in way.method], kind="stable")]
         if len(way) > 1:
-            line = pd.concat([origin, way])
+            line = pd.concat([points[points.control].head(1), way])
             axes.plot(line.erased_value, line.retained_value, color=colour, linewidth=1, alpha=0.8, zorder=2)
+            crowd += _dots(line.erased_value, line.retained_value)
             axes.plot(way.erased_value[:-1], way.retained_value[:-1], marker, color=colour, markersize=2.5, zorder=3)
         end = way[way.method == name]
         _intervals(axes, end, colour)
         axes.plot(end.erased_value, end.retained_value, marker, color=colour, markersize=6, markeredgecolor="white",
                   markeredgewidth=0.6, zorder=4)  # fmt: skip
-    controls = ends[ends.control]
-    _intervals(axes, controls, CONTROL)
-    axes.plot(controls.erased_value, controls.retained_value, "o", color=CONTROL, markersize=5.5,
-              markerfacecolor="white", markeredgewidth=1.1, zorder=4)  # fmt: skip
-    x, y = ends.erased_value, ends.retained_value
-    lines = [[ends.erased_ci_low, y, ends.erased_ci_high, y], [x, ends.retained_ci_low, x, ends.retained_ci_high]]
+
+    ends = points[~points.method.str.contains("@")]
+    low, high = axes.get_ylim()
+    below = ends.retained_value < low
+    ends = ends.assign(y=ends.retained_value.where(~below, low + 0.03 * (high - low)))
+    ends["text"] = ends.label.where(~below, ends.label + ends.retained_value.map(": {:.0f} %, below this axis".format))
+    for control in ends[ends.control].itertuples():
+        axes.plot(control.erased_value, control.y, "v" if control.y > control.retained_value else "o", color=CONTROL,
+                  markersize=5.5, markerfacecolor="white", markeredgewidth=1.1, zorder=4)  # fmt: skip
+    _intervals(axes, ends[ends.control & ~below], CONTROL)
     colours = [CONTROL if end.control else styles[end.method][0] for end in ends.itertuples()]
-    label(axes, list(zip(x, y, ends.label, colours, strict=True)), np.nan_to_num(np.moveaxis(lines, 1, 2)))
+    x, y, seen = ends.erased_value, ends.y, ends[~below]
+    crowd += [
+        *zip(seen.erased_ci_low, seen.y, seen.erased_ci_high, seen.y, strict=True),
+        *zip(seen.erased_value, seen.retained_ci_low, seen.erased_value, seen.retained_ci_high, strict=True),
+    ]
+    label(axes, list(zip(x, y, ends.text, colours, strict=True)), np.nan_to_num(crowd))
+
+
+def _subtitle(points: pd.DataFrame) -> str:
+    concepts = points.erased.iloc[0].split(", ")
+    said = f"erased: {concepts[0]}" if len(concepts) == 1 else f"mean over {len(concepts)} erased concepts"
+    checkpoints = sorted({_percent(method) for method in points.method} - {100})
+    stops = ", ".join(map(str, checkpoints))
+    return f"{said}; small dots: stopped at {stops} % of the steps" if checkpoints else said
+
+
+def _dots(xs: pd.Series, ys: pd.Series) -> list[tuple[float, float, float, float]]:
+    """A line as many short segments along the axes, of no length."""
+    steps = np.linspace(0, len(xs) - 1, 20 * len(xs))
+    x, y = (np.interp(steps, np.arange(len(xs)), values) for values in (xs, ys))
+    return list(zip(x, y, x, y, strict=True))
 
 
 def _intervals(axes: Axes, points: pd.DataFrame, colour: str) -> None:

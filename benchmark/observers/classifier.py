@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load
 
 from benchmark import plugins
 from benchmark.errors import BenchmarkError
@@ -25,35 +29,39 @@ def observe(
 
     Raises `BenchmarkError` if the judge does not know a concept: all its images would count as erased.
     """
-    card = judge / "card.json"
+    path = judge / "card.json"
     try:
-        classes = json.loads(card.read_text())["classes"]
+        card = json.loads(path.read_text())
+        classes = card["classes"]
     except (OSError, ValueError, KeyError) as error:
-        raise BenchmarkError(f"{card}: cannot be read: {error}") from error
+        raise BenchmarkError(f"{path}: cannot be read: {error}") from error
     for concept in task.concepts:
         if concept.label not in classes:
-            raise BenchmarkError(plugins.unknown(f"{card}: concept {concept.name}", concept.label, classes, "class"))
+            raise BenchmarkError(plugins.unknown(f"{path}: concept {concept.name}", concept.label, classes, "class"))
 
-    network = _network(task, judge, len(classes)).to(device()).eval()
-    chances = torch.cat([network(tensor(batch)).softmax(1) for batch in images]).cpu().numpy()
+    network = _network(task, judge / "judge.safetensors", card).to(device()).eval()
+    chances = torch.cat([network(tensor(batch)).softmax(1).cpu() for batch in images]).numpy()
     if chances.shape[1] != len(classes):
-        raise BenchmarkError(f"{judge}: the judge has {chances.shape[1]} outputs for {len(classes)} classes")
+        raise BenchmarkError(f"{path}: names {len(classes)} classes, but the judge has {chances.shape[1]}")
     return {
         "classifier_label": np.array(classes, object)[chances.argmax(1)],
         "classifier_confidence": chances.max(1),
     }, None
 
 
-def _network(task: Task, judge: Path, classes: int) -> torch.nn.Module:
-    network = plugins.load("classifiers", task.judge.classifier).build(classes)
-    if task.judge.train is None:
-        return network  # as it comes, with its own weights
-
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
+def _network(task: Task, weights: Path, card: dict[str, Any]) -> torch.nn.Module:
+    name = task.judge.classifier
     try:
-        network.load_state_dict(load_file(judge / "judge.safetensors"))
+        network = plugins.load("classifiers", name).build(len(card["classes"]))
+    except OSError as error:
+        raise BenchmarkError(f"classifiers/{name}.py: its weights cannot be loaded: {error}") from error
+    if task.judge.train is None:
+        return network  # as it comes
+    try:
+        data = weights.read_bytes()
+        if card.get("sha256", hashlib.sha256(data).hexdigest()) != hashlib.sha256(data).hexdigest():
+            raise BenchmarkError(f"{weights}: is not the judge that its card.json describes: its hash differs")
+        network.load_state_dict(load(data))
     except (OSError, RuntimeError, SafetensorError) as error:
-        raise BenchmarkError(f"{judge / 'judge.safetensors'}: cannot be loaded: {error}") from error
+        raise BenchmarkError(f"{weights}: cannot be loaded: {error}") from error
     return network

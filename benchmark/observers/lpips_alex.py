@@ -6,6 +6,7 @@ bilinear filter first, which makes the number incomparable with LPIPS at full si
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -34,8 +35,9 @@ def observe(
 
 def _network() -> lpips.LPIPS:
     """The package's own heads on torchvision's AlexNet, which the package would fetch without checking its hash."""
-    network = lpips.LPIPS(net="alex", pnet_rand=True, verbose=False)
     weights = torch.load(fetch(AlexNet_Weights.IMAGENET1K_V1.url), weights_only=True, map_location="cpu")
+    with warnings.catch_warnings(action="ignore"):  # of how the package calls torchvision
+        network = lpips.LPIPS(net="alex", pnet_rand=True, verbose=False)
     names = network.net.state_dict()  # slice2.3.weight is AlexNet's features.3.weight
     network.net.load_state_dict({name: weights[f"features.{name.partition('.')[2]}"] for name in names})
     return network

@@ -15,6 +15,7 @@ NAMES = {"fid": "FID", "accuracy": "ACC", "lpips": "LPIPS"}  # in the order of t
 DIGITS = {"fid": (1, 0), "accuracy": (1, 0), "lpips": (3, 3)}  # of numbers and of their intervals
 SIDES = {"erased": "Erase", "retained": "Preserve"}
 ARROWS = {"up": "↑", "down": "↓"}
+PRINTED = {"original": "original (ORI)"}
 COLUMNS = [
     "experiment", "concept", "method", "role", "metric", "direction", "value", "ci_low", "ci_high", "n", "seeds",
 ]  # fmt: skip
@@ -29,7 +30,7 @@ def blocks(scores: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
     """What is printed, each with its heading: the means with intervals, then the paper's table, one side at a time."""
     for (_, title), rows in scores[scores.probe == MEAN].groupby(["experiment", "title"], sort=False):
         metrics = _printed(rows)
-        rows = rows[rows.metric.isin(metrics)]
+        rows = rows[rows.metric.isin(metrics)].replace({"label": PRINTED})
         yield f"{title}: {_erased(rows)}, with 95 % intervals", _means(rows[rows.concept == MEAN], metrics)
         for role, side in SIDES.items():
             triple = " / ".join(_heading(rows, role, metric) for metric in metrics)
@@ -69,10 +70,9 @@ def _means(rows: pd.DataFrame, metrics: dict[str, str]) -> pd.DataFrame:
 
 
 def _triples(rows: pd.DataFrame, metrics: dict[str, str]) -> pd.DataFrame:
-    """A row per concept and, of several, their mean; a column per method."""
+    """A row per concept, their mean last; a column per method."""
     cells = rows.set_index(["phrase", "label", "metric"]).value
-    phrases = list(rows.phrase[rows.concept != MEAN].unique())
-    phrases += list(rows.phrase[rows.concept == MEAN].unique()) if len(phrases) > 1 else []
+    phrases = [*rows.phrase[rows.concept != MEAN].unique(), *rows.phrase[rows.concept == MEAN].unique()]
     made = {
         label: [
             "/".join(number(cells.get((phrase, label, metric)), DIGITS[kind][0]) for metric, kind in metrics.items())

@@ -6,6 +6,7 @@ rule classify:
         code=lambda w: code("benchmark/classify.py", judge_file(w)),
         base="<results>/base.json",
         images=train_images_of,
+        weights=shipped_judges(),
     output:
         "<results>/classifiers/{task}/card.json",
     log:

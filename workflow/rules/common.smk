@@ -42,6 +42,11 @@ def judge_file(wildcards):
     return f"classifiers/{task_of(wildcards).judge.classifier}.py"
 
 
+def shipped_judges():
+    """The weights behind the testbed's judges and eye."""
+    return [str(path) for path in sorted(Path("testbed/judges").glob("*"))] if SUITE.world == "testbed" else []
+
+
 def base_files():
     """The shipped model's files; those of a model of the Hub are fetched, and are pinned by its revision."""
     return [] if SUITE.revision else [str(path) for path in sorted(Path(SUITE.base).rglob("*")) if path.is_file()]

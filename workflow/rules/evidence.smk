@@ -5,6 +5,7 @@ rule observe:
     input:
         code=lambda w: code("benchmark/observe.py", judge_file(w), *plugin_files("benchmark/observers")),
         judge="<results>/classifiers/{task}/card.json",
+        weights=shipped_judges(),
         images="<results>/images/<part>/manifest.csv",
         partners="<original>/seed0/all/manifest.csv",
     output:

@@ -1,0 +1,395 @@
+"""From scores to tables and figures: means and their intervals, layout, and what a view refuses to show."""
+
+import re
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import ROOT
+from matplotlib.figure import Figure
+from PIL import Image
+from synthetic import METHODS, OBJECTS, STYLES, draw, furnish, scores
+
+from benchmark import plugins, view
+from benchmark.errors import BenchmarkError
+from benchmark.figures import _labels, gallery
+from benchmark.metrics import accuracy, fid, lpips
+from benchmark.metrics._intervals import Score, share
+from benchmark.score import COLUMNS
+from benchmark.summary import MEAN, Number, mean, over_seeds, summarise
+from benchmark.tables import _paper
+
+LEVELS = dict(zip(METHODS, [(97, 95), (5, 8), (2, 70), (10, 85), (0, 90)], strict=True))
+MODULES = {"accuracy": accuracy, "fid_testbed": fid, "lpips_testbed": lpips}
+
+
+@pytest.fixture
+def world(small, tmp_path):
+    furnish(small, tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def scored(world):
+    """A scores.csv of both experiments."""
+    style = scores("style", "style", LEVELS, ["ink", "stained_glass"], list(STYLES))
+    things = scores("object", "object", LEVELS, ["fish"], list(OBJECTS), seeds=(0, 1, 2))
+    pd.concat([style, things]).to_csv(world / "scores.csv", index=False)
+    return world / "scores.csv"
+
+
+def rows(*values, columns=("method", "concept", "seed", "probe", "role", "value", "n")):
+    """A small scores.csv of one metric; intervals are 1 to either side."""
+    frame = pd.DataFrame(list(values), columns=columns)
+    frame = frame.assign(suite="test", experiment="e", task="style", metric="fid_testbed", version="1.1")
+    return frame.assign(ci_low=frame.value - 1, ci_high=frame.value + 1)[list(COLUMNS)]
+
+
+def of(summary, **keys):
+    chosen = summary[np.logical_and.reduce([summary[key] == value for key, value in keys.items()])]
+    assert len(chosen) == 1
+    return chosen.iloc[0]
+
+
+# ── means ──
+
+
+def three_concepts(method="m", seed=0, erased="a", values=(9, 1, 3)):
+    return [
+        (method, erased, seed, probe, "erased" if probe == erased else "retained", value, 8)
+        for probe, value in zip("abc", values, strict=True)
+    ]
+
+
+ORIGINAL = [("original", "-", 0, probe, "baseline", value, 8) for probe, value in {"a": 1, "b": 2, "c": 6}.items()]
+
+
+def test_preserve_is_the_mean_over_all_other_concepts():
+    summary = summarise(rows(*three_concepts()), MODULES)
+    kept = of(summary, concept="a", role="retained", probe=MEAN)
+    assert (kept.value, kept.n) == (2, 16)
+    assert (kept.ci_low, kept.ci_high) == pytest.approx((2 - np.sqrt(2) / 2, 2 + np.sqrt(2) / 2))
+    assert of(summary, concept="a", role="erased", probe=MEAN).value == 9
+
+
+def test_the_average_is_over_erased_concepts_and_preserve_errors_are_shared():
+    found = rows(*three_concepts(), *three_concepts(erased="b", values=(5, 7, 5)))
+    summary = summarise(found, MODULES)
+    erased = of(summary, concept=MEAN, role="erased")
+    kept = of(summary, concept=MEAN, role="retained")
+    assert (erased.value, kept.value) == (8, 3.5)
+    assert erased.ci_high - erased.value == pytest.approx(np.sqrt(2) / 2), "different images: errors average out"
+    assert kept.ci_high - kept.value == pytest.approx(np.sqrt(2) / 2), "the same images: they do not"
+
+
+def test_a_missing_number_gives_no_average():
+    found = rows(*three_concepts(), *three_concepts(erased="b", values=(5, 7, 5))[:2])
+    summary = summarise(found, MODULES)
+    assert np.isnan(of(summary, concept="b", role="retained", probe=MEAN).value)
+    assert np.isnan(of(summary, concept=MEAN, role="retained").value)
+    assert of(summary, concept="a", role="retained", probe=MEAN).value == 2
+    assert of(summary, concept=MEAN, role="erased").value == 8
+
+
+def test_a_seed_that_lacks_a_cell_gives_no_average():
+    found = rows(*three_concepts(), *three_concepts(seed=1)[1:])
+    summary = summarise(found, MODULES)
+    assert np.isnan(of(summary, concept="a", role="erased", probe=MEAN).value)
+    assert of(summary, concept="a", role="retained", probe=MEAN).value == 2
+
+
+def test_original_is_left_out_one_concept_at_a_time():
+    summary = summarise(rows(*ORIGINAL, *three_concepts(), *three_concepts(erased="b", values=(5, 7, 5))), MODULES)
+    mine = summary[summary.method == "original"]
+    assert of(mine, concept="a", role="erased", probe=MEAN).value == 1
+    assert of(mine, concept="a", role="retained", probe=MEAN).value == 4
+    assert of(mine, concept="b", role="retained", probe=MEAN).value == 3.5
+    assert of(mine, concept=MEAN, role="retained").value == 3.75
+    assert mine.control.all() and not summary.control[summary.method == "m"].any()
+    assert list(summary.method.unique()) == ["original", "m"]
+
+
+def test_other_controls_have_a_number_for_either_role():
+    numbers = [("a", "erased", 50, 8), ("a", "retained", 90, 4), ("b", "retained", 60, 4), ("c", "retained", 80, 4)]
+    wreck = [("wreck", "-", 0, *number) for number in numbers]
+    mine = summarise(rows(*wreck, *three_concepts()), MODULES).query("method == 'wreck'")
+    assert of(mine, concept="a", role="erased", probe=MEAN).value == 50
+    assert of(mine, concept="a", role="retained", probe=MEAN).value == 70
+
+
+def test_without_any_erasure_each_concept_is_left_out():
+    assert of(summarise(rows(*ORIGINAL), MODULES), concept="c", role="retained", probe=MEAN).value == 1.5
+
+
+def test_intervals_stay_within_what_a_metric_can_be():
+    summary = summarise(rows(*three_concepts(values=(0.5, 1, 3))), MODULES)
+    assert of(summary, concept="a", role="erased", probe="a").ci_low == 0
+
+
+def coverage(interval, truth, trials):
+    return np.mean([low <= truth <= high for low, high in (interval(trial) for trial in range(trials))])
+
+
+@pytest.mark.parametrize("chance", [0.5, 0.9, 0.98])
+def test_means_of_shares_of_few_images_cover(chance):
+    """Quadrature of their own intervals would cover .88 to .93 of the time."""
+
+    def interval(trial):
+        hits = np.random.default_rng([int(100 * chance), trial]).random((8, 8)) < chance
+        numbers = [Number(s.value, s.ci_low, s.ci_high, s.n) for s in map(share, hits)]
+        return mean(numbers, interval=accuracy.interval)[1:3]
+
+    assert 0.93 <= coverage(interval, 100 * chance, 500) <= 0.985
+
+
+def test_a_mean_of_shares_of_unequal_n_is_as_uncertain_as_it_is():
+    numbers = [Number(50, *accuracy.interval(50, n), n) for n in (32, 8)]
+    low, high = mean(numbers, interval=accuracy.interval)[1:3]
+    assert (low, high) == pytest.approx(accuracy.interval(50, 4 / (1 / 32 + 1 / 8)))
+
+
+def test_seeds_that_differ_widen_the_interval_and_cover():
+    """Three erasings on the same noise: images err by 1 in common, seeds by .5 each."""
+
+    def interval(trial):
+        dice = np.random.default_rng(trial)
+        shared = dice.normal()
+        values = 10 + shared + 0.5 * dice.normal(size=3)
+        return over_seeds([Number(value, value - 1.96, value + 1.96, 8) for value in values])[1:3]
+
+    assert 0.93 <= coverage(interval, 10, 500)
+    agreeing = over_seeds([Number(10, 9, 11, 8)] * 3)
+    assert agreeing == (10, 9, 11, 24)
+
+
+# ── tables ──
+
+
+def test_a_table_is_csv_markdown_and_latex(scored, world):
+    view.main("test", scored, "tables/style", world / "style")
+    table = pd.read_csv(world / "style.csv")
+    assert set(table.metric) == {"accuracy", "degenerate", "fid_testbed", "kid_testbed", "lpips_testbed"}
+    assert {"ci_low", "ci_high", "n"} <= set(table) and set(table.concept) == {"ink", "stained_glass", MEAN}
+    text = (world / "style.md").read_text()
+    for said in ("Erase FID ↑", "Erase ACC ↓", "Preserve ACC ↑", "Preserve LPIPS ↓", "| stained glass |", "| Avg "):
+        assert said in text
+    assert "Suite test" in text and "8 of each erased" not in text and "32 of each erased concept" in text
+    assert "rival-l1*: a reconstruction." in text
+    assert "Flat pictures (Artistic styles): wreck 12.5 % of erased ones" in text or "wreck 12.5 % of retained" in text
+    latex = (world / "style.tex").read_text()
+    assert latex.count(r"\begin{tabular}") == latex.count(r"\end{tabular}") == 3
+    assert r"$\uparrow$" in latex and "95 \\%" in latex and not re.search(r"(?<!\\)[%_]", latex.partition("\n")[2])
+
+
+def test_columns_of_markdown_are_aligned(scored, world):
+    view.main("test", scored, "tables/style", world / "style")
+    for block in re.findall(r"(?:^\|.*\n)+", (world / "style.md").read_text(), re.MULTILINE):
+        lines = block.splitlines()
+        assert len({len(line) for line in lines}) == 1 and len({line.count("|") for line in lines}) == 1
+
+
+def test_methods_are_columns_in_the_order_of_the_suite_and_cells_are_triples(scored):
+    frame = view.complete(view.read(scored).query("experiment == 'style'"), "testbed")
+    (_, means), (erase, triples), (preserve, _) = _paper.blocks(frame)
+    assert list(triples.columns) == ["original (ORI)", "wreck", "fast", "rival-l1*", "rival-l2*"]
+    assert list(means.index) == list(triples.columns)
+    assert list(triples.index) == ["ink", "stained glass", "Avg"]
+    assert re.fullmatch(r"0/\d+\.\d/0", triples.loc["ink", "original (ORI)"])
+    assert re.fullmatch(r"\d+\.\d/\d+(\.\d)?/\.\d{3}", triples.loc["ink", "fast"])
+    assert erase.startswith("Erase: FID ↑ / ACC ↓ / LPIPS ↑")
+    assert preserve.startswith("Preserve: FID ↓ / ACC ↑ / LPIPS ↓")
+
+
+def test_numbers_are_printed_as_the_paper_prints_them():
+    printed = [_paper.number(*pair) for pair in [(282.14, 1), (0, 1), (0.02, 1), (0.4016, 3), (1.25, 3), (np.nan, 1)]]
+    assert printed == ["282.1", "0", "0", ".402", "1.250", "–"]
+    assert [_paper.number(*pair) for pair in [(0.4, 0), (0.9996, 3), (100, 1)]] == ["0", "1.000", "100.0"]
+    assert _paper.interval(np.nan, 3, 1) == ""
+
+
+def test_controls_bracket_every_preserve_metric(scored):
+    table = _paper.table(view.complete(view.read(scored), "testbed"))
+    kept = table[(table.role == "retained") & (table.concept == MEAN)]
+    for (_, metric), numbers in kept.groupby(["experiment", "metric"]):
+        value = numbers.set_index("method").value * np.where(numbers.direction.iloc[0] == "up", -1, 1)
+        assert value["original"] == value.min(), metric
+        assert value["wreck"] == value.max(), metric
+
+
+def test_a_table_without_blocks_is_printed_as_it_is(scored, world, monkeypatch):
+    from benchmark.tables import style
+
+    monkeypatch.delattr(style, "blocks")
+    view.main("test", scored, "tables/style", world / "style")
+    assert "| experiment |" in (world / "style.md").read_text()
+
+
+def test_unfinished_tables_say_so(scored, world):
+    found = pd.read_csv(scored)
+    gone = (found.method == "fast") & (found.concept == "ink") & (found.probe == "neon")
+    found[~gone].to_csv(scored, index=False)
+    view.main("test", scored, "tables/style", world / "style")
+    lines = (world / "style.md").read_text().splitlines()
+    assert next(line for line in lines if line.startswith("| fast")).count("–") == 3
+
+
+# ── figures ──
+
+
+def test_the_tradeoff_shows_its_numbers(scored, world):
+    view.main("test", scored, "figures/tradeoff", world / "tradeoff")
+    plotted = pd.read_csv(world / "tradeoff.csv")
+    assert len(plotted) == 2 * len(METHODS) and set(plotted.method[plotted.control]) == {"original", "wreck"}
+    assert plotted.notna().all().all()
+    with Image.open(world / "tradeoff.png") as png:
+        assert png.width > 1000
+    assert (world / "tradeoff.svg").read_text().startswith("<?xml")
+
+
+def test_checkpoints_are_curves_from_the_original(world):
+    curve = {**dict(list(LEVELS.items())[:2]), "fast@25": (60, 90), "fast@50": (20, 80), "fast": (2, 70)}
+    found = scores("curves", "style", curve, ["ink"], list(STYLES))
+    module = plugins.load("benchmark/figures", "tradeoff")
+    figure, plotted = module.figure(view.complete(found, "testbed"))
+    lines = [line for line in figure.axes[0].lines if len(line.get_xdata()) == 4]
+    assert len(lines) == 1
+    original = plotted[plotted.method == "original"].iloc[0]
+    assert (lines[0].get_xdata()[0], lines[0].get_ydata()[0]) == (original.erased_value, original.retained_value)
+    assert list(np.diff(lines[0].get_xdata()) < 0) == [True] * 3
+    texts = [text.get_text() for text in figure.axes[0].texts]
+    assert "fast" in texts and not [text for text in texts if "@" in text]
+    assert any("stopped at 25, 50 % of the steps" in text for text in texts)
+
+
+def test_the_same_scores_are_the_same_files(scored, world):
+    for name in ("one", "two"):
+        view.main("test", scored, "figures/tradeoff", world / name)
+    for suffix in ("svg", "png", "csv"):
+        assert (world / f"one.{suffix}").read_bytes() == (world / f"two.{suffix}").read_bytes()
+
+
+def test_labels_cover_neither_points_nor_each_other():
+    figure = Figure((5, 4))
+    axes = figure.subplots()
+    axes.set(xlim=(0, 100), ylim=(0, 100))
+    dice = np.random.default_rng(0)
+    points = [(x, y, f"method-{i}", "black") for i, (x, y) in enumerate(dice.uniform([0, 75], [15, 95], (9, 2)))]
+    _labels.label(axes, points, np.zeros((0, 4)))
+    figure.draw_without_rendering()
+    boxes = [text.get_window_extent() for text in axes.texts]
+    assert len(boxes) == 9
+    assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])
+    for x, y, *_ in points:
+        at = axes.transData.transform((x, y))
+        assert not any(box.contains(*at) for box in boxes)
+
+
+@pytest.fixture
+def manifests(world):
+    cells = [("original", "-"), ("wreck", "-"), ("fast", "ink"), ("fast", "stained_glass"), ("rival-l1", "ink")]
+    return [draw(world / f"{method}-{erased}", "style", method, erased) for method, erased in cells]
+
+
+def test_the_gallery_shows_the_same_noise_in_a_row(scored, world, manifests):
+    view.main("test", scored, "figures/gallery", world / "gallery", manifests)
+    shown = pd.read_csv(world / "gallery.csv")
+    assert set(shown.method) == {"original", "wreck", "fast", "rival-l1"}
+    for _, row in shown.groupby("row"):
+        assert len(row[["probe", "prompt", "seed", "index"]].drop_duplicates()) == 1
+    erased = shown[(shown.method == "fast") & (shown.kind == "erased")]
+    assert (erased.probe == erased.erased).all() and set(erased.probe) == {"ink", "stained_glass"}
+    assert (shown.probe[shown.kind == "kept"] != shown.without[shown.kind == "kept"]).all()
+    assert (world / "gallery.svg").exists() and (world / "gallery.png").exists()
+
+
+def test_the_gallery_pastes_pictures_unaltered(scored, world, manifests):
+    found = view.complete(view.read(scored).query("experiment == 'style'"), "testbed")
+    images, open_picture = view.pictures(view.config.load_suite("test"), manifests)
+    block = gallery._choose(found, images)
+    canvas, tops = gallery._canvas(block, open_picture)
+    first = block.iloc[0]
+    corner = canvas[tops[first["row"]] :, first["column"] * (gallery.CELL + gallery.GAP) :]
+    np.testing.assert_array_equal(corner[: gallery.CELL : 8, : gallery.CELL : 8], open_picture(first))
+    large = np.arange(512 * 512 * 3, dtype=np.uint8).reshape(512, 512, 3)
+    assert gallery._fitted(large).shape == (gallery.CELL, gallery.CELL, 3)
+
+
+def test_sensitive_pictures_are_masked(small, scored, world, manifests):
+    task = (world / "benchmark/tasks/style.yaml").read_text()
+    small("benchmark/tasks/style.yaml", task + "sensitive: true\n")
+    images, open_picture = view.pictures(view.config.load_suite("test"), manifests)
+    picture = open_picture(images.iloc[0])
+    assert picture.shape == (16, 16, 3) and len(np.unique(picture.reshape(-1, 3), axis=0)) <= 64
+    assert (picture[::2, ::2] == picture[1::2, 1::2]).all()
+
+
+def test_a_changed_picture_is_not_shown(scored, world, manifests):
+    for path in manifests[0].parent.rglob("*.png"):
+        shutil.copy(next(manifests[1].parent.rglob("*.png")), path)
+    with pytest.raises(BenchmarkError, match="its hash is not the manifest's"):
+        view.main("test", scored, "figures/gallery", world / "gallery", manifests)
+    assert not (world / "gallery.svg").exists()
+
+
+def test_the_gallery_needs_pictures(scored, world):
+    with pytest.raises(BenchmarkError, match="needs --images"):
+        view.main("test", scored, "figures/gallery", world / "gallery")
+
+
+# ── what a view refuses ──
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (lambda s: s.drop(columns="role"), "has no column role"),
+        (lambda s: s.assign(value=""), "line 2 lacks a number"),
+        (lambda s: pd.concat([s, s.iloc[[4]]]), "line .* gives a number again"),
+        (lambda s: s.assign(experiment="other"), "has no number for tables/style, which shows style"),
+        (lambda s: s.replace("accuracy", "acuracy"), "there is no metric 'acuracy'; did you mean accuracy"),
+    ],
+)
+def test_scores_that_are_not_whole(scored, world, spoil, said):
+    spoil(pd.read_csv(scored)).to_csv(scored, index=False)
+    with pytest.raises(BenchmarkError, match=said):
+        view.main("test", scored, "tables/style", world / "style")
+    assert not (world / "style.md").exists()
+
+
+def test_views_that_do_not_exist(scored, world):
+    with pytest.raises(BenchmarkError, match="did you mean style"):
+        view.main("test", scored, "tables/styles", world / "out")
+    with pytest.raises(BenchmarkError, match="neither tables/<name> nor figures/<name>"):
+        view.main("test", scored, "style", world / "out")
+    with pytest.raises(BenchmarkError, match="cannot be read"):
+        view.main("test", world / "none.csv", "tables/style", world / "out")
+
+
+@pytest.mark.parametrize("kind", ["tables", "figures"])
+def test_views_have_a_caption(kind):
+    for name in plugins.names(f"benchmark/{kind}"):
+        module = plugins.load(f"benchmark/{kind}", name)
+        assert module.CAPTION and callable(getattr(module, kind[:-1]))
+
+
+@pytest.mark.parametrize("runner", ["observe", "score", "view"])
+def test_runners_explain_themselves(runner):
+    command = [sys.executable, "-m", f"benchmark.{runner}", "--help"]
+    end = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert end.returncode == 0 and f"python -m benchmark.{runner}" in end.stdout
+
+
+def test_the_papers_numbers_are_here():
+    folder = ROOT / "benchmark/paper"
+    tables = {i: pd.read_csv(folder / f"table{i}.csv") for i in range(1, 6)}
+    assert [len(table) for table in tables.values()] == [420, 420, 140, 24, 32]
+    one = tables[1].set_index(["concept", "method", "split", "metric"]).value
+    assert one["Van Gogh", "AdvAnchor-Ladv1", "erase", "ACC"] == 34.0
+    assert pd.read_csv(folder / "nudenet_ori_counts.csv").images_with_class[:8].sum() == 815
+
+
+def test_scores_are_named_tuples_of_four():
+    assert Score._fields == ("value", "n", "ci_low", "ci_high")
