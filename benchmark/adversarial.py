@@ -1,7 +1,7 @@
 """Adversarial anchors: a concept's prompt with a universal additive perturbation on the concept's tokens.
 
 AdvAnchor (arXiv 2501.00054), equations 2 and 3. The perturbation `delta` is learned so that the frozen model's prediction
-for the anchor differs from its prediction for the concept; the student is then taught to predict the former for the latter.
+for the anchor differs from that for the concept; the student is then taught to predict the former for the latter.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ class AdversarialAnchor(Anchor):
     Args:
         prompt: the text that is perturbed.
         span: the positions of the concept's tokens in it.
-        references: the texts whose predictions delta must lead away from: the concept's prompt, then attributes' prompts.
-        weights: the weight of each reference; the similarity is their weighted sum.
+        references: the texts whose predictions delta must lead away from: the concept's prompt, then attributes'
+        prompts. weights: the weight of each reference; the similarity is their weighted sum.
         blank: the concept-free prompt; its prediction is subtracted from both sides if `loss` is `l2`.
         loss: `l1` compares raw predictions (L_adv1), `l2` the changes from the blank prompt (L_adv2).
         similarity: `cosine` (the paper) or `dot`, the mean product (the release); per image, then averaged.
@@ -30,15 +30,27 @@ class AdversarialAnchor(Anchor):
     """
 
     def __init__(
-        self, model: Diffusion, *, prompt: str, span: slice, references: Sequence[str], weights: Sequence[float],
-        blank: str, loss: str, similarity: str, site: str, lr: float, inner_steps: int, accumulate_grads: bool = False,
-    ):  # fmt: skip
+        self,
+        model: Diffusion,
+        *,
+        prompt: str,
+        span: slice,
+        references: Sequence[str],
+        weights: Sequence[float],
+        blank: str,
+        loss: str,
+        similarity: str,
+        site: str,
+        lr: float,
+        inner_steps: int,
+        accumulate_grads: bool = False,
+    ):
         self.model, self.prompt, self.span, self.site = model, prompt, span, site
         self.references = model.encode(*references)
         self.weights = torch.tensor(weights, device=model.device)
         self.blank = model.encode(blank) if loss == "l2" else None
         self.cosine, self.lr, self.inner_steps = similarity == "cosine", lr, inner_steps
-        self.accumulate_grads, self.learning = accumulate_grads, True
+        self.accumulate_grads, self.learning, self.inputs = accumulate_grads, True, 0
         width = self.references.shape[-1]
         self.delta = 1e-7 * model.randn(1, span.stop - span.start, width)
 
@@ -61,34 +73,34 @@ class AdversarialAnchor(Anchor):
             fixed = model.predict(x, t, fixed)
             targets, base = (fixed, 0) if self.blank is None else (fixed[:-1] - fixed[-1], fixed[-1])
         delta.grad = torch.zeros_like(delta)
-        used, first, last = 0, None, None
+        used = 0
+        self.inputs += 1
         for _ in range(most):
             with model.original(gradients=True):
                 states = model.encode_perturbed(self.prompt, self.span, delta, self.site)
                 loss = self._similarity(model.predict(x, t, states)[0] - base, targets)
-                last = loss.item()
-                first = last if first is None else first
-                if last < 0:
+                value = loss.item()
+                model.log(input=self.inputs, inner_step=used, l_adv=value)
+                if value < 0:
                     break
                 (gradient,) = torch.autograd.grad(loss, delta)
             delta.grad = delta.grad + gradient if self.accumulate_grads else gradient
             optimizer.step()
             used += 1
         self.delta = delta.detach()
-        if first is not None:
-            model.log(l_adv_first=first, l_adv_last=last, inner_steps=used, delta_norm=self.delta.norm().item())
+        model.log(input=self.inputs, inner_steps=used, delta_norm=self.delta.norm().item())
 
     def _similarity(self, anchor: torch.Tensor, references: torch.Tensor) -> torch.Tensor:
-        """Weighted over the references (R, B, C, h, w): the mean over the batch of the cosine or of the mean product."""
+        """Weighted over the references (R, B, C, h, w): the batch mean of the cosine or of the mean product."""
         a, r = anchor.flatten(1), references.flatten(2)
         each = torch.cosine_similarity(a[None], r, dim=2) if self.cosine else (a[None] * r).mean(2)
         return (self.weights * each.mean(1)).sum()
 
     def state_dict(self) -> State:
-        return {"delta": self.delta, "learning": self.learning}
+        return {"delta": self.delta, "learning": self.learning, "inputs": self.inputs}
 
     def load_state_dict(self, state: State) -> None:
-        self.delta, self.learning = state["delta"], state["learning"]
+        self.delta, self.learning, self.inputs = state["delta"], state["learning"], state["inputs"]
 
 
 def sequential(anchor: AdversarialAnchor, inputs: Iterator[Batch]) -> Iterator[None]:

@@ -38,7 +38,7 @@ class NoisedImages:
 
 
 class PartialDenoise:
-    """Noise that a model has denoised under a prompt for k of N steps of DDIM, k uniform, and the timestep it is then at.
+    """Noise that a model has denoised under a prompt for k of N DDIM steps, k uniform, and the timestep it is then at.
 
     Args:
         guidance: classifier-free guidance while denoising.
@@ -47,9 +47,14 @@ class PartialDenoise:
     """
 
     def __init__(
-        self, model: Diffusion, prompt: str, batch: int, guidance: float, steps: int,
+        self,
+        model: Diffusion,
+        prompt: str,
+        batch: int,
+        guidance: float,
+        steps: int,
         weights: Callable[[], dict[str, torch.Tensor]] | None = None,
-    ):  # fmt: skip
+    ):
         from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 
         self.model, self.batch, self.guidance, self.weights = model, batch, guidance, weights or model.weights
@@ -84,7 +89,7 @@ class Anchor:
         raise NotImplementedError
 
     def combine(self, predictions: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
-        """From predictions (K, B, C, h, w) for the contexts to the target (B, C, h, w); the first one unless told otherwise."""
+        """From predictions (K, B, C, h, w) for the contexts to the target (B, C, h, w); by default the first."""
         return predictions[0]
 
     def prepare(self, x: torch.Tensor, t: torch.Tensor) -> None:
@@ -108,7 +113,7 @@ class PromptAnchor(Anchor):
 
 
 class NoiseAnchor(PromptAnchor):
-    """The noise that is truly in the latents: ordinary training on pairs of an anchor's image and the concept's prompt."""
+    """The noise that is in the latents: ordinary training on an anchor's images with the concept's prompt."""
 
     def combine(self, predictions: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
         return noise
@@ -123,8 +128,10 @@ class NegativeGuidance(Anchor):
     def __init__(self, model: Diffusion, concept: str, surrogate: Anchor, eta: float):
         self.states, self.surrogate, self.eta = model.encode(concept), surrogate, eta
         self.prepare, self.state_dict, self.load_state_dict = (
-            surrogate.prepare, surrogate.state_dict, surrogate.load_state_dict,
-        )  # fmt: skip
+            surrogate.prepare,
+            surrogate.state_dict,
+            surrogate.load_state_dict,
+        )
 
     def contexts(self) -> torch.Tensor:
         return torch.cat([self.surrogate.contexts(), self.states])
@@ -183,7 +190,7 @@ def align(
     average: Average | None = None,
     before: Iterator[None] | None = None,
 ) -> Iterator[State]:
-    """Teach the weights chosen by `model.train` to predict, for `prompt`, what the anchor says. Yields after every step.
+    """Teach the weights chosen by `model.train` to predict, for `prompt`, what the anchor says. Yields every step.
 
         L = MSE(eps(x_t, t, prompt), target) + sum_i w_i MSE(eps(x_t, t, p_i), eps_0(x_t, t, p_i))
 
@@ -231,7 +238,7 @@ def align(
 def _targets(
     model: Diffusion, anchor: Anchor, kept: torch.Tensor | None, x: torch.Tensor, t: torch.Tensor, noise: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor | tuple]:
-    """The anchor's target and the originals of what is preserved: one batched pass if both come from the frozen model."""
+    """The anchor's target and the originals of what is preserved: one pass if both are the frozen model's."""
     contexts = anchor.contexts()
     if anchor.source == "student":
         target = anchor.combine(model.predict(x, t, contexts), noise)

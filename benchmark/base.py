@@ -48,11 +48,15 @@ def _fetch(model: str, revision: str) -> Path:
 
     patterns = ["*/config.json", "*/*.safetensors", "tokenizer/*", "scheduler/*"]
     try:
-        return Path(snapshot_download(model, revision=revision, allow_patterns=patterns, ignore_patterns=["*.fp16.*", "safety_checker/*"]))
+        return Path(
+            snapshot_download(
+                model, revision=revision, allow_patterns=patterns, ignore_patterns=["*.fp16.*", "safety_checker/*"]
+            )
+        )
     except Exception as error:  # the hub client raises many kinds; all mean that the model is not here
         raise BenchmarkError(
-            f"{model} at {revision} cannot be fetched from its hub ({type(error).__name__}: {error}); run this command where the network is,"
-            " the model then lies in the hub's cache"
+            f"{model} at {revision} cannot be fetched from its hub ({type(error).__name__}: {error});"
+            " run this command where the network is: the model then lies in the hub's cache"
         ) from error
 
 

@@ -1,4 +1,4 @@
-"""One latent diffusion model that methods edit: text encoding, token spans, noise prediction, weights and the originals.
+"""One latent diffusion model that methods edit: text, token spans, noise prediction, weights and the originals.
 
 Works alike for Stable Diffusion 1.x and for the miniature that ships with this repository: the same diffusers classes.
 """
@@ -34,8 +34,8 @@ class Diffusion:
     """The parts of a text-to-image model, and what erasing needs of them.
 
     Attributes:
-        unet, vae, text_encoder, tokenizer: the diffusers and transformers objects, in evaluation mode, without gradients.
-        scheduler: the configuration of the noise schedule.
+        unet, vae, text_encoder, tokenizer: the diffusers and transformers objects, in evaluation mode, without
+        gradients. scheduler: the configuration of the noise schedule.
         generator: the only source of randomness for methods; on the CPU, so that runs agree across devices.
         templates: `records.Templates` of the task.
         pool: images of `original` to train on, (N, 3, H, W) in [-1, 1], or None.
@@ -44,7 +44,13 @@ class Diffusion:
     """
 
     def __init__(self, unet: nn.Module, vae: nn.Module, text_encoder: nn.Module, tokenizer: Any, scheduler: dict):
-        self.unet, self.vae, self.text_encoder, self.tokenizer, self.scheduler = unet, vae, text_encoder, tokenizer, scheduler
+        self.unet, self.vae, self.text_encoder, self.tokenizer, self.scheduler = (
+            unet,
+            vae,
+            text_encoder,
+            tokenizer,
+            scheduler,
+        )
         for part in (unet, vae, text_encoder):
             part.eval().requires_grad_(False)
         self.device = next(unet.parameters()).device
@@ -77,8 +83,8 @@ class Diffusion:
     def encode_perturbed(self, text: str, span: slice, delta: torch.Tensor, site: str) -> torch.Tensor:
         """States (1, L, D) of a text whose tokens in `span` carry an additive `delta` (1, |span|, D).
 
-        `site` is where: `output` adds to the encoder's last states, `input` to the token embeddings before it (AdvAnchor,
-        arXiv 2501.00054, does not say which; see `methods/advanchor.py`).
+        `site` is where: `output` adds to the encoder's last states, `input` to the token embeddings before it
+        (AdvAnchor, arXiv 2501.00054, does not say which; see `methods/advanchor.py`).
         """
         if site == "output":
             return _add(self.encode(text), span, delta)
@@ -160,6 +166,7 @@ class Diffusion:
         self._original = {name: p.detach().clone() for name, p in self._weights.items()}
         for parameter in self._weights.values():
             parameter.requires_grad_(True)
+            parameter.grad = None
         return list(self._weights.values())
 
     @contextmanager

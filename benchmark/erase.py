@@ -72,7 +72,9 @@ def main(
     print(f"{out}/models.csv: {len(rows)} models")
 
 
-def _erase(model: Any, plugin: Any, concept: Concept, settings: Any, clean: dict, folder: Path, key: str, label: str) -> None:
+def _erase(
+    model: Any, plugin: Any, concept: Concept, settings: Any, clean: dict, folder: Path, key: str, label: str
+) -> None:
     """Run the method, saving its state once a minute, and write what it changed."""
     import torch
 
@@ -88,7 +90,9 @@ def _erase(model: Any, plugin: Any, concept: Concept, settings: Any, clean: dict
 
     changed = {name: w.detach() for name, w in model.unet.named_parameters() if not torch.equal(w, clean[name])}
     if not changed:
-        raise BenchmarkError(f"{folder}: {label}: no weight was changed; the original model must not be scored as erased")
+        raise BenchmarkError(
+            f"{folder}: {label}: no weight was changed; the original model must not be scored as erased"
+        )
     for name, weight in changed.items():
         if not weight.isfinite().all():
             raise BenchmarkError(f"{folder}: {label}: weight {name} is not finite; a lower learning rate may help")
@@ -131,18 +135,22 @@ def _meta(model: Any, settings: Any, seconds: float, changed: dict) -> dict:
     """What varies from run to run, and what a reader wants to know of how these weights came to be."""
     import torch
 
-    commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, cwd=plugins.ROOT).stdout.strip()
+    commit = subprocess.run(
+        ["git", "rev-parse", "HEAD"], capture_output=True, text=True, cwd=plugins.ROOT
+    ).stdout.strip()
     cuda = torch.cuda.is_available()
     return {
         "settings": vars(settings) if settings else {},
         "seconds": round(seconds, 2),
         "device": torch.cuda.get_device_name() if cuda else platform.processor() or platform.machine(),
-        "peak_memory_mb": torch.cuda.max_memory_allocated() // 2**20 if cuda else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+        "peak_memory_mb": torch.cuda.max_memory_allocated() // 2**20
+        if cuda
+        else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
         "commit": commit,
         "versions": {name: version(name) for name in ("torch", "diffusers", "transformers")},
         "changed": {name: list(value.shape) for name, value in changed.items()},
         "host": os.uname().nodename,
-    }  # fmt: skip
+    }
 
 
 def _write_trace(path: Path, trace: list[dict]) -> None:

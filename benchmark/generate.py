@@ -50,7 +50,9 @@ def main(
     erased = concepts if set == "evaluation" else [grid.NOTHING]
     for concept in erased:
         if concept not in deltas:
-            raise BenchmarkError(f"{models}: there is no model that has lost {concept!r} (there are: {', '.join(deltas)})")
+            raise BenchmarkError(
+                f"{models}: there is no model that has lost {concept!r} (there are: {', '.join(deltas)})"
+            )
 
     sampler = digest(plan.sampler)
     rows: list[_Wanted] = []

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, is_dataclass
-from typing import Any, Mapping
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Sampler:
-    """How images are drawn. `batch` and `threads` change rounding, so they are settings of the suite, not of the machine."""
+    """How images are drawn. `batch` and `threads` change rounding, so they are the suite's, not the machine's."""
 
     scheduler: str  # "lms", "ddim" or "dpm"
     steps: int

@@ -44,7 +44,7 @@ def base(suite: Suite) -> Base:
 
 @dataclass(frozen=True)
 class Delta:
-    """One row of models.csv: the concept that was erased, the file of changed weights, its hash, its key, its seconds."""
+    """One row of models.csv: the concept that was erased, the file of changed weights, its hash and its key."""
 
     concept: str
     delta: str

@@ -23,7 +23,9 @@ class Block(nn.Module):
         self.norm1 = nn.BatchNorm2d(outputs)
         self.conv2 = nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False)
         self.norm2 = nn.BatchNorm2d(outputs)
-        self.skip = nn.Conv2d(inputs, outputs, 1, stride, bias=False) if inputs != outputs or stride > 1 else nn.Identity()
+        self.skip = (
+            nn.Conv2d(inputs, outputs, 1, stride, bias=False) if inputs != outputs or stride > 1 else nn.Identity()
+        )
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         out = self.norm2(self.conv2(F.relu(self.norm1(self.conv1(x)))))
@@ -36,9 +38,7 @@ class Backbone(nn.Module):
     def __init__(self, objects: int, styles: int):
         super().__init__()
         self.stem = nn.Sequential(nn.Conv2d(3, WIDTHS[0], 3, 1, 1, bias=False), nn.BatchNorm2d(WIDTHS[0]), nn.ReLU())
-        self.blocks = nn.ModuleList(
-            Block(a, b, 2) for a, b in zip((WIDTHS[0], *WIDTHS[:-1]), WIDTHS, strict=True)
-        )
+        self.blocks = nn.ModuleList(Block(a, b, 2) for a, b in zip((WIDTHS[0], *WIDTHS[:-1]), WIDTHS, strict=True))
         self.objects = nn.Linear(2 * WIDTHS[-1], objects)
         self.styles = nn.Linear(2 * WIDTHS[-1], styles)
 

@@ -1,6 +1,6 @@
-"""All-but-one: surgical concept erasing by guidance replacement (Hong, Lee and Woo 2024, https://arxiv.org/abs/2312.12807) — a reconstruction.
+"""All-but-one: All but One, Surgical Concept Erasing (Hong et al. 2024, arXiv 2312.12807), reconstructed.
 
-    g(p) = eps_0(p) - eps_0(""),   d = g(c) - g(alternative),   mu = 1[|d| >= the q-quantile of |d|] per image and channel
+    g(p) = eps_0(p) - eps_0(""),   d = g(c) - g(alternative),   mu = 1[|d| >= its q-quantile, per image and channel]
     min  E || eps(c) - [eps_0("") + g(c) - kappa mu d] ||^2 + beta || eps("") - eps_0("") ||^2
 
 No code is public and the formulas could not be read: this is the simplest faithful reading of the abstract (replace the

@@ -40,9 +40,18 @@ def erase(model, concept, settings):
     surrogate = PromptAnchor(model, "")
     if s.anchor == "adversarial":
         surrogate = AdversarialAnchor(
-            model, prompt=phrase, span=model.span(phrase, phrase), references=[phrase], weights=[1.0], blank="",
-            loss="l1", similarity="cosine", site=s.site, lr=s.delta_lr, inner_steps=s.inner_steps,
-        )  # fmt: skip
+            model,
+            prompt=phrase,
+            span=model.span(phrase, phrase),
+            references=[phrase],
+            weights=[1.0],
+            blank="",
+            loss="l1",
+            similarity="cosine",
+            site=s.site,
+            lr=s.delta_lr,
+            inner_steps=s.inner_steps,
+        )
     yield from align(
         model,
         steps=s.steps,

@@ -1,4 +1,4 @@
-"""Original: the base model itself, untouched. Every metric is bracketed by it: nothing is erased, everything is kept."""
+"""Original: the base model itself, untouched. It brackets every metric: nothing erased, everything kept."""
 
 from __future__ import annotations
 

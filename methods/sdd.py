@@ -1,4 +1,4 @@
-"""SDD: Towards Safe Self-Distillation of Internet-Scale Text-to-Image Diffusion Models (Kim et al. 2023, https://arxiv.org/abs/2307.05977).
+"""SDD: Towards Safe Self-Distillation of Internet-Scale Text-to-Image Diffusion Models (Kim et al. 2023, arXiv 2307.05977).
 
     min  E || eps(x_t, t, c) - sg eps(x_t, t, "") ||^2,   result: the moving average of the weights
 
@@ -43,9 +43,18 @@ def erase(model, concept, settings):
     anchor = PromptAnchor(model, "", source="student")
     if s.anchor == "adversarial":
         anchor = AdversarialAnchor(
-            model, prompt=phrase, span=model.span(phrase, phrase), references=[phrase], weights=[1.0], blank="",
-            loss="l1", similarity="cosine", site=s.site, lr=s.delta_lr, inner_steps=s.inner_steps,
-        )  # fmt: skip
+            model,
+            prompt=phrase,
+            span=model.span(phrase, phrase),
+            references=[phrase],
+            weights=[1.0],
+            blank="",
+            loss="l1",
+            similarity="cosine",
+            site=s.site,
+            lr=s.delta_lr,
+            inner_steps=s.inner_steps,
+        )
     yield from align(
         model,
         steps=s.steps,

@@ -36,7 +36,7 @@ def styles() -> list[str]:
 
 @dataclass
 class Pictures:
-    """`images` uint8 (N, 64, 64, 3); `object` and `style` are indices into `objects()` and `styles()`, -1 where unknown."""
+    """`images` uint8 (N, 64, 64, 3); `object` and `style` index `objects()` and `styles()`, -1 where unknown."""
 
     images: np.ndarray
     object: np.ndarray

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,7 @@ from PIL import Image
 CANVAS = 128  # pixels at which a drawing is treated; pictures are reduced to 64 afterwards
 
 
-@lru_cache(maxsize=None)
+@cache
 def icon_set(folder: Path, name: str) -> dict:
     return json.loads((folder / name / "icons.json").read_text())
 
@@ -33,7 +33,7 @@ def svg(folder: Path, set_name: str, icon: str) -> str | None:
     )
 
 
-@lru_cache(maxsize=None)
+@cache
 def render(folder: Path, set_name: str, icon: str) -> Image.Image | None:
     """The icon at `CANVAS` pixels, RGBA, None where the set does not have it."""
     import resvg_py

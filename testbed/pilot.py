@@ -1,6 +1,7 @@
 """Chooses the testbed's method settings by trials on reserved concepts: `python -m testbed.pilot`.
 
-Selection rule, per method: among the trials whose erased accuracy, averaged over the reserved concepts, is at most 10 %,
+Selection rule, per method: among the trials whose erased accuracy, averaged over the reserved concepts, is at most 10
+%,
 the one with the highest accuracy on what must be kept; if there is none, the one with the lowest erased accuracy; ties
 go to fewer seconds. All trials are kept in docs/pilot.csv; a killed pilot goes on where it stopped.
 """
@@ -52,8 +53,8 @@ def main(workers: int = 2, methods: list[str] | None = None, chosen_only: bool =
         for name in names
     }
     missing = {key: trial for key, trial in wanted.items() if key not in done and not chosen_only}
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        running = [pool.submit(trial, key, *what) for key, what in missing.items()]
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as processes:
+        running = [processes.submit(trial, key, *what) for key, what in missing.items()]
         for finished in cli.progress(as_completed(running), len(running), "trials"):
             row = finished.result()
             done[row["key"]] = row
@@ -82,13 +83,13 @@ def choose(rows: list[dict[str, Any]]) -> str | None:
 
 def trial(key: str, label: str, settings: dict[str, Any], kind: str, name: str) -> dict[str, Any]:
     """Erase one reserved concept and look at what is left of it and of the rest."""
-    plan, (model, clean, judges) = yaml.safe_load((FOLDER / "pilot.yaml").read_text()), _loaded()
+    plan, (model, clean, judges) = yaml.safe_load((FOLDER / "pilot.yaml").read_text()), loaded()
     counts, sampler = plan["images"], replace(grid.load_suite("quick").sampler, batch=12)
     model.set_weights(clean)
     model.unet.requires_grad_(False)
     model.generator, model.trace = torch.Generator().manual_seed(0), []
     model.templates = Templates(**plan["templates"][kind])
-    model.pool = _pool(name, counts["pool"])
+    model.pool = pool(name, counts["pool"])
     method = plugins.load("methods", Path(grid.module(label)).stem)
     began = time.monotonic()
     for _ in method.erase(model, Concept(name, name, name), method.Settings(**settings)):
@@ -114,16 +115,16 @@ def trial(key: str, label: str, settings: dict[str, Any], kind: str, name: str) 
 
 
 @cache
-def _loaded() -> tuple:
+def loaded() -> tuple:
     torch.set_num_threads(1)
     model = diffusion.load(BASE)
     return model, {k: v.clone() for k, v in model.unet.named_parameters()}, testbed_backbone.load()
 
 
 @cache
-def _pool(name: str, n: int) -> torch.Tensor:
+def pool(name: str, n: int) -> torch.Tensor:
     shots = [sampling.Shot(name, 300_000 + i, 0, 1) for i in range(n)]
-    pictures = np.stack(list(sampling.draw(_loaded()[0], shots, grid.load_suite("quick").sampler)))
+    pictures = np.stack(list(sampling.draw(loaded()[0], shots, grid.load_suite("quick").sampler)))
     return torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 

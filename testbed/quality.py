@@ -26,7 +26,7 @@ TABLE_STYLES = [c.phrase for c in grid.load_task("style", "testbed").concepts]
 
 @dataclass(frozen=True)
 class Line:
-    """One measured number: what, value, the threshold that it must reach (from above if `least` is False), the images."""
+    """One measured number: what, its value, the threshold to reach (a ceiling if not `least`), the images."""
 
     what: str
     value: float
@@ -100,7 +100,9 @@ def _styles(ask: Callable, judges: testbed_backbone.Backbone) -> list[Line]:
         Line("style, the worst of the nine", worst, 0.90, 2 * n),
         Line("object in a style, mean", pair.mean(), 0.70, len(pair)),
     ]
-    return lines + [Line(f"– object in {s}", pair[wanted == dataset.styles().index(s)].mean(), None, n) for s in TABLE_STYLES]
+    return lines + [
+        Line(f"– object in {s}", pair[wanted == dataset.styles().index(s)].mean(), None, n) for s in TABLE_STYLES
+    ]
 
 
 def _objects(ask: Callable, judges: testbed_backbone.Backbone, n: int) -> list[Line]:
@@ -150,7 +152,9 @@ def _judges(judges: testbed_backbone.Backbone) -> list[Line]:
     return [
         Line("judge of objects, unseen drawing set, mean", right[np.isin(sets.style, listed)].mean(), 0.90, len(right)),
         Line(f"– its worst style ({dataset.styles()[worst]})", by_style[worst], 0.90, int((sets.style == worst).sum())),
-        Line("judge of styles, unseen objects", (look(judges, unseen.images)[1] == unseen.style).mean(), 0.95, len(grey)),
+        Line(
+            "judge of styles, unseen objects", (look(judges, unseen.images)[1] == unseen.style).mean(), 0.95, len(grey)
+        ),
         Line("judge of styles, the same in grey", (look(judges, grey)[1] == unseen.style).mean(), 0.85, len(grey)),
         Line("a linear classifier on mean colour, nine styles", tint(unseen, listed[1:]), 0.60, len(grey), least=False),
     ]
@@ -179,8 +183,8 @@ def tint(pictures: dataset.Pictures, styles: Sequence[int]) -> float:
 def _card(lines: list[Line], suite: grid.Suite) -> str:
     s = suite.sampler
     head = (
-        f"Drawn with {s.scheduler.upper()}, {s.steps} steps, guidance {s.guidance:g}. The paper's originals, for scale: styles"
-        " 99.2 %, objects 90.5 % (Stable Diffusion 1.4, other judges: not comparable).\n"
+        f"Drawn with {s.scheduler.upper()}, {s.steps} steps, guidance {s.guidance:g}. The paper's originals, for scale:"
+        " styles 99.2 %, objects 90.5 % (Stable Diffusion 1.4, other judges: not comparable).\n"
     )
     rows = "\n".join(line.row() for line in lines)
     return f"{head}\n| what | measured | required | images | holds |\n|---|---|---|---|---|\n{rows}\n"

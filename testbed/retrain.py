@@ -21,14 +21,24 @@ from testbed.dataset import Pictures
 
 FOLDER = Path(__file__).parent
 PACKAGES = {
-    "noto": "1.2.9", "noto-v1": "1.2.5", "twemoji": "1.2.5", "fluent-emoji": "1.2.7", "fluent-emoji-flat": "1.2.6",
-    "emojione": "1.2.3", "fxemoji": "1.2.2",
-}  # fmt: skip
-STEPS = {"judges": 2500, "autoencoder": 1500, "unet": 4000}
+    "noto": "1.2.9",
+    "noto-v1": "1.2.5",
+    "twemoji": "1.2.5",
+    "fluent-emoji": "1.2.7",
+    "fluent-emoji-flat": "1.2.6",
+    "emojione": "1.2.3",
+    "fxemoji": "1.2.2",
+}
+STEPS = {"judges": 2500, "autoencoder": 1500, "unet": 3600}
 SCHEDULER = {
-    "beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "num_train_timesteps": 1000,
-    "clip_sample": False, "set_alpha_to_one": False, "steps_offset": 1,
-}  # fmt: skip
+    "beta_start": 0.00085,
+    "beta_end": 0.012,
+    "beta_schedule": "scaled_linear",
+    "num_train_timesteps": 1000,
+    "clip_sample": False,
+    "set_alpha_to_one": False,
+    "steps_offset": 1,
+}
 
 
 def fetch(work: Path) -> Path:
@@ -40,7 +50,9 @@ def fetch(work: Path) -> Path:
             sys.exit("error: npm is needed to fetch the drawings; install Node.js and run `make retrain` again")
         (work / "npm").mkdir(parents=True, exist_ok=True)
         wanted = [f"@iconify-json/{name}@{PACKAGES[name]}" for name in missing]
-        subprocess.run(["npm", "install", "--ignore-scripts", "--no-fund", "--prefix", work / "npm", *wanted], check=True)
+        subprocess.run(
+            ["npm", "install", "--ignore-scripts", "--no-fund", "--prefix", work / "npm", *wanted], check=True
+        )
     return packages
 
 
@@ -63,8 +75,14 @@ def export(work: Path, judges, autoencoder, unet, text, words) -> None:
     aside = work / "model"
     shutil.rmtree(aside, ignore_errors=True)
     pipeline = StableDiffusionPipeline(
-        vae=autoencoder, text_encoder=text, tokenizer=words, unet=unet, scheduler=DDIMScheduler(**SCHEDULER),
-        safety_checker=None, feature_extractor=None, requires_safety_checker=False,
+        vae=autoencoder,
+        text_encoder=text,
+        tokenizer=words,
+        unet=unet,
+        scheduler=DDIMScheduler(**SCHEDULER),
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
     )
     pipeline.to(torch.float16).save_pretrained(aside)
     for file in aside.rglob("*"):

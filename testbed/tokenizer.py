@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 from transformers import CLIPTokenizer
 
 LENGTH = 32  # tokens of a prompt, padding included
@@ -16,14 +18,23 @@ def build(corpus: list[str], two_token_words: list[str]) -> CLIPTokenizer:
         pieces = _apply([*word[:-1], word[-1] + "</w>"], merges)
         stop = 2 if word in two_token_words else 1
         while len(pieces) > stop:
-            pair = (pieces[0], pieces[1]) if len(pieces[0]) <= len(word) // 2 or len(pieces) == 2 else (pieces[1], pieces[2])
+            pair = (
+                (pieces[0], pieces[1])
+                if len(pieces[0]) <= len(word) // 2 or len(pieces) == 2
+                else (pieces[1], pieces[2])
+            )
             merges[pair] = None
             pieces = _apply([*word[:-1], word[-1] + "</w>"], merges)
     letters = sorted(_bytes())
     tokens = [*letters, *(c + "</w>" for c in letters), *("".join(pair) for pair in merges), START, END]
     vocab = {token: index for index, token in enumerate(dict.fromkeys(tokens))}
     tokenizer = CLIPTokenizer(
-        vocab=vocab, merges=list(merges), unk_token=END, bos_token=START, eos_token=END, pad_token=END,
+        vocab=vocab,
+        merges=list(merges),
+        unk_token=END,
+        bos_token=START,
+        eos_token=END,
+        pad_token=END,
         model_max_length=LENGTH,
     )
     for word in words:
@@ -38,7 +49,7 @@ def _apply(pieces: list[str], merges: dict[tuple[str, str], None]) -> list[str]:
     """Byte-pair encoding: the merge of lowest rank first, wherever it occurs."""
     rank = {pair: index for index, pair in enumerate(merges)}
     while True:
-        pairs = [(rank[p], p) for p in zip(pieces, pieces[1:]) if p in rank]
+        pairs = [(rank[p], p) for p in itertools.pairwise(pieces) if p in rank]
         if not pairs:
             return pieces
         _, (left, right) = min(pairs)

@@ -1,12 +1,12 @@
-"""The three trainings behind the testbed: judges, autoencoder, and text encoder with U-Net. Each resumes from a checkpoint."""
+"""The three resumable trainings behind the testbed: judges, autoencoder, and text encoder with U-Net."""
 
 from __future__ import annotations
 
 import math
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Callable
 
 import numpy as np
 import torch
@@ -27,7 +27,9 @@ class Loop:
     sees the batches that the interrupted one would have seen.
     """
 
-    def __init__(self, name: str, folder: Path, steps: int, state: dict[str, nn.Module | torch.optim.Optimizer], seed: int):
+    def __init__(
+        self, name: str, folder: Path, steps: int, state: dict[str, nn.Module | torch.optim.Optimizer], seed: int
+    ):
         self.path, self.name, self.steps, self.state, self.seed = folder / f"{name}.ckpt", name, steps, state, seed
         self.start = 0
         if self.path.exists():
@@ -46,7 +48,10 @@ class Loop:
             if (index + 1) % 50 == 0:
                 pace = (time.monotonic() - began) / (index + 1 - self.start)
                 left = pace * (self.steps - index - 1) / 60
-                print(f"{self.name} {index + 1}/{self.steps} loss {np.mean(recent):.4f} {pace:.3f} s/step, {left:.0f} min left", flush=True)
+                print(
+                    f"{self.name} {index + 1}/{self.steps} loss {np.mean(recent):.4f}, {pace:.3f} s, {left:.0f} min",
+                    flush=True,
+                )
                 recent = []
             if time.monotonic() - saved > CHECKPOINT_SECONDS or index + 1 == self.steps:
                 self._save(index + 1)
@@ -119,9 +124,14 @@ def build_autoencoder():
     from diffusers import AutoencoderKL
 
     return AutoencoderKL(
-        down_block_types=("DownEncoderBlock2D",) * 3, up_block_types=("UpDecoderBlock2D",) * 3,
-        block_out_channels=(32, 64, 96), layers_per_block=1, latent_channels=4, norm_num_groups=8,
-        mid_block_add_attention=False, sample_size=dataset.SIZE,
+        down_block_types=("DownEncoderBlock2D",) * 3,
+        up_block_types=("UpDecoderBlock2D",) * 3,
+        block_out_channels=(32, 64, 96),
+        layers_per_block=1,
+        latent_channels=4,
+        norm_num_groups=8,
+        mid_block_add_attention=False,
+        sample_size=dataset.SIZE,
     )
 
 
@@ -158,8 +168,12 @@ def train_autoencoder(pictures: Pictures, judges: Backbone, folder: Path, steps:
     loop.run(step)
     net.eval().requires_grad_(False)
     with torch.no_grad(), autocast():
-        sample = torch.cat([net.encode(images(pictures, c) * 2 - 1).latent_dist.mean.float() for c in
-                            np.array_split(np.random.default_rng(2).permutation(len(pictures.images))[:2048], 32)])
+        sample = torch.cat(
+            [
+                net.encode(images(pictures, c) * 2 - 1).latent_dist.mean.float()
+                for c in np.array_split(np.random.default_rng(2).permutation(len(pictures.images))[:2048], 32)
+            ]
+        )
     net.register_to_config(scaling_factor=round(1 / sample.std().item(), 5))
     return net
 
@@ -177,20 +191,36 @@ def build_unet(text_width: int):
     from diffusers import UNet2DConditionModel
 
     return UNet2DConditionModel(
-        sample_size=dataset.SIZE // 4, in_channels=4, out_channels=4, block_out_channels=(48, 96, 144),
-        down_block_types=("CrossAttnDownBlock2D",) * 3, up_block_types=("CrossAttnUpBlock2D",) * 3,
-        layers_per_block=1, attention_head_dim=(2, 4, 6), norm_num_groups=8, cross_attention_dim=text_width,
+        sample_size=dataset.SIZE // 4,
+        in_channels=4,
+        out_channels=4,
+        block_out_channels=(48, 96, 144),
+        down_block_types=("CrossAttnDownBlock2D",) * 3,
+        up_block_types=("CrossAttnUpBlock2D",) * 3,
+        layers_per_block=1,
+        attention_head_dim=(2, 4, 6),
+        norm_num_groups=8,
+        cross_attention_dim=text_width,
     )
 
 
 def build_text_encoder(vocabulary_size: int, end_id: int, start_id: int):
     from transformers import CLIPTextConfig, CLIPTextModel
 
-    return CLIPTextModel(CLIPTextConfig(
-        vocab_size=vocabulary_size, hidden_size=128, intermediate_size=384, num_hidden_layers=2, num_attention_heads=4,
-        max_position_embeddings=tokenizer.LENGTH, eos_token_id=end_id, bos_token_id=start_id, pad_token_id=end_id,
-        projection_dim=128,
-    ))
+    return CLIPTextModel(
+        CLIPTextConfig(
+            vocab_size=vocabulary_size,
+            hidden_size=128,
+            intermediate_size=384,
+            num_hidden_layers=2,
+            num_attention_heads=4,
+            max_position_embeddings=tokenizer.LENGTH,
+            eos_token_id=end_id,
+            bos_token_id=start_id,
+            pad_token_id=end_id,
+            projection_dim=128,
+        )
+    )
 
 
 class Kinds:
@@ -207,7 +237,9 @@ class Kinds:
         return np.array([rng.choice(self.members[k]) for k in kinds])
 
 
-def train_unet(pictures: Pictures, z: torch.Tensor, words, folder: Path, steps: int, batch: int = 64, peak: float = 1e-3):
+def train_unet(
+    pictures: Pictures, z: torch.Tensor, words, folder: Path, steps: int, batch: int = 48, peak: float = 1e-3
+):
     """Noise prediction with min-SNR weights (Hang et al. 2023, gamma 5); text encoder and U-Net together; EMA weights.
 
     Returns: (U-Net, text encoder) with their averaged weights.

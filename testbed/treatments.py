@@ -8,7 +8,7 @@ float32 (128, 128, 3) in [0, 1].
 from __future__ import annotations
 
 import colorsys
-from typing import Callable
+from collections.abc import Callable
 
 import numpy as np
 from scipy import ndimage
@@ -144,9 +144,7 @@ def watercolour(rgba: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     picture = np.dstack([over(rgba, paper), rgba[..., 3]])
     shift = 2.6 * np.stack([_noise(rng, size, 7), _noise(rng, size, 7)])
     where = np.mgrid[:size, :size] + shift
-    picture = np.dstack(
-        [ndimage.map_coordinates(picture[..., c], where, order=1, mode="nearest") for c in range(4)]
-    )
+    picture = np.dstack([ndimage.map_coordinates(picture[..., c], where, order=1, mode="nearest") for c in range(4)])
     picture = ndimage.gaussian_filter(picture, (2.2, 2.2, 0))
     wash, alpha = picture[..., :3], picture[..., 3]
     rim = np.exp(-(((alpha - 0.35) / 0.16) ** 2))

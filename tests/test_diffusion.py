@@ -14,8 +14,18 @@ SHOTS = [sampling.Shot(*row) for row in ROWS]
 
 
 def sampler(**changes):
-    return Sampler(**{"scheduler": "ddim", "steps": 4, "guidance": 5.0, "size": 64, "precision": "float32", "batch": 4,
-                      "threads": 1} | changes)  # fmt: skip
+    return Sampler(
+        **{
+            "scheduler": "ddim",
+            "steps": 4,
+            "guidance": 5.0,
+            "size": 64,
+            "precision": "float32",
+            "batch": 4,
+            "threads": 1,
+        }
+        | changes
+    )
 
 
 @pytest.fixture(scope="module")
@@ -32,8 +42,15 @@ def test_images_equal_those_of_the_stock_pipeline_within_one_grey_level(model, s
     pipeline.set_progress_bar_config(disable=True)
     ours = np.stack(list(sampling.draw(model, SHOTS, sampler(scheduler=scheduler))))
     noise = torch.cat([sampling.noise(s.seed, s.images, model.latent_shape)[s.index : s.index + 1] for s in SHOTS])
-    theirs = pipeline([s.text for s in SHOTS], latents=noise, num_inference_steps=4, guidance_scale=5.0, height=64, width=64,
-                      output_type="np").images  # fmt: skip
+    theirs = pipeline(
+        [s.text for s in SHOTS],
+        latents=noise,
+        num_inference_steps=4,
+        guidance_scale=5.0,
+        height=64,
+        width=64,
+        output_type="np",
+    ).images
     gap = np.abs(ours.astype(int) - (theirs * 255).round().astype(int))
     assert gap.max() <= 1
     assert ours.std() > 5, "a flat picture would equal anything flat"
