@@ -1,7 +1,7 @@
 """Adversarial anchors: a concept's prompt with a universal additive perturbation on the concept's tokens.
 
-AdvAnchor (arXiv 2501.00054), equations 2 and 3. The perturbation `delta` is learned so that the frozen model's prediction
-for the anchor differs from that for the concept; the student is then taught to predict the former for the latter.
+AdvAnchor (arXiv 2501.00054), equations 2 and 3. `delta` is learned so that the frozen model's prediction for the anchor
+differs from that for the concept; the student is then taught to predict the former for the latter.
 """
 
 from __future__ import annotations

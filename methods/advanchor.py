@@ -3,8 +3,8 @@
     delta:  min  sim( eps_0(x_t, t, e + delta) - b, eps_0(x_t, t, e) - b ),   b = 0 (l1) or eps_0(x_t, t, blank) (l2)
     theta:  min  || eps(e) - eps_0(e + delta) ||^2 + lambda || eps(blank) - eps_0(blank) ||^2   at the same (x_t, t)
 
-e is the embedding of the task's target prompt; delta is added to the concept's tokens only, is shared by all inputs, and
-stops moving for an input once the similarity is below 0 or after K steps. Defaults are the paper's text; the release
+e is the embedding of the task's target prompt; delta is added to the concept's tokens only, is shared by all inputs,
+and stops moving for an input once the similarity is below 0 or after K steps. Defaults are the paper's text; the code
 differs and is a variant: `similarity: dot`, `accumulate_grads`, `span: words`, painting templates everywhere, 51 steps.
 The paper does not say where delta is added; `site: input` (token embeddings) is where its learning rate has an effect.
 """

@@ -1,11 +1,11 @@
-"""SDD: Towards Safe Self-Distillation of Internet-Scale Text-to-Image Diffusion Models (Kim et al. 2023, arXiv 2307.05977).
+"""SDD: Towards Safe Self-Distillation of Text-to-Image Diffusion Models (Kim et al. 2023, arXiv 2307.05977).
 
     min  E || eps(x_t, t, c) - sg eps(x_t, t, "") ||^2,   result: the moving average of the weights
 
 The target is the student's own unconditional prediction, without gradients; x_t is denoised by the averaged weights.
-Deliberate differences from the authors' code: the stop index 0 returns the initial noise (theirs denoises to the end and
-labels it as the noisiest). `anchor: adversarial` puts AdvAnchor's anchor in the place of the empty prompt; it is then
-the frozen model that predicts it.
+Deliberate differences from the authors' code: the stop index 0 returns the initial noise (theirs denoises to the end
+and labels it as the noisiest). `anchor: adversarial` puts AdvAnchor's anchor in the place of the empty prompt; it is
+then the frozen model that predicts it.
 """
 
 from __future__ import annotations
