@@ -225,12 +225,8 @@ def load(folder: str | Path, precision: str = "float32") -> Diffusion:
     dtype = PRECISIONS[precision]
     try:
         parts = [
-            kind.from_pretrained(folder / name, **{key: dtype}).to(device)
-            for kind, name, key in (
-                (UNet2DConditionModel, "unet", "torch_dtype"),
-                (AutoencoderKL, "vae", "torch_dtype"),
-                (CLIPTextModel, "text_encoder", "dtype"),
-            )
+            kind.from_pretrained(folder / name, dtype=dtype).to(device)
+            for kind, name in ((UNet2DConditionModel, "unet"), (AutoencoderKL, "vae"), (CLIPTextModel, "text_encoder"))
         ]
         tokenizer = CLIPTokenizer.from_pretrained(folder / "tokenizer")
     except (OSError, ValueError, RuntimeError) as error:

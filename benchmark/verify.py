@@ -42,7 +42,7 @@ def pipeline() -> str:
 
     suite = grid.load_suite("quick")
     model = diffusion.load(suite.base)
-    stock = StableDiffusionPipeline.from_pretrained(suite.base, safety_checker=None, torch_dtype=torch.float32)
+    stock = StableDiffusionPipeline.from_pretrained(suite.base, safety_checker=None, dtype=torch.float32)
     stock.set_progress_bar_config(disable=True)
     shots = [
         sampling.Shot(text, seed, 0, 1) for seed, text in enumerate(("chalk", "a picture of a fish", "gas pump"), 4)

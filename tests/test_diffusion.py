@@ -37,7 +37,7 @@ def model():
 def test_images_equal_those_of_the_stock_pipeline_within_one_grey_level(model, scheduler):
     from diffusers import StableDiffusionPipeline
 
-    pipeline = StableDiffusionPipeline.from_pretrained(FOLDER, safety_checker=None, torch_dtype=torch.float32)
+    pipeline = StableDiffusionPipeline.from_pretrained(FOLDER, safety_checker=None, dtype=torch.float32)
     pipeline.scheduler = sampling.scheduler(sampler(scheduler=scheduler), model.scheduler)
     pipeline.set_progress_bar_config(disable=True)
     ours = np.stack(list(sampling.draw(model, SHOTS, sampler(scheduler=scheduler))))

@@ -16,8 +16,7 @@ rule base:
         "<results>/logs/base.log",
     params:
         suite=SUITE.name,
-        base=SUITE.base,
-        revision=SUITE.revision,
+        hub=(SUITE.base, SUITE.revision) if SUITE.revision else None,
     shell:
         "python -m benchmark.base --suite {params.suite} --out {output} 2>&1 | tee {log}"
 
