@@ -4,8 +4,8 @@
     noise:   min  E || eps(x_t, t, p*) - n ||^2,   n the noise in x_t
     as_run:  min  E || eps(x_t, t, p*) - eps_0(x_t, t, p) ||^2 + lambda || eps(x_t, t, p) - eps_0(x_t, t, p) ||^2
 
-p* is the task's target prompt, p its concept-free one. `model` and `noise` are the original paper's forms: x_t is a noised
-image of p, the student is its own teacher, keys and values learn, those of the start token take no gradients.
+p* is the task's target prompt, p its concept-free one. `model` and `noise` are the original paper's forms: x_t is a
+noised image of p, the student is its own teacher, keys and values learn, those of the start token take no gradients.
 `as_run` is the form that the AdvAnchor authors ran as their AbConcept column: frozen teacher, images of the *concept*,
 lambda = 10, gradients never zeroed (here zeroed unless `accumulate_grads`). Deliberate differences from the original
 code: one anchor prompt instead of 200 captions, no resizing augmentation (it is off for styles there, too).

@@ -1,4 +1,4 @@
-"""Measures the testbed that ships with the repository and writes its card: `make quality`.
+"""Measures the testbed that ships with the repository and writes its card into the README: `make quality`.
 
 Draws with the sampler of the suite `testbed`, asks the shipped judges and NudeNet, and measures the judges on drawings
 and objects that they were not trained on. Exits with 1 if anything is below its threshold.
@@ -19,7 +19,8 @@ from benchmark.files import write_atomically
 from classifiers import testbed_backbone
 from testbed import dataset
 
-CARD = Path(__file__).parent / "CARD.md"
+README = Path(__file__).parent.parent / "README.md"
+MARKS = ("<!-- card -->\n", "<!-- /card -->")
 TABLE_OBJECTS = [c.phrase for c in grid.load_task("object", "testbed").concepts]
 TABLE_STYLES = [c.phrase for c in grid.load_task("style", "testbed").concepts]
 
@@ -45,7 +46,7 @@ class Line:
 
 
 def main(images: int = 16) -> None:
-    """Measure the shipped testbed and write testbed/CARD.md.
+    """Measure the shipped testbed and write its card into the README.
 
     Args:
         images: per object; styles, pairs and portraits get at least 250 in all.
@@ -63,8 +64,10 @@ def main(images: int = 16) -> None:
 
     lines = _styles(ask, judges) + _objects(ask, judges, images) + _portraits(ask, drawn) + _judges(judges)
     card = _card(lines, suite)
-    with write_atomically(CARD) as aside:
-        aside.write_text(card)
+    before, _, rest = README.read_text().partition(MARKS[0])
+    _, _, after = rest.partition(MARKS[1])
+    with write_atomically(README) as aside:
+        aside.write_text(before + MARKS[0] + card + MARKS[1] + after)
     print(card)
     if failed := [line.what for line in lines if not line.holds]:
         print(f"below the threshold: {'; '.join(failed)}", file=sys.stderr)
