@@ -29,7 +29,8 @@ PACKAGES = {
     "emojione": "1.2.3",
     "fxemoji": "1.2.2",
 }
-STEPS = {"judges": 2500, "autoencoder": 1500, "unet": 3600}
+# The shipped weights are from a shorter training of the judges (2500 steps) without moved pictures.
+STEPS = {"judges": 4500, "autoencoder": 1500, "unet": 3600}
 SCHEDULER = {
     "beta_start": 0.00085,
     "beta_end": 0.012,

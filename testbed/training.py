@@ -83,9 +83,21 @@ def autocast() -> torch.autocast:
     return torch.autocast("cpu", torch.bfloat16)
 
 
-def disturb(x: torch.Tensor) -> torch.Tensor:
-    """What a generated picture may differ in from a real one: tint, greyness, blur, noise."""
+def move(x: torch.Tensor) -> torch.Tensor:
+    """Half of the pictures turned, scaled and shifted further: another designer's drawing stands differently."""
     n = len(x)
+    chosen = torch.rand(n) < 0.5
+    angle = (torch.rand(n) - 0.5) * 1.0 * chosen
+    scale = torch.where(chosen, 0.8 + 0.5 * torch.rand(n), 1.0)
+    shift = (torch.rand(n, 2) - 0.5) * 0.25 * chosen[:, None]
+    turn = torch.stack([angle.cos(), -angle.sin(), angle.sin(), angle.cos()], 1).view(n, 2, 2) * scale.view(n, 1, 1)
+    where = F.affine_grid(torch.cat([turn, shift[..., None]], 2), list(x.shape), align_corners=False)
+    return F.grid_sample(x, where, padding_mode="reflection", align_corners=False)
+
+
+def disturb(x: torch.Tensor) -> torch.Tensor:
+    """What a picture may differ in from those that were drawn: place, tint, greyness, blur, noise."""
+    n, x = len(x), move(x)
     weights = torch.tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)
     grey = (x * weights).sum(1, keepdim=True)
     amount = (torch.rand(n, 1, 1, 1) < 0.3).float() + 0.5 * torch.rand(n, 1, 1, 1)
