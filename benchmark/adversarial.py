@@ -103,6 +103,23 @@ class AdversarialAnchor(Anchor):
         self.delta, self.learning, self.inputs = state["delta"], state["learning"], state["inputs"]
 
 
+def in_place_of_a_prompt(model: Diffusion, phrase: str, site: str, lr: float, inner_steps: int) -> AdversarialAnchor:
+    """The anchor of a bare phrase with L_adv1, for methods that else pull to another prompt (ESD, SDD)."""
+    return AdversarialAnchor(
+        model,
+        prompt=phrase,
+        span=model.span(phrase, phrase),
+        references=[phrase],
+        weights=[1.0],
+        blank="",
+        loss="l1",
+        similarity="cosine",
+        site=site,
+        lr=lr,
+        inner_steps=inner_steps,
+    )
+
+
 def sequential(anchor: AdversarialAnchor, inputs: Iterator[Batch]) -> Iterator[None]:
     """Delta first, on every input with all its steps; then it stays as it is."""
     for x, t, _ in inputs:

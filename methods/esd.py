@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from benchmark.adversarial import AdversarialAnchor
+from benchmark.adversarial import in_place_of_a_prompt
 from benchmark.alignment import NegativeGuidance, PartialDenoise, PromptAnchor, align
 
 POOL = None
@@ -39,19 +39,7 @@ def erase(model, concept, settings):
     model.train(s.group)
     surrogate = PromptAnchor(model, "")
     if s.anchor == "adversarial":
-        surrogate = AdversarialAnchor(
-            model,
-            prompt=phrase,
-            span=model.span(phrase, phrase),
-            references=[phrase],
-            weights=[1.0],
-            blank="",
-            loss="l1",
-            similarity="cosine",
-            site=s.site,
-            lr=s.delta_lr,
-            inner_steps=s.inner_steps,
-        )
+        surrogate = in_place_of_a_prompt(model, phrase, site=s.site, lr=s.delta_lr, inner_steps=s.inner_steps)
     yield from align(
         model,
         steps=s.steps,

@@ -159,6 +159,12 @@ def test_the_similarity_of_raw_predictions_starts_at_one_and_delta_learns(model)
     assert model.trace[-1]["delta_norm"] > 0.01
 
 
+@pytest.mark.parametrize("name", ["esd", "sdd"])
+def test_the_adversarial_anchor_plugs_into_other_losses(model, name):
+    changed, states = run(model, name, anchor="adversarial")
+    assert changed and states[-1]["anchor"]["delta"].abs().max() > 1e-3
+
+
 def test_cosine_and_mean_product_agree_in_sign(model):
     model.train("xattn")
     a, b = adversarial_anchor(model, similarity="cosine"), adversarial_anchor(model, similarity="dot")
