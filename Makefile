@@ -13,7 +13,7 @@ OPTIONS := --cores $(CORES) --config suite=$(SUITE) --rerun-incomplete
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := run
-.PHONY: run show tables plan test test-kill verify quality repro retrain lint clean help
+.PHONY: run show tables plan test test-kill test-slurm scale verify quality repro retrain lint clean help
 
 run: .venv/installed ## run the suite and print its tables
 	$(BIN)/snakemake $(OPTIONS) --quiet rules
@@ -37,8 +37,16 @@ plan: .venv/installed ## say what would run, and why
 test: .venv/installed ## run the tests
 	$(BIN)/python -m pytest --numprocesses auto
 
-test-kill: .venv/installed ## kill running jobs and check that what is resumed is the same
+test-kill: .venv/installed ## kill runs and jobs, and check that what is resumed ends with the same bytes
 	$(BIN)/python -m pytest -m kill
+
+test-slurm: .venv/installed ## run and disturb the suite micro on a SLURM of its own, two nodes on this machine
+	$(BIN)/python tests/slurm/run.py $(SCENARIOS)
+
+scale: .venv/installed ## measure and simulate how large a run may be, as docs/cluster.md shows
+	$(BIN)/python -m benchmark.scale --what planning
+	$(BIN)/python -m benchmark.scale --what files --suite $(SUITE)
+	$(BIN)/python -m benchmark.scale --what schedule
 
 verify: .venv/installed ## check the claims of the documentation, one line each
 	$(BIN)/python -m benchmark.verify

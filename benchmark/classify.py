@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from benchmark import cli, grid, manifest, plugins
+from benchmark import cli, grid, job, manifest, plugins
 from benchmark.errors import BenchmarkError
 from benchmark.files import sha256, write_atomically
 
@@ -14,6 +14,7 @@ from benchmark.files import sha256, write_atomically
 EPOCHS, BATCH, PEAK, MOMENTUM, DECAY, SHARE = 20, 30, 1e-2, 0.9, 5e-4, 0.7
 
 
+@job.fills("out")
 def main(suite: str, task: str, out: Path, images: Path | None = None) -> None:
     """Train a judge's last layer; write judge.safetensors and card.json. A judge that comes trained gets its card only.
 

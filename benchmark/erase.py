@@ -12,7 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from benchmark import cli, grid, manifest, plugins, weights
+from benchmark import cli, grid, job, manifest, plugins, weights
 from benchmark.errors import BenchmarkError
 from benchmark.files import sha256, write_atomically
 from benchmark.records import Concept, digest
@@ -21,6 +21,7 @@ CHECKPOINT_SECONDS = 60
 NOBODY = Concept(grid.NOTHING, "", "")  # what a control that knows no concept is given
 
 
+@job.fills("out")
 def main(
     suite: str, task: str, method: str, concepts: list[str], out: Path, seed: int = 0, pool: Path | None = None
 ) -> None:
@@ -62,7 +63,7 @@ def main(
                 clean = {key: value.clone() for key, value in model.unet.named_parameters()}
             model.set_weights(clean)
             model.unet.requires_grad_(False)
-            model.templates, model.trace = subject.templates, []
+            model.templates = subject.templates
             model.generator = torch.Generator().manual_seed(int(digest([name, seed]), 16) % 2**63)
             model.pool = _pixels(pool, shown) if shown else None
             _erase(model, plugin, concept, settings, clean, folder, key, f"erase {name} with {method}")
@@ -75,18 +76,22 @@ def main(
 def _erase(
     model: Any, plugin: Any, concept: Concept, settings: Any, clean: dict, folder: Path, key: str, label: str
 ) -> None:
-    """Run the method, saving its state once a minute, and write what it changed."""
+    """Run the method, saving its state once a minute and when told to stop, and write what it changed."""
     import torch
 
     began = saved = time.monotonic()
     checkpoint = folder / "checkpoint.pt"
     model.resume = _resumable(checkpoint, key)
+    model.trace = model.resume.pop("trace", []) if model.resume else []
     total = getattr(settings, "steps", None)
-    for state in cli.progress(plugin.erase(model, concept, settings) or (), total, label):
-        if state is not None and time.monotonic() - saved > CHECKPOINT_SECONDS:
-            with write_atomically(checkpoint) as aside:
-                torch.save({"key": key, **state}, aside)
-            saved = time.monotonic()
+    with job.deferred() as stopping:
+        for state in cli.progress(plugin.erase(model, concept, settings) or (), total, label):
+            if state is not None and (stopping() or time.monotonic() - saved > CHECKPOINT_SECONDS):
+                with write_atomically(checkpoint) as aside:
+                    torch.save({"key": key, "trace": model.trace, **state}, aside)
+                saved = time.monotonic()
+            if stopping():
+                break
 
     changed = {name: w.detach() for name, w in model.unet.named_parameters() if not torch.equal(w, clean[name])}
     if not changed:

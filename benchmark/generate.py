@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmark import cli, grid, manifest, sampling, weights
+from benchmark import cli, grid, job, manifest, sampling, weights
 from benchmark.errors import BenchmarkError
 from benchmark.files import sha256
 from benchmark.records import Prompt, digest
@@ -21,6 +21,7 @@ class _Wanted:
     shot: sampling.Shot
 
 
+@job.fills("out")
 def main(
     suite: str,
     task: str,

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from benchmark import cli, evidence, plugins
+from benchmark import cli, evidence, job, plugins
 from benchmark.config import NOTHING, load_suite, load_task
 from benchmark.errors import BenchmarkError
 from benchmark.files import write_atomically
@@ -42,6 +42,7 @@ class Pictures:
         return picture
 
 
+@job.fills("out")
 def main(suite: str, task: str, images: Path, partners: Path, judge: Path, out: Path) -> None:
     """Look at every image of a part once and write down what the task's metrics need.
 

@@ -1,5 +1,6 @@
 # What the rules share: paths, the files that a job depends on, and lookups in the plan.
 import os
+import shlex
 from dataclasses import asdict
 from pathlib import Path
 
@@ -118,3 +119,12 @@ def redrawable(kind):
     """The views of a kind, without those whose pictures are not here: a scores.csv may have come alone."""
     views = [view for view in PLAN.views if view.startswith(kind)]
     return [view for view in views if all(Path(path).exists() for path in manifests(view))]
+
+
+# ── if something fails ──
+
+COMMAND = shlex.join(["snakemake", *sys.argv[1:]])
+
+
+onerror:
+    shell("python -m benchmark.trouble --log {log[0]:q} --command {COMMAND:q}")

@@ -11,6 +11,7 @@ rule train_images:
         "<results>/logs/generate/{task}/original/train.log",
     benchmark:
         "<results>/benchmarks/generate/{task}/original/train.tsv"
+    priority: 1  # all evidence waits for the judge, and this is its longest job
     threads: SUITE.sampler.threads
     params:
         suite=SUITE.name,

@@ -1,0 +1,253 @@
+"""How large a run may be: planning time and memory, files and bytes, and how the paper's suite spreads over GPUs.
+
+    python -m benchmark.scale --what planning       Snakemake itself, on suites of 10 to 10,000 cells
+    python -m benchmark.scale --what files          what a finished run has left in results/
+    python -m benchmark.scale --what schedule       a simulation, from the plan's volumes and a stated speed
+
+Each prints the table that docs/cluster.md shows.
+"""
+
+from __future__ import annotations
+
+import heapq
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from benchmark import cli, grid, plugins
+from benchmark.errors import BenchmarkError
+
+
+def main(
+    what: Literal["planning", "files", "schedule"],
+    suite: str = "paper",
+    cells: list[int] | None = None,
+    gpus: list[int] | None = None,
+    image_seconds: float = 4.0,
+    erase_seconds: float = 600.0,
+    look_seconds: float = 0.05,
+) -> None:
+    """Print how a suite scales.
+
+    Args:
+        what: planning, files or schedule.
+        suite: whose rules, files or volumes.
+        cells: how many cells to plan.
+        gpus: how many GPUs to schedule on.
+        image_seconds: of one GPU, for one image of the suite's sampler.
+        erase_seconds: of one GPU, for one erasure.
+        look_seconds: of one GPU, for all networks to look at one image.
+    """
+    if what == "planning":
+        _planning(suite, cells or [10, 100, 1000, 10000])
+    elif what == "files":
+        _files(Path(grid.load_suite(suite).folder), len(grid.plan({"suite": suite}).cells))
+    else:
+        speed = Speed(image_seconds, erase_seconds, look_seconds)
+        _schedule(jobs(grid.plan({"suite": suite}), speed), gpus or [8, 64])
+
+
+# ── planning ──
+
+
+def _planning(suite: str, sizes: list[int]) -> None:
+    """Plan suites of one task and one method with many seeds, each cell a part of its own: three jobs per cell."""
+    print("| cells | jobs | fresh folder | memory | finished folder | memory |\n|---|---|---|---|---|---|")
+    for size in sizes:
+        with tempfile.TemporaryDirectory() as folder:
+            copy = Path(folder) / "repository"
+            ignored = shutil.ignore_patterns(".*", "results", "__pycache__", "testbed")
+            shutil.copytree(plugins.ROOT, copy, ignore=ignored, symlinks=True)
+            (copy / "testbed").symlink_to(plugins.ROOT / "testbed")
+            _write_suite(copy, suite, size)
+            count, *fresh = _measured(copy, "--dry-run", "--quiet", "rules")
+            _pretend(copy)
+            _measured(copy, "--touch", "--quiet", "all")
+            left, *finished = _measured(copy, "--dry-run", "--quiet", "rules")
+            if left:
+                raise BenchmarkError(f"{copy}: after all was made, {left} jobs are still planned")
+        shown = [f"{value:.1f} s | {memory:.0f} MB" for value, memory in (fresh, finished)]
+        print(f"| {size:,} | {count:,} | {' | '.join(shown)} |", flush=True)
+
+
+def _write_suite(copy: Path, suite: str, size: int) -> None:
+    """A suite `scale` in the given one's world: one eraser of nine concepts, or of one, of many seeds."""
+    import yaml
+
+    raw = yaml.safe_load((copy / f"benchmark/suites/{suite}.yaml").read_text())
+    name, experiment = next(iter(raw["experiments"].items()))
+    labels = [label for label in experiment["methods"] if grid.per_concept(label)]
+    concepts = 9 if (size - 1) % 9 == 0 else 1
+    experiment |= {"methods": [grid.ORIGINAL, labels[0]], "seeds": list(range((size - 1) // concepts))}
+    experiment["concepts"] = [c.name for c in grid.load_task(experiment["task"], raw["world"]).concepts][:concepts]
+    (copy / "benchmark/suites/scale.yaml").write_text(yaml.safe_dump(raw | {"experiments": {name: experiment}}))
+
+
+def _snakemake(copy: Path, *options: str) -> list[str]:
+    return [sys.executable, "-m", "snakemake", "--cores", "1", *options, "--config", "suite=scale"]
+
+
+def _measured(copy: Path, *options: str) -> tuple[int, float, float]:
+    """Run Snakemake; returns the jobs that it plans, seconds, and megabytes at the most."""
+    with tempfile.TemporaryFile("w+") as said:
+        began = time.monotonic()
+        process = subprocess.Popen(_snakemake(copy, *options), cwd=copy, stdout=said, stderr=said)
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.monotonic() - began
+        process.returncode = os.waitstatus_to_exitcode(status)
+        said.seek(0)
+        text = said.read()
+    if process.returncode:
+        raise BenchmarkError(f"Snakemake failed: {text[-2000:]}")
+    total = [line.split()[1] for line in text.splitlines() if line.startswith("total ")]
+    return int(total[0]) if total else 0, seconds, usage.ru_maxrss / 1024
+
+
+def _pretend(copy: Path) -> None:
+    """Make every output of every job, empty: what matters is how many files Snakemake must look at."""
+    summary = subprocess.run(_snakemake(copy, "--summary"), cwd=copy, capture_output=True, text=True, check=True).stdout
+    for line in summary.splitlines()[1:]:
+        path = copy / line.split("\t")[0]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+
+
+# ── files ──
+
+KINDS = {
+    ".png": "images",
+    ".safetensors": "models",
+    ".npy": "features",
+    ".csv": "lists",
+    ".tsv": "times",
+    ".log": "logs",
+}
+
+
+def _files(results: Path, cells: int) -> None:
+    """Count what lies in a finished run's folder, by kind, per cell."""
+    if not (results / "scores.csv").exists():
+        raise BenchmarkError(f"{results}: there is no finished run")
+    count, size = defaultdict(int), defaultdict(int)
+    for path in results.rglob("*"):
+        if path.is_file():
+            kind = KINDS.get(path.suffix, "other")
+            count[kind] += 1
+            size[kind] += path.stat().st_size
+    print(f"{cells} cells in {results}\n\n| kind | files per cell | kB per cell | kB per file |\n|---|---|---|---|")
+    for kind in sorted(count, key=size.__getitem__, reverse=True):
+        kb = size[kind] / 1000
+        print(f"| {kind} | {count[kind] / cells:.1f} | {kb / cells:,.0f} | {kb / count[kind]:,.1f} |")
+
+
+# ── schedule ──
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Seconds of one GPU: to draw an image, to erase a concept, to look at an image."""
+
+    image: float
+    erase: float
+    look: float
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a GPU does for `seconds` once all of `after` is done; in the queue a higher `priority` goes first."""
+
+    seconds: float
+    after: tuple[str, ...] = ()
+    priority: int = 0
+
+
+def jobs(plan: grid.Plan, speed: Speed) -> dict[str, Job]:
+    """The GPU jobs of a plan, in the order in which Snakemake would submit them."""
+    found: dict[str, Job] = {}
+    suite = plan.suite
+    for task in plan.tasks.values():
+        if task.judge.train:
+            images = len(task.judge.classes) * suite.budgets.train
+            found[f"train {task.name}"] = Job(images * speed.image, priority=1)
+            found[f"classify {task.name}"] = Job(images * speed.look, (f"train {task.name}",), 1)
+    for part in plan.parts.values():
+        kind = None if part.method == grid.ORIGINAL else grid.pool(suite, part.method)
+        pool = f"pool {part.task}/{kind}/{part.name if kind == 'concept' else 'all'}"
+        if kind:
+            wanted = grid.pool_prompts(plan.tasks[part.task], suite, kind, part.concepts)
+            found.setdefault(pool, Job(sum(prompt.images for prompt in wanted) * speed.image))
+        if part.method != grid.ORIGINAL:
+            found[f"erase {part.path}"] = Job(len(part.concepts) * speed.erase, (pool,) if kind else ())
+        images = sum(_images(plan, part, concept) for concept in part.concepts)
+        after = () if part.method == grid.ORIGINAL else (f"erase {part.path}",)
+        found[f"generate {part.path}"] = Job(images * speed.image, after, int(part.method == grid.ORIGINAL))
+        judge = (f"classify {part.task}",) if plan.tasks[part.task].judge.train else ()
+        partners = next(p.path for p in plan.parts.values() if (p.task, p.method) == (part.task, grid.ORIGINAL))
+        found[f"observe {part.path}"] = Job(
+            images * speed.look, (f"generate {part.path}", f"generate {partners}", *judge), 0
+        )
+    return found
+
+
+def _images(plan: grid.Plan, part: grid.Part, concept: str) -> int:
+    erased = None if concept == grid.NOTHING else concept
+    return sum(prompt.images for prompt in grid.prompts(plan.tasks[part.task], plan.suite, erased))
+
+
+def simulate(work: dict[str, Job], gpus: int) -> float:
+    """Seconds until all is done, if whoever is ready takes the next free GPU: by priority, then in the plan's order."""
+    waiting = {name: set(job.after) for name, job in work.items()}
+    followers = defaultdict(list)
+    for name, job in work.items():
+        for before in job.after:
+            followers[before].append(name)
+    order = {name: (-job.priority, index) for index, (name, job) in enumerate(work.items())}
+    ready = [(order[name], name) for name in work if not waiting[name]]
+    heapq.heapify(ready)
+    running: list[tuple[float, str]] = []
+    now = 0.0
+    while ready or running:
+        while ready and len(running) < gpus:
+            _, name = heapq.heappop(ready)
+            heapq.heappush(running, (now + work[name].seconds, name))
+        now, last = heapq.heappop(running)
+        for follower in followers[last]:
+            waiting[follower].discard(last)
+            if not waiting[follower]:
+                heapq.heappush(ready, (order[follower], follower))
+    return now
+
+
+def longest(work: dict[str, Job], name: str) -> float:
+    """The seconds from the start of a run to the end of a job if GPUs were free at all times."""
+    return work[name].seconds + max((longest(work, before) for before in work[name].after), default=0)
+
+
+def _schedule(work: dict[str, Job], sizes: list[int]) -> None:
+    total = sum(job.seconds for job in work.values())
+    ends = {name: longest(work, name) for name in work}
+    last = max(ends, key=ends.__getitem__)
+    print(f"{len(work):,} GPU jobs, {total / 3600:,.0f} GPU hours; the longest chain is {ends[last] / 3600:.1f} h\n")
+    backwards = {name: Job(job.seconds, job.after) for name, job in reversed(work.items())}
+    print("| GPUs | hours | GPUs idle | at least | the judge's images last |\n|---|---|---|---|---|")
+    for gpus in sizes:
+        seconds = simulate(work, gpus)
+        worst = simulate(backwards, gpus)
+        bound = max(total / gpus, ends[last])
+        idle = 1 - total / seconds / gpus
+        print(f"| {gpus} | {seconds / 3600:.1f} | {idle:.1%} | {bound / 3600:.1f} | {worst / 3600:.1f} |")
+    chain = [last]
+    while work[chain[-1]].after:
+        chain.append(max(work[chain[-1]].after, key=ends.__getitem__))
+    print("\nThe longest chain: " + " → ".join(f"{name} ({work[name].seconds / 3600:.1f} h)" for name in chain[::-1]))
+
+
+if __name__ == "__main__":
+    cli.run(main)

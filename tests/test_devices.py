@@ -1,0 +1,70 @@
+"""Several GPUs, one machine, no scheduler: never two jobs on one device, and none lost when jobs are killed."""
+
+import csv
+import os
+import re
+import subprocess
+import sys
+
+from conftest import ROOT
+
+from benchmark import devices
+
+JOBS, DEVICES = 200, 4
+
+# A job says when it got which device and when it gave it up. Every fifth is killed while it has one.
+JOB = f"""
+import os, random, signal, sys, time
+sys.path.insert(0, {str(ROOT)!r})
+from benchmark import devices
+index = int(sys.argv[1])
+with devices.claimed() as name:
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == name
+    got = time.monotonic()
+    time.sleep(random.Random(index).uniform(0.01, 0.2))
+    with open("held.csv", "a") as file:
+        file.write(f"{{index}},{{name}},{{got}},{{time.monotonic()}}\\n")
+    if index % 5 == 0 and not os.path.exists(f"{{index}}.killed"):
+        open(f"{{index}}.killed", "w").close()
+        os.kill(os.getpid(), signal.SIGKILL)
+open(sys.argv[2], "w").close()
+"""
+SNAKEFILE = """
+rule all:
+    input: [f"{i}.txt" for i in range(JOBS)]
+
+rule job:
+    output: "{i}.txt"
+    resources: gpu=1
+    shell: "PYTHON job.py {wildcards.i} {output}"
+"""
+
+
+def test_200_jobs_share_four_devices_and_some_are_killed(tmp_path):
+    (tmp_path / "job.py").write_text(JOB)
+    (tmp_path / "Snakefile").write_text(SNAKEFILE.replace("JOBS", str(JOBS)).replace("PYTHON", sys.executable))
+    command = [sys.executable, "-m", "snakemake", "--cores", "12", "--retries", "1", "--quiet", "all"]
+    names = ",".join(str(index) for index in range(DEVICES))
+    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": names, "TMPDIR": str(tmp_path / "tmp")}
+    (tmp_path / "tmp").mkdir()
+    # Six jobs at a time for four devices: two always wait, so that the lock is what keeps them apart.
+    end = subprocess.run([*command, "--resources", f"gpu={DEVICES + 2}"], cwd=tmp_path, env=environment)
+    assert end.returncode == 0
+    held = [(int(i), name, float(a), float(b)) for i, name, a, b in csv.reader((tmp_path / "held.csv").open())]
+    assert len(held) == JOBS + JOBS // 5, "each killed job ran twice"
+    for name in {row[1] for row in held}:
+        spans = sorted((a, b) for _, n, a, b in held if n == name)
+        assert all(before[1] <= after[0] for before, after in zip(spans, spans[1:], strict=False)), name
+    events = sorted([(a, 1) for _, _, a, _ in held] + [(b, -1) for _, _, _, b in held])
+    busy = [sum(step for _, step in events[: k + 1]) for k in range(len(events))]
+    assert max(busy) == DEVICES == len({row[1] for row in held}), "side by side, on all of them"
+    claim = f"from benchmark import devices; print([devices._lock({names.split(',')})[1] for _ in range({DEVICES})])"
+    out = subprocess.run([sys.executable, "-c", claim], cwd=ROOT, env=environment, capture_output=True, timeout=10)
+    assert sorted(re.findall(rb"\d", out.stdout)) == names.encode().split(b","), "none leaked: all can be had at once"
+
+
+def test_one_device_or_none_is_left_as_it_is(monkeypatch):
+    for told in ("", "3", "GPU-1a2b"):
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", told)
+        with devices.claimed() as name:
+            assert os.environ["CUDA_VISIBLE_DEVICES"] == told and name == (told or None)

@@ -1,0 +1,47 @@
+"""Profiles name what exists and plan the suite that they are for."""
+
+import re
+import subprocess
+import sys
+
+import pytest
+import yaml
+from conftest import ROOT
+
+PROFILES = sorted((ROOT / "workflow/profiles").glob("*/profile.yaml"))
+USES_A_GPU = {"train_images", "pool", "classify", "erase", "generate", "observe"}
+
+
+def keys(path):
+    return yaml.safe_load(path.read_text())
+
+
+@pytest.mark.parametrize("path", PROFILES, ids=lambda path: path.parent.name)
+def test_a_profile_gives_a_gpu_to_every_rule_that_computes_on_one(path):
+    rules = set(re.findall(r"^rule (\w+):", "".join(p.read_text() for p in ROOT.glob("workflow/rules/*.smk")), re.M))
+    asked = keys(path)["set-resources"]
+    assert asked.keys() <= rules
+    assert {rule for rule, resources in asked.items() if resources.get("gpu") == 1} == USES_A_GPU
+
+
+@pytest.mark.parametrize("path", PROFILES, ids=lambda path: path.parent.name)
+def test_a_profile_plans_the_paper_suite(fake, path):
+    command = [sys.executable, "-m", "snakemake", "-n", "--cores", "all", "--profile"]
+    end = subprocess.run([*command, str(path.parent)], cwd=fake, capture_output=True, text=True)
+    assert end.returncode == 0 and "results/paper/scores.csv" in end.stdout, end.stderr
+
+
+def test_the_short_name_is_the_slurm_profile():
+    assert (ROOT / "slurm").resolve() == (ROOT / "workflow/profiles/slurm").resolve()
+    assert keys(ROOT / "slurm/profile.yaml")["slurm-status-command"] == "squeue"
+
+
+def test_requests_grow_with_the_attempt():
+    for resources in keys(ROOT / "slurm/profile.yaml")["set-resources"].values():
+        assert all("attempt" in str(resources[key]) for key in ("mem_mb", "runtime"))
+
+
+def test_no_device_is_named():
+    """Where a job runs is the profile's business, and a scheduler's: no code chooses a device by its number."""
+    for path in [*ROOT.glob("benchmark/**/*.py"), *ROOT.glob("methods/*.py"), *ROOT.glob("workflow/**/*.*")]:
+        assert not re.search(r"cuda:\d", path.read_text()), path
