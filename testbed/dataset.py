@@ -49,11 +49,10 @@ def _shrink(picture: np.ndarray) -> np.ndarray:
 
 
 def _portrait(rng: np.random.Generator) -> np.ndarray:
-    """NASA's public-domain photograph of astronaut Eileen Collins that scikit-image ships, cropped to the head."""
+    """NASA's public-domain photograph of astronaut Eileen Collins that scikit-image ships, cropped to the face."""
     from skimage import data
 
-    left, top = 120 + rng.integers(-14, 15), max(0, rng.integers(-10, 15))
-    side = 210 + rng.integers(-22, 23)
+    left, top, side = 150 + rng.integers(-8, 9), 25 + rng.integers(-8, 9), 150 + rng.integers(-9, 10)
     crop = Image.fromarray(data.astronaut()).crop((left, top, left + side, top + side))
     if rng.random() < 0.5:
         crop = crop.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
@@ -106,8 +105,9 @@ def draw(drawn: dict[str, list[Image.Image]], seed: int, plain: int, styled: int
                 images.append(_shrink(manner(canvas, rng)))
                 which.append(objects().index(name) if name in objects() else -1)
                 how.append(style)
+    faces = np.random.default_rng((seed, 1))
     for _ in range(portraits):
-        images.append(_portrait(rng))
+        images.append(_portrait(faces))
         which.append(objects().index(PORTRAIT))
         how.append(0)
     return Pictures(np.stack(images), np.array(which), np.array(how))

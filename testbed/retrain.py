@@ -30,7 +30,7 @@ PACKAGES = {
     "fxemoji": "1.2.2",
 }
 # The shipped weights are from a shorter training of the judges (2500 steps) without moved pictures.
-STEPS = {"judges": 4500, "autoencoder": 1500, "unet": 3600}
+STEPS = {"judges": 6000, "autoencoder": 1500, "unet": 6000}
 SCHEDULER = {
     "beta_start": 0.00085,
     "beta_end": 0.012,
