@@ -97,7 +97,8 @@ def _experiment(suite: Suite, raw: Experiment, where: str) -> Experiment:
         raise ConfigError(f"{where}.seeds: {list(raw.seeds)} is not a list of whole numbers from 0 on")
     if any(not 0 < percent < 100 for percent in raw.checkpoints):
         raise ConfigError(f"{where}.checkpoints: {list(raw.checkpoints)} are not per cent between 1 and 99")
-    methods = choose(raw.methods, labels(suite), f"{where}.methods")
+    allowed = labels(suite) if raw.methods == "all" else dict.fromkeys((*labels(suite), *suite.settings))
+    methods = choose(raw.methods, allowed, f"{where}.methods")
     return replace(
         raw, methods=methods, concepts=choose(raw.concepts, [c.name for c in task.concepts], f"{where}.concepts")
     )
@@ -197,7 +198,7 @@ def module(label: str) -> str:
 def labels(suite: Suite) -> tuple[str, ...]:
     """The labels that a suite can run: those of its settings, in their order, then the methods that it does not name.
 
-    A method with variants has no bare label, for a row named after it would not say which of them it is.
+    A method with variants has its bare label only where an experiment lists it by name.
     """
     named = [label for label in suite.settings if "-" in label or not _variants(suite, label)]
     mentioned = {module(label) for label in suite.settings}

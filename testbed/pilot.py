@@ -1,9 +1,8 @@
 """Chooses the testbed's method settings by trials on reserved concepts: `python -m testbed.pilot`.
 
-Selection rule, per method: among the trials whose erased accuracy, averaged over the reserved concepts, is at most 10
-%,
-the one with the highest accuracy on what must be kept; if there is none, the one with the lowest erased accuracy; ties
-go to fewer seconds. All trials are kept in docs/pilot.csv; a killed pilot goes on where it stopped.
+Selection rule, per method: among the trials whose erased accuracy, averaged over the reserved concepts, is at most
+10 %, the one with the highest accuracy on what must be kept; if there is none, the one with the lowest erased accuracy;
+ties go to fewer seconds. All trials are kept in docs/pilot.csv; a killed pilot goes on where it stopped.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ import torch
 import yaml
 
 from benchmark import cli, diffusion, grid, plugins, sampling
-from benchmark.files import write_atomically
+from benchmark.files import sha256, write_atomically
 from benchmark.records import Concept, Templates, digest
 from classifiers import testbed_backbone
 from testbed import dataset
@@ -43,16 +42,17 @@ def main(workers: int = 2, methods: list[str] | None = None, chosen_only: bool =
         chosen_only: run nothing, apply the rule to the trials that are there.
     """
     plan = yaml.safe_load((FOLDER / "pilot.yaml").read_text())
-    done = _read()
+    base = sha256(FOLDER / "model" / "unet" / "diffusion_pytorch_model.safetensors")
     wanted = {
-        digest([label, settings, kind, name, plan["images"], plan["reserved"]]): (label, settings, kind, name)
+        digest([base, label, settings, kind, name, plan["images"], plan["reserved"]]): (label, settings, kind, name)
         for label, entry in plan["methods"].items()
-        if methods is None or label in methods
         for settings in _grid(entry)
         for kind, names in plan["concepts"].items()
         for name in names
     }
-    missing = {key: trial for key, trial in wanted.items() if key not in done and not chosen_only}
+    done = {key: row for key, row in _read().items() if key in wanted}  # trials on other weights say nothing of these
+    chosen = () if chosen_only else methods or plan["methods"]
+    missing = {key: trial for key, trial in wanted.items() if key not in done and trial[0] in chosen}
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as processes:
         running = [processes.submit(trial, key, *what) for key, what in missing.items()]
         for finished in cli.progress(as_completed(running), len(running), "trials"):

@@ -26,16 +26,27 @@ def table(scores: pd.DataFrame) -> pd.DataFrame:
     return scores.loc[scores.probe == MEAN, COLUMNS].reset_index(drop=True)
 
 
+def means(scores: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+    """The means alone, with intervals: a row per method."""
+    for title, rows, metrics in _experiments(scores):
+        yield f"{title}: {_erased(rows)}, with 95 % intervals", _means(rows[rows.concept == MEAN], metrics)
+
+
 def blocks(scores: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
     """What is printed, each with its heading: the means with intervals, then the paper's table, one side at a time."""
-    for (_, title), rows in scores[scores.probe == MEAN].groupby(["experiment", "title"], sort=False):
-        metrics = _printed(rows)
-        rows = rows[rows.metric.isin(metrics)].replace({"label": PRINTED})
-        yield f"{title}: {_erased(rows)}, with 95 % intervals", _means(rows[rows.concept == MEAN], metrics)
+    yield from means(scores)
+    for _, rows, metrics in _experiments(scores):
         for role, side in SIDES.items():
             triple = " / ".join(_heading(rows, role, metric) for metric in metrics)
             whose = "images of the erased concept" if role == "erased" else "mean over all other concepts"
             yield f"{side}: {triple} ({whose})", _triples(rows[rows.role == role], metrics)
+
+
+def _experiments(scores: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame, dict[str, str]]]:
+    """The title, the rows that are printed, and the metrics of each experiment."""
+    for (_, title), rows in scores[scores.probe == MEAN].groupby(["experiment", "title"], sort=False):
+        metrics = _printed(rows)
+        yield title, rows[rows.metric.isin(metrics)].replace({"label": PRINTED}), metrics
 
 
 def _printed(rows: pd.DataFrame) -> dict[str, str]:

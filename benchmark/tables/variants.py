@@ -1,0 +1,6 @@
+"""Variants of the methods, a row each: what a choice changes that papers leave open or their code makes otherwise."""
+
+from benchmark.tables._paper import means as blocks  # noqa: F401  (what this view consists of)
+from benchmark.tables._paper import table  # noqa: F401
+
+CAPTION = "Variants of the methods"
