@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -41,6 +42,10 @@ class Pictures:
     images: np.ndarray
     object: np.ndarray
     style: np.ndarray
+
+    def __add__(self, more: Pictures) -> Pictures:
+        pairs = ((self.images, more.images), (self.object, more.object), (self.style, more.style))
+        return Pictures(*map(np.concatenate, pairs))
 
 
 def _shrink(picture: np.ndarray) -> np.ndarray:
@@ -93,18 +98,26 @@ def ship(packages: Path) -> None:
                 drawing.save(folder / f"{index}.png", optimize=True)
 
 
-def draw(drawn: dict[str, list[Image.Image]], seed: int, plain: int, styled: int, portraits: int = 0) -> Pictures:
-    """`plain` untreated pictures and `styled` of each style for every object, and so many portraits."""
+def draw(
+    drawn: dict[str, list[Image.Image]],
+    seed: int,
+    plain: int,
+    styled: int,
+    portraits: int = 0,
+    only: Sequence[str] | None = None,
+) -> Pictures:
+    """`plain` untreated pictures and `styled` of each style (or `only` of some) for every object, and portraits."""
     rng = np.random.default_rng(seed)
-    manners = [treatments.plain, *treatments.STYLES.values()]
+    manners = {PLAIN: treatments.plain, **treatments.STYLES}
+    manners = {name: manner for name, manner in manners.items() if only is None or name in only}
     images, which, how = [], [], []
     for name, found in drawn.items():
-        for style, manner in enumerate(manners):
-            for copy in range(styled if style else plain):
+        for style, manner in manners.items():
+            for copy in range(plain if style == PLAIN else styled):
                 canvas = drawings.place(found[copy % len(found)], rng)
                 images.append(_shrink(manner(canvas, rng)))
                 which.append(objects().index(name) if name in objects() else -1)
-                how.append(style)
+                how.append(styles().index(style))
     faces = np.random.default_rng((seed, 1))
     for _ in range(portraits):
         images.append(_portrait(faces))

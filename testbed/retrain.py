@@ -11,6 +11,7 @@ import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +31,8 @@ PACKAGES = {
     "fxemoji": "1.2.2",
 }
 # The shipped weights are from a shorter training of the judges (2500 steps) without moved pictures.
-STEPS = {"judges": 6000, "autoencoder": 1500, "unet": 6000}
+STEPS = {"judges": 8000, "autoencoder": 1500, "unet": 6000}
+COARSE = ("pixel art", "low poly")  # styles in which objects are hardest to tell: judges see more pictures of them
 SCHEDULER = {
     "beta_start": 0.00085,
     "beta_end": 0.012,
@@ -57,11 +59,10 @@ def fetch(work: Path) -> Path:
     return packages
 
 
-def pictures(work: Path, packages: Path) -> Pictures:
-    """The pictures to train on, drawn once and kept below `work`."""
-    kept = work / "train.npz"
+def pictures(kept: Path, draw: Callable[[], Pictures]) -> Pictures:
+    """Pictures to train on, drawn once and kept as a file."""
     if not kept.exists():
-        drawn = dataset.draw(dataset.sources(packages, "train"), seed=1, plain=150, styled=55, portraits=1200)
+        drawn = draw()
         np.savez(kept.with_suffix(".partial.npz"), images=drawn.images, object=drawn.object, style=drawn.style)
         kept.with_suffix(".partial.npz").rename(kept)
     loaded = np.load(kept)
@@ -109,9 +110,11 @@ def main() -> None:
     work.mkdir(parents=True, exist_ok=True)
     packages = fetch(work)
     dataset.ship(packages)
-    train = pictures(work, packages)
-    print(f"{len(train.images)} pictures", flush=True)
-    judges = training.train_judges(train, work, STEPS["judges"])
+    drawings = dataset.sources(packages, "train")
+    train = pictures(work / "train.npz", lambda: dataset.draw(drawings, 1, plain=150, styled=55, portraits=1200))
+    coarse = pictures(work / "coarse.npz", lambda: dataset.draw(drawings, 4, plain=0, styled=150, only=COARSE))
+    print(f"{len(train.images)} pictures, {len(coarse.images)} more for the judges", flush=True)
+    judges = training.train_judges(train + coarse, work, STEPS["judges"])
     autoencoder = training.train_autoencoder(train, judges, work, STEPS["autoencoder"])
     words = tokenizer.build(dataset.corpus(), dataset.vocabulary()["two_token_words"])
     unet, text = training.train_unet(train, training.latents(train, autoencoder), words, work, STEPS["unet"])
