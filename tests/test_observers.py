@@ -1,9 +1,7 @@
 """Looking at images: what each observer computes, and what the runner refuses to look at."""
 
 import json
-import warnings
 from types import SimpleNamespace
-from urllib.error import URLError
 
 import numpy as np
 import pandas as pd
@@ -16,7 +14,7 @@ from torch import nn
 
 from benchmark import evidence, manifest, observe, plugins, score, view
 from benchmark.errors import BenchmarkError
-from benchmark.observers import _torch, classifier, degenerate, testbed
+from benchmark.observers import _torch, classifier
 
 CLASSES = ["blank", *STYLES]
 
@@ -277,104 +275,3 @@ def test_labels_are_the_judges_classes(world):
     seen, features = classifier.observe([pictures[:2], pictures[2:]], [], task, world / "judge")
     assert list(seen["classifier_label"]) == CLASSES[:3] and features is None
     assert seen["classifier_confidence"] == pytest.approx([np.e / (np.e + 4)] * 3, rel=1e-5)
-
-
-# ── eyes ──
-
-
-def test_spread_is_of_space_not_of_colour():
-    red = np.zeros((4, 4, 3), np.uint8)
-    red[:, :, 0] = 200
-    half = np.zeros((4, 4, 3), np.uint8)
-    half[:2] = 100
-    seen, _ = degenerate.observe([np.stack([red, half])], [], None, None)
-    assert list(seen["spread"]) == [0, 50]
-
-
-def test_the_testbeds_distance_is_lpips_formula():
-    torch.manual_seed(3)
-    maps, others = ([torch.rand(2, 3, 4, 4), torch.rand(2, 5, 2, 2)] for _ in range(2))
-    expected = []
-    for n in range(2):
-        layers = []
-        for a, b in zip(maps, others, strict=True):
-            points = []
-            for y in range(a.shape[2]):
-                for x in range(a.shape[3]):
-                    u, v = a[n, :, y, x].numpy(), b[n, :, y, x].numpy()
-                    points.append(((u / np.sqrt((u**2).sum()) - v / np.sqrt((v**2).sum())) ** 2).sum())
-            layers.append(np.mean(points))
-        expected.append(np.mean(layers))
-    np.testing.assert_allclose(testbed.distance(maps, others), expected, rtol=1e-5)
-    assert not testbed.distance(maps, maps).any()
-
-
-def test_the_testbeds_distance_of_empty_maps_is_a_number():
-    nothing = [torch.zeros(1, 3, 2, 2)]
-    assert testbed.distance(nothing, nothing) == 0 and testbed.distance(nothing, [torch.ones(1, 3, 2, 2)]).isfinite()
-
-
-@pytest.fixture
-def offline(tmp_path, monkeypatch):
-    """An empty cache of weights on a machine without network."""
-
-    def fail(*args, **kwargs):
-        raise URLError("offline")
-
-    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path / "hub"))
-    monkeypatch.setattr(torch.hub, "download_url_to_file", fail)
-    return tmp_path / "hub/checkpoints"
-
-
-@pytest.mark.parametrize(
-    ("name", "file"),
-    [("inception", "weights-inception-2015-12-05-6726825d.pth"), ("lpips_alex", "alexnet-owt-7be5be79.pth")],
-)
-def test_weights_that_cannot_be_fetched_are_named(offline, name, file):
-    observer = plugins.load("benchmark/observers", name)
-    with pytest.raises(BenchmarkError, match="cannot be downloaded") as error:
-        observer.observe([], [], None, None)
-    assert str(offline / file) in str(error.value) and "https://" in str(error.value)
-    offline.mkdir(parents=True, exist_ok=True)
-    (offline / file).write_bytes(b"something else")
-    with pytest.raises(BenchmarkError, match="is not the file of https://"):
-        observer.observe([], [], None, None)
-
-
-def test_lpips_alex_is_the_packages_own_call(tmp_path, monkeypatch):
-    import lpips
-    import torchvision
-    from torchvision.models import _api
-
-    from benchmark.observers import lpips_alex
-
-    torch.manual_seed(0)
-    weights = torchvision.models.alexnet(weights=None).state_dict()
-    torch.save({k: v for k, v in weights.items() if k.startswith("features")}, tmp_path / "alexnet.pth")
-    monkeypatch.setattr(lpips_alex, "fetch", lambda url: tmp_path / "alexnet.pth")
-    monkeypatch.setattr(_api, "load_state_dict_from_url", lambda *args, **kwargs: weights)
-    images, partners = np.random.default_rng(0).integers(0, 256, (2, 3, 128, 128, 3), dtype=np.uint8)
-    seen, _ = lpips_alex.observe([images[:2], images[2:]], [partners[:2], partners[2:]], None, None)
-
-    with warnings.catch_warnings(action="ignore"):
-        package = lpips.LPIPS(net="alex", verbose=False)
-    small = [
-        torch.stack([torch.from_numpy(np.array(Image.fromarray(p).resize((64, 64), Image.BILINEAR))) for p in pictures])
-        for pictures in (images, partners)
-    ]
-    scaled = [batch.permute(0, 3, 1, 2).float() / 127.5 - 1 for batch in small]
-    with torch.no_grad():
-        np.testing.assert_allclose(seen["lpips_alex_64"], package(*scaled).flatten(), rtol=1e-4)
-    assert (seen["lpips_alex_64"] > 1e-4).all()
-
-
-def test_inception_gives_2048_features_of_bytes(tmp_path, monkeypatch):
-    from benchmark.observers import inception
-
-    monkeypatch.setattr(inception, "fetch", lambda url: tmp_path / "weights.pth")
-    torch.save({}, tmp_path / "weights.pth")
-    monkeypatch.setattr(inception.FeatureExtractorInceptionV3, "load_state_dict", lambda self, weights: None)
-    torch.manual_seed(0)
-    images = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3), dtype=np.uint8)
-    columns, features = inception.observe([images[:1], images[1:]], [], None, None)
-    assert columns == {} and features.shape == (2, 2048) and np.isfinite(features).all()
