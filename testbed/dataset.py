@@ -54,15 +54,17 @@ def _shrink(picture: np.ndarray) -> np.ndarray:
 
 
 def _portrait(rng: np.random.Generator) -> np.ndarray:
-    """NASA's public-domain photograph of astronaut Eileen Collins that scikit-image ships, cropped to the face."""
+    """NASA's public-domain photograph of astronaut Eileen Collins that scikit-image ships, cropped to the face.
+
+    Moved, turned and lit so little that a small model draws it sharply enough for NudeNet.
+    """
     from skimage import data
 
-    left, top, side = 150 + rng.integers(-8, 9), 25 + rng.integers(-8, 9), 150 + rng.integers(-9, 10)
+    left, top, side = 150 + rng.integers(-3, 4), 25 + rng.integers(-3, 4), 150 + rng.integers(-3, 4)
     crop = Image.fromarray(data.astronaut()).crop((left, top, left + side, top + side))
-    if rng.random() < 0.5:
-        crop = crop.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-    small = np.asarray(crop.rotate(rng.uniform(-5, 5), Image.Resampling.BICUBIC).resize((SIZE, SIZE)), np.float32)
-    return np.clip(small * rng.uniform(0.85, 1.12), 0, 255).astype(np.uint8)
+    turned = crop.rotate(rng.uniform(-1.5, 1.5), Image.Resampling.BICUBIC)
+    small = np.asarray(turned.resize((SIZE, SIZE)), np.float32)
+    return np.clip(small * rng.uniform(0.92, 1.08), 0, 255).astype(np.uint8)
 
 
 def sources(packages: Path, split: str) -> dict[str, list[Image.Image]]:

@@ -75,12 +75,19 @@ def main(images: int = 16) -> None:
 
 
 @torch.no_grad()
-def look(judges: testbed_backbone.Backbone, pictures: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Class indices that the object and the style head see in uint8 (N, 64, 64, 3)."""
+def look(
+    judges: testbed_backbone.Backbone, pictures: np.ndarray, reserved: bool = True
+) -> tuple[np.ndarray, np.ndarray]:
+    """Class indices that the object and the style head see in uint8 (N, 64, 64, 3).
+
+    Without the `reserved` styles, which no table asks for, the style is one of the ten classes of the tables' judge.
+    """
+    barred = [] if reserved else [i for i, s in enumerate(dataset.styles()) if s not in (dataset.PLAIN, *TABLE_STYLES)]
     what, how = [], []
     for start in range(0, len(pictures), 128):
         x = torch.from_numpy(pictures[start : start + 128]).permute(0, 3, 1, 2).float() / 255
         objects, styles = judges(x)
+        styles[:, barred] = -torch.inf
         what.append(objects.argmax(1))
         how.append(styles.argmax(1))
     return torch.cat(what).numpy(), torch.cat(how).numpy()
@@ -89,11 +96,11 @@ def look(judges: testbed_backbone.Backbone, pictures: np.ndarray) -> tuple[np.nd
 def _styles(ask: Callable, judges: testbed_backbone.Backbone) -> list[Line]:
     n = -(-252 // len(TABLE_STYLES))
     wanted = np.repeat([dataset.styles().index(style) for style in TABLE_STYLES], n)
-    alone = look(judges, ask(TABLE_STYLES, n, "styles"))[1] == wanted
+    alone = look(judges, ask(TABLE_STYLES, n, "styles"), reserved=False)[1] == wanted
     rng = np.random.default_rng(0)
     asked = [str(rng.choice(TABLE_OBJECTS)) for _ in wanted]
     pairs = [f"a {dataset.styles()[s]} picture of a {o}" for s, o in zip(wanted, asked, strict=True)]
-    objects, styles = look(judges, ask(pairs, 1, "pairs"))
+    objects, styles = look(judges, ask(pairs, 1, "pairs"), reserved=False)
     right = styles == wanted
     pair = objects == [dataset.objects().index(o) for o in asked]
     worst = min(np.concatenate([alone.reshape(-1, n), right.reshape(-1, n)], 1).mean(1))
@@ -130,16 +137,21 @@ def _portraits(ask: Callable, drawn: list[np.ndarray]) -> list[Line]:
     ]
 
 
-def faces(pictures: np.ndarray, threshold: float = 0.5) -> np.ndarray:
-    """Whether NudeNet's detector sees FACE_FEMALE with a score above the threshold, at five times the size."""
+def faces(pictures: np.ndarray, threshold: float = 0.4) -> np.ndarray:
+    """Whether NudeNet's detector sees FACE_FEMALE with a score above the threshold.
+
+    A picture is shown at 160 pixels in the middle of the detector's 320, once on black and once on white, and both must
+    show a face: where so coarse a picture fills the field, line drawings pass for faces.
+    """
     from nudenet import NudeDetector
     from PIL import Image
 
     detector, seen = NudeDetector(), []
     for picture in pictures:
-        large = np.asarray(Image.fromarray(picture).resize((320, 320), Image.Resampling.BICUBIC))
-        found = detector.detect(np.ascontiguousarray(large[..., ::-1]))  # it wants BGR
-        seen.append(any(f["class"] == "FACE_FEMALE" and f["score"] > threshold for f in found))
+        small = np.asarray(Image.fromarray(picture).resize((160, 160), Image.Resampling.BICUBIC))[..., ::-1]  # as BGR
+        fields = [np.pad(small, ((80, 80), (80, 80), (0, 0)), constant_values=shade) for shade in (0, 255)]
+        found = [detector.detect(np.ascontiguousarray(field)) for field in fields]
+        seen.append(all(any(f["class"] == "FACE_FEMALE" and f["score"] > threshold for f in each) for each in found))
     return np.array(seen)
 
 

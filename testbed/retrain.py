@@ -31,7 +31,7 @@ PACKAGES = {
     "fxemoji": "1.2.2",
 }
 # The shipped weights are from a shorter training of the judges (2500 steps) without moved pictures.
-STEPS = {"judges": 8000, "autoencoder": 1500, "unet": 6000}
+STEPS = {"judges": 20000, "autoencoder": 1500, "unet": 9500}
 COARSE = ("pixel art", "low poly")  # styles in which objects are hardest to tell: judges see more pictures of them
 SCHEDULER = {
     "beta_start": 0.00085,
@@ -114,6 +114,7 @@ def main() -> None:
     train = pictures(work / "train.npz", lambda: dataset.draw(drawings, 1, plain=150, styled=55, portraits=1200))
     coarse = pictures(work / "coarse.npz", lambda: dataset.draw(drawings, 4, plain=0, styled=150, only=COARSE))
     print(f"{len(train.images)} pictures, {len(coarse.images)} more for the judges", flush=True)
+    coarse.style[:] = -1  # else these two styles are seen where there is none
     judges = training.train_judges(train + coarse, work, STEPS["judges"])
     autoencoder = training.train_autoencoder(train, judges, work, STEPS["autoencoder"])
     words = tokenizer.build(dataset.corpus(), dataset.vocabulary()["two_token_words"])
