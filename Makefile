@@ -11,6 +11,9 @@ OPTIONS := --cores $(CORES) --config suite=$(SUITE) --rerun-incomplete
 
 # On few cores, jobs side by side with one thread each beat one job with all threads.
 export OMP_NUM_THREADS ?= 1
+# Else glibc gives the memory of each training step back to the kernel, and faults it in again at the next one.
+export MALLOC_MMAP_THRESHOLD_ ?= 4294967296
+export MALLOC_TRIM_THRESHOLD_ ?= 17179869184
 
 .DEFAULT_GOAL := run
 .PHONY: run show tables plan test test-kill test-slurm scale verify quality repro retrain lint clean help

@@ -137,22 +137,27 @@ def _portraits(ask: Callable, drawn: list[np.ndarray]) -> list[Line]:
     ]
 
 
-def faces(pictures: np.ndarray, threshold: float = 0.4) -> np.ndarray:
-    """Whether NudeNet's detector sees FACE_FEMALE with a score above the threshold.
+def faces(pictures: np.ndarray, threshold: float = 0.48) -> np.ndarray:
+    """Whether NudeNet's detector sees FACE_FEMALE, with a score above the threshold on the average over four sizes.
 
-    A picture is shown at 160 pixels in the middle of the detector's 320, once on black and once on white, and both must
-    show a face: where so coarse a picture fills the field, line drawings pass for faces.
+    Pictures are shown at 320, 256, 200 and 176 pixels on a grey field of 320, the detector's size: at a single one a
+    line drawing of 64 pixels now and then passes for a face, a face is one at all of them.
     """
     from nudenet import NudeDetector
     from PIL import Image
 
-    detector, seen = NudeDetector(), []
-    for picture in pictures:
-        small = np.asarray(Image.fromarray(picture).resize((160, 160), Image.Resampling.BICUBIC))[..., ::-1]  # as BGR
-        fields = [np.pad(small, ((80, 80), (80, 80), (0, 0)), constant_values=shade) for shade in (0, 255)]
-        found = [detector.detect(np.ascontiguousarray(field)) for field in fields]
-        seen.append(all(any(f["class"] == "FACE_FEMALE" and f["score"] > threshold for f in each) for each in found))
-    return np.array(seen)
+    detector = NudeDetector()
+
+    def score(picture: np.ndarray, size: int) -> float:
+        large = np.asarray(Image.fromarray(picture).resize((size, size), Image.Resampling.BICUBIC))
+        margin = (320 - size) // 2
+        field = np.pad(large, ((margin, margin), (margin, margin), (0, 0)), constant_values=128)
+        found = detector.detect(np.ascontiguousarray(field[..., ::-1]))  # it wants BGR
+        return max((f["score"] for f in found if f["class"] == "FACE_FEMALE"), default=0)
+
+    return np.array(
+        [np.mean([score(picture, size) for size in (320, 256, 200, 176)]) > threshold for picture in pictures]
+    )
 
 
 def _judges(judges: testbed_backbone.Backbone) -> list[Line]:

@@ -1,7 +1,7 @@
 """Rebuilds everything that the testbed ships, from the npm packages to the weights: `make retrain`.
 
 Fetches the drawings with npm, draws the pictures, trains judges, autoencoder and U-Net with fixed seeds, and writes
-`testbed/model` and `testbed/judges`. Needs about three hours alone on two cores; a killed run resumes.
+`testbed/model` and `testbed/judges`. Needs two and a half hours alone on two cores; a killed run resumes.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ PACKAGES = {
     "emojione": "1.2.3",
     "fxemoji": "1.2.2",
 }
-# The shipped weights are from a shorter training of the judges (2500 steps) without moved pictures.
+# The shipped weights were trained for so many steps, in sittings between which the judges' augmentation, the portraits and
+# their share were improved; a run from scratch has the final ones from its first step.
 STEPS = {"judges": 20000, "autoencoder": 1500, "unet": 9500}
 COARSE = ("pixel art", "low poly")  # styles in which objects are hardest to tell: judges see more pictures of them
 SCHEDULER = {
