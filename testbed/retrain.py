@@ -30,8 +30,8 @@ PACKAGES = {
     "emojione": "1.2.3",
     "fxemoji": "1.2.2",
 }
-# The shipped weights were trained for so many steps, in sittings between which the judges' augmentation, the portraits and
-# their share were improved; a run from scratch has the final ones from its first step.
+# The shipped weights were trained for so many steps, in sittings between which the judges' augmentation, the portraits
+# and their share were improved; a run from scratch has the final ones from its first step.
 STEPS = {"judges": 20000, "autoencoder": 1500, "unet": 9500}
 COARSE = ("pixel art", "low poly")  # styles in which objects are hardest to tell: judges see more pictures of them
 SCHEDULER = {
