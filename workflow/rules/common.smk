@@ -12,6 +12,10 @@ PRINTED = sorted(str(path) for path in Path("benchmark/paper").glob("*.csv"))  #
 # Jobs say `python -m benchmark.<runner>` and mean the Python that runs Snakemake, be its environment active or not.
 os.environ.update(PATH=os.pathsep.join([str(Path(sys.executable).parent), *os.get_exec_path()]))
 
+# Else glibc gives the memory of each batch back to the kernel, and faults it in again at the next one.
+os.environ.setdefault("MALLOC_MMAP_THRESHOLD_", str(4 * 2**30))
+os.environ.setdefault("MALLOC_TRIM_THRESHOLD_", str(16 * 2**30))
+
 
 pathvars:
     results=SUITE.folder,
