@@ -210,7 +210,7 @@ def requeued(lab: Lab) -> str:
 
 
 def controller_restarted(lab: Lab) -> str:
-    """Away for 15 s. The plugin forgets its jobs if each of its questions in a row fails: then Ctrl-C, and run again."""
+    """The plugin forgets its jobs if all its questions about them fail in a row: then Ctrl-C, and the same command."""
     copy = lab.copy("controller")
     run = lab.start(copy)
     lab.drawing(copy)
