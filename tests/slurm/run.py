@@ -337,5 +337,9 @@ def main(words: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (
+        signal.SIGTERM,
+        signal.SIGINT,
+    ):  # a shell's background job ignores the latter, and so would Snakemake
+        signal.signal(number, signal.default_int_handler)
     sys.exit(main(sys.argv[1:]))
