@@ -340,6 +340,6 @@ if __name__ == "__main__":
     for number in (
         signal.SIGTERM,
         signal.SIGINT,
-    ):  # a shell's background job ignores the latter, and so would Snakemake
+    ):  # shells let background jobs ignore the latter
         signal.signal(number, signal.default_int_handler)
     sys.exit(main(sys.argv[1:]))
