@@ -84,7 +84,7 @@ class Diffusion:
         """States (1, L, D) of a text whose tokens in `span` carry an additive `delta` (1, |span|, D).
 
         `site` is where: `output` adds to the encoder's last states, `input` to the token embeddings before it
-        (AdvAnchor, arXiv 2501.00054, does not say which; see `methods/advanchor.py`).
+        (arXiv 2501.00054 does not say which of the two it means).
         """
         if site == "output":
             return _add(self.encode(text), span, delta)

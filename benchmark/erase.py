@@ -30,7 +30,7 @@ def main(
     Args:
         suite: a file of benchmark/suites.
         task: a file of benchmark/tasks.
-        method: a method's label, e.g. esd or advanchor-l2.
+        method: a method's label: a file of methods/, or a variant of the suite's settings.
         concepts: the concepts to erase, each from the base model.
         out: the folder for models.csv and, per concept, delta.safetensors, meta.json and trace.csv.
         seed: the fine-tuning seed.

@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+from itertools import pairwise
 
 from conftest import ROOT
 
@@ -54,7 +55,7 @@ def test_200_jobs_share_four_devices_and_some_are_killed(tmp_path):
     assert len(held) == JOBS + JOBS // 5, "each killed job ran twice"
     for name in {row[1] for row in held}:
         spans = sorted((a, b) for _, n, a, b in held if n == name)
-        assert all(before[1] <= after[0] for before, after in zip(spans, spans[1:], strict=False)), name
+        assert all(before[1] <= after[0] for before, after in pairwise(spans)), name
     events = sorted([(a, 1) for _, _, a, _ in held] + [(b, -1) for _, _, _, b in held])
     busy = [sum(step for _, step in events[: k + 1]) for k in range(len(events))]
     assert max(busy) == DEVICES == len({row[1] for row in held}), "side by side, on all of them"

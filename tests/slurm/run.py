@@ -223,6 +223,7 @@ def controller_restarted(lab: Lab) -> str:
         lab.ended(copy, before)
         return "away for 15 s; jobs and Snakemake went on"
     except subprocess.TimeoutExpired:
+        assert not lab.cluster.jobs(), "Snakemake waits although nothing is left in the queue"
         os.killpg(run.pid, signal.SIGINT)
         run.wait(60)
         lab.resumed(copy)
@@ -337,9 +338,7 @@ def main(words: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    for number in (
-        signal.SIGTERM,
-        signal.SIGINT,
-    ):  # shells let background jobs ignore the latter
+    # A shell lets its background jobs ignore Ctrl-C, and what they start would ignore it, too.
+    for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.default_int_handler)
     sys.exit(main(sys.argv[1:]))
