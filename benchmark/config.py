@@ -191,7 +191,7 @@ def _concept(name: str, raw: Any, where: str) -> Concept:
 
 
 def module(label: str) -> str:
-    """The file of a label: `methods/foo.py` for `foo`, for its variant `foo-bar` and for the checkpoint `foo-bar@50`."""
+    """The file of a label: `methods/foo.py` for `foo`, its variant `foo-bar` and the checkpoint `foo-bar@50`."""
     return f"methods/{re.split('[-@]', label)[0]}.py"
 
 
