@@ -64,3 +64,16 @@ def finished_work(results: Path) -> dict[str, tuple[int, int]]:
     files = [*results.glob("images/**/*.png"), *results.glob("models/**/*.safetensors")]
     stats = {path: path.stat() for path in files if not path.name.startswith(".")}
     return {str(path.relative_to(results)): (stat.st_ino, stat.st_mtime_ns) for path, stat in stats.items()}
+
+
+def processes(copy: Path) -> list[tuple[int, str]]:
+    """The runners that work in a copy, each with its process id and its name."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (process / "cmdline").read_bytes().decode().split("\0")
+            if words[1:2] == ["-m"] and words[2].startswith("benchmark.") and os.readlink(process / "cwd") == str(copy):
+                found.append((int(process.name), words[2].removeprefix("benchmark.")))
+        except OSError:
+            continue  # has ended
+    return [job for job in found if job[1] != "trouble"]

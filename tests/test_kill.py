@@ -33,19 +33,6 @@ STAGES["view"] = (1, 0.5)
 SNAKEMAKE, JOB, BOTH = "Snakemake", "a job", "both"
 
 
-def processes(copy: Path) -> list[tuple[int, str]]:
-    """The runners that work in a copy, each with its process id and its name."""
-    found = []
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            words = (process / "cmdline").read_bytes().decode().split("\0")
-            if words[1:2] == ["-m"] and words[2].startswith("benchmark.") and os.readlink(process / "cwd") == str(copy):
-                found.append((int(process.name), words[2].removeprefix("benchmark.")))
-        except OSError:
-            continue  # has ended
-    return [job for job in found if job[1] != "trouble"]
-
-
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory) -> Callable[[str], dict[str, str]]:
     """What a run of a suite leaves on disk if nobody disturbs it."""
@@ -123,7 +110,7 @@ def test_micro_killed_in_every_stage(tmp_path, undisturbed, capsys, seed):
 
     def moment() -> tuple[int, str] | None:
         """When a job of a stage that is yet to be killed has lived as long as was drawn for it, or has just ended."""
-        running, now = dict(processes(copy)), time.monotonic()
+        running, now = dict(endings.processes(copy)), time.monotonic()
         seen.update({pid: (name, now) for pid, name in running.items() if pid not in seen})
         for pid, (name, since) in list(seen.items()):
             for stage, least in waiting:
@@ -148,7 +135,7 @@ def test_quick_killed_at_random(tmp_path, undisturbed, capsys):
 
         def moment() -> tuple[int, str] | None:
             end.append(time.monotonic() + seconds)
-            running = processes(copy) if time.monotonic() > end[0] else []
+            running = endings.processes(copy) if time.monotonic() > end[0] else []
             return chance.choice(running) if running else None
 
         return moment

@@ -24,89 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import endings
 from cluster import GPUS, NODES, Cluster, missing, wait_until
-
-SUITE = "micro"
-PART = "style/esd/seed0/all"  # the cell that is disturbed
-UNDONE = ("images/style/esd", "evidence/style/esd", "scores.csv", "tables")  # made in each scenario
-SOON = (
-    "--latency-wait",
-    "10",
-    "--slurm-init-seconds-before-status-checks",
-    "3",
-    "--seconds-between-status-checks",
-    "3",
-)
-
-
-class Skipped(Exception):
-    """This machine cannot do what a scenario does; the message says why."""
-
-
-class Lab:
-    """What scenarios work with: the cluster, a finished local run, and a folder for copies of it."""
-
-    def __init__(self, cluster: Cluster, folder: Path):
-        self.cluster, self.folder = cluster, folder
-        self.finished = endings.repository(folder / "finished")
-        run = endings.snakemake(self.finished, SUITE)
-        assert run.wait() == 0, tail(self.finished, 30)
-        self.reference = endings.fingerprint(self.finished / "results" / SUITE)
-
-    def copy(self, name: str) -> Path:
-        """A finished run but for the disturbed cell and what follows from it."""
-        copy = endings.again(self.finished, self.folder / name, SUITE, *UNDONE)
-        (copy / "run.log").unlink()
-        return copy
-
-    def start(self, copy: Path, *options: str, suite: str = SUITE) -> subprocess.Popen:
-        environment = {**endings.ENVIRONMENT, "SLURM_CONF": str(self.cluster.configuration)}
-        return endings.snakemake(copy, suite, "--profile", "slurm", *SOON, *options, env=environment)
-
-    def running(self, copy: Path, rule: str) -> str:
-        """Wait for the job of a rule to run; returns its id. The log of a job is named after it."""
-        logs = copy / f".snakemake/slurm_logs/rule_{rule}"
-        wait_until(lambda: self.last(logs) in self.cluster.where(), 90, f"a running job of {rule}")
-        return self.last(logs)
-
-    @staticmethod
-    def last(logs: Path) -> str:
-        return max((path.stem for path in logs.glob("*/*.log")), key=int, default="")
-
-    def drawing(self, copy: Path) -> str:
-        """Wait until the job that draws has some images, but not all; returns its id."""
-        wait_until(lambda: len(images(copy)) >= 4, 120, "first images")
-        return self.running(copy, "generate")
-
-    def resumed(self, copy: Path, *options: str) -> None:
-        """Run again to the end, keeping what was whole, to the bytes of the undisturbed run."""
-        before = endings.finished_work(copy / "results" / SUITE)
-        assert self.start(copy, *options).wait() == 0, tail(copy, 30)
-        self.ended(copy, before)
-
-    def ended(self, copy: Path, before: dict) -> None:
-        results = copy / "results" / SUITE
-        wrong = endings.differences(results, self.reference)
-        assert not wrong, f"not as in the undisturbed run: {wrong[:5]}"
-        after = endings.finished_work(results)
-        again = [name for name, stat in before.items() if after[name] != stat]
-        assert not again, f"made again: {again[:5]}"
-
-
-def images(copy: Path) -> list[Path]:
-    found = (copy / f"results/{SUITE}/images/{PART}").glob("*/*/*.png")
-    return [path for path in found if not path.name.startswith(".")]
-
-
-def tail(copy: Path, lines: int = 10) -> str:
-    return "\n".join((copy / "run.log").read_text().rstrip().splitlines()[-lines:])
-
-
-def says(copy: Path, *words: str) -> None:
-    """The last ten lines name the cell, the cause and the next command."""
-    last = tail(copy)
-    for word in (PART, "next: ", "snakemake", *words):
-        assert word in last, f"the last ten lines lack {word!r}:\n{last}"
-
+from lab import PART, SUITE, Lab, Skipped, images, says, tail
 
 # ── scenarios: each returns what it saw ──
 
@@ -152,9 +70,7 @@ def cancelled_and_retried(lab: Lab) -> str:
     job = lab.drawing(copy)
     before = endings.finished_work(copy / "results" / SUITE)
     lab.cluster.ask("scancel", job)
-    assert run.wait(240) == 0, tail(copy, 30)
-    lab.ended(copy, before)
-    return f"{len([name for name in before if PART in name])} finished files kept, one run"
+    return lab.mended(copy, run, before, 240)
 
 
 def over_its_time(lab: Lab) -> str:
@@ -162,8 +78,7 @@ def over_its_time(lab: Lab) -> str:
     copy = lab.copy("time")
     run = lab.start(copy, "--retries", "0", "--set-resources", "generate:runtime=1")
     job = lab.drawing(copy)
-    for pid in processes(copy, "benchmark.generate"):
-        os.kill(pid, signal.SIGSTOP)
+    lab.tell_drawing(copy, signal.SIGSTOP)
     assert job in lab.cluster.where()
     assert run.wait(300) != 0
     says(copy, "over its time limit", "runtime")
@@ -192,9 +107,7 @@ def node_lost(lab: Lab) -> str:
     lab.cluster.crash(node)
     time.sleep(1)
     lab.cluster.start_node(node)
-    assert run.wait(400) == 0, tail(copy, 30)
-    lab.ended(copy, before)
-    return f"{node} lost; {len([name for name in before if PART in name])} finished files kept, one run"
+    return f"{node} lost; {lab.mended(copy, run, before, 400)}"
 
 
 def requeued(lab: Lab) -> str:
@@ -204,9 +117,7 @@ def requeued(lab: Lab) -> str:
     job = lab.drawing(copy)
     lab.cluster.ask("scontrol", "requeue", job)
     before = endings.finished_work(copy / "results" / SUITE)
-    assert run.wait(300) == 0, tail(copy, 30)
-    lab.ended(copy, before)
-    return f"{len([name for name in before if PART in name])} finished files kept, one run"
+    return lab.mended(copy, run, before, 300)
 
 
 def controller_restarted(lab: Lab) -> str:
@@ -235,8 +146,7 @@ def orphan(lab: Lab) -> str:
     copy = lab.copy("orphan")
     run = lab.start(copy)
     first = lab.drawing(copy)
-    for pid in processes(copy, "benchmark.generate"):
-        os.kill(pid, signal.SIGSTOP)  # so that it surely is at work when its successor comes
+    lab.tell_drawing(copy, signal.SIGSTOP)  # so that it surely is at work when its successor comes
     os.killpg(run.pid, signal.SIGKILL)
     run.wait()
     before = endings.finished_work(copy / "results" / SUITE)
@@ -250,8 +160,7 @@ def orphan(lab: Lab) -> str:
     wait_until(lambda: "waiting for process" in second.read_text(), 60, "the successor waits")
     assert f"cluster job {first}" in second.read_text()
     assert set(lab.cluster.where()) >= {first, second.stem}, "both are at work"
-    for pid in processes(copy, "benchmark.generate"):
-        os.kill(pid, signal.SIGCONT)
+    lab.tell_drawing(copy, signal.SIGCONT)
     assert run.wait(300) == 0, tail(copy, 30)
     said = (copy / f"results/{SUITE}/logs/generate/{PART}.log").read_text(errors="replace")
     assert "40 images, 0 drawn, 40 kept" in said, "something was drawn twice"
@@ -276,19 +185,6 @@ def full_disk(lab: Lab) -> str:
     finally:
         subprocess.run(["umount", str(scratch)], check=True)
     return f"{kept} of 40 images kept"
-
-
-def processes(copy: Path, module: str) -> list[int]:
-    """The processes of a runner that work in a copy."""
-    found = []
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            words = (process / "cmdline").read_bytes().split(b"\0")
-            if words[1:3] == [b"-m", module.encode()] and os.readlink(process / "cwd") == str(copy):
-                found.append(int(process.name))
-        except OSError:
-            continue
-    return found
 
 
 SCENARIOS: tuple[tuple[str, Callable[[Lab], str]], ...] = (

@@ -1,0 +1,108 @@
+"""What the scenarios of `run.py` work with: a cluster, a finished local run and copies of it, and what must hold."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+import endings
+from cluster import Cluster, wait_until
+
+SUITE = "micro"
+PART = "style/esd/seed0/all"  # the cell that is disturbed
+UNDONE = ("images/style/esd", "evidence/style/esd", "scores.csv", "tables")  # made in each scenario
+SOON = (
+    "--latency-wait",
+    "10",
+    "--slurm-init-seconds-before-status-checks",
+    "3",
+    "--seconds-between-status-checks",
+    "3",
+)
+
+
+class Skipped(Exception):
+    """This machine cannot do what a scenario does; the message says why."""
+
+
+class Lab:
+    """What scenarios work with: the cluster, a finished local run, and a folder for copies of it."""
+
+    def __init__(self, cluster: Cluster, folder: Path):
+        self.cluster, self.folder = cluster, folder
+        self.finished = endings.repository(folder / "finished")
+        run = endings.snakemake(self.finished, SUITE)
+        assert run.wait() == 0, tail(self.finished, 30)
+        self.reference = endings.fingerprint(self.finished / "results" / SUITE)
+
+    def copy(self, name: str) -> Path:
+        """A finished run but for the disturbed cell and what follows from it."""
+        copy = endings.again(self.finished, self.folder / name, SUITE, *UNDONE)
+        (copy / "run.log").unlink()
+        return copy
+
+    def start(self, copy: Path, *options: str, suite: str = SUITE) -> subprocess.Popen:
+        environment = {**endings.ENVIRONMENT, "SLURM_CONF": str(self.cluster.configuration)}
+        return endings.snakemake(copy, suite, "--profile", "slurm", *SOON, *options, env=environment)
+
+    def running(self, copy: Path, rule: str) -> str:
+        """Wait for the job of a rule to run; returns its id. The log of a job is named after it."""
+        logs = copy / f".snakemake/slurm_logs/rule_{rule}"
+        wait_until(lambda: self.last(logs) in self.cluster.where(), 90, f"a running job of {rule}")
+        return self.last(logs)
+
+    @staticmethod
+    def last(logs: Path) -> str:
+        return max((path.stem for path in logs.glob("*/*.log")), key=int, default="")
+
+    def drawing(self, copy: Path) -> str:
+        """Wait until the job that draws has some images, but not all; returns its id."""
+        wait_until(lambda: len(images(copy)) >= 4, 120, "first images")
+        return self.running(copy, "generate")
+
+    def resumed(self, copy: Path, *options: str) -> None:
+        """Run again to the end, keeping what was whole, to the bytes of the undisturbed run."""
+        before = endings.finished_work(copy / "results" / SUITE)
+        assert self.start(copy, *options).wait() == 0, tail(copy, 30)
+        self.ended(copy, before)
+
+    def ended(self, copy: Path, before: dict) -> None:
+        results = copy / "results" / SUITE
+        wrong = endings.differences(results, self.reference)
+        assert not wrong, f"not as in the undisturbed run: {wrong[:5]}"
+        after = endings.finished_work(results)
+        again = [name for name, stat in before.items() if after[name] != stat]
+        assert not again, f"made again: {again[:5]}"
+
+    def mended(self, copy: Path, run: subprocess.Popen, before: dict, seconds: float) -> str:
+        """Wait for a run that needs no second one; returns what it kept."""
+        assert run.wait(seconds) == 0, tail(copy, 30)
+        self.ended(copy, before)
+        return f"{len([name for name in before if PART in name])} finished files kept, one run"
+
+    @staticmethod
+    def tell_drawing(copy: Path, number: int) -> None:
+        """Send a signal to the processes that draw."""
+        for pid, runner in endings.processes(copy):
+            if runner == "generate":
+                os.kill(pid, number)
+
+
+def images(copy: Path) -> list[Path]:
+    found = (copy / f"results/{SUITE}/images/{PART}").glob("*/*/*.png")
+    return [path for path in found if not path.name.startswith(".")]
+
+
+def tail(copy: Path, lines: int = 10) -> str:
+    return "\n".join((copy / "run.log").read_text().rstrip().splitlines()[-lines:])
+
+
+def says(copy: Path, *words: str) -> None:
+    """The last ten lines name the cell, the cause and the next command."""
+    last = tail(copy)
+    for word in (PART, "next: ", "snakemake", *words):
+        assert word in last, f"the last ten lines lack {word!r}:\n{last}"
