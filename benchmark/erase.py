@@ -45,7 +45,7 @@ def main(
     plugin = plugins.load("methods", Path(grid.module(method)).stem)
     values = grid.label_settings(plan, method)
     settings = plugin.Settings(**values) if hasattr(plugin, "Settings") else None
-    source = digest([(str(path), sha256(plugins.ROOT / path)) for path in grid.closure(grid.module(method))])
+    source = grid.fingerprint(grid.module(method))
     images = manifest.read(pool) if pool else []
     torch.set_num_threads(plan.sampler.threads)
 

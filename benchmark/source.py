@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -10,6 +11,8 @@ from typing import Any, Literal
 
 from benchmark import plugins
 from benchmark.errors import ConfigError
+from benchmark.files import sha256
+from benchmark.records import digest
 
 _TYPES = {kind.__name__: kind for kind in (bool, int, float, str, tuple)} | {"Literal": Literal, "Any": Any}
 
@@ -44,7 +47,8 @@ def literal(file: str | Path, name: str, default: Any = None) -> Any:
     return default
 
 
-def settings(file: str | Path) -> dict[str, Setting]:
+@cache
+def settings(file: str | Path) -> Mapping[str, Setting]:
     """The fields of the module's class `Settings`, in order; a module without one has no settings."""
     for node in _tree(plugins.ROOT / file).body:
         if isinstance(node, ast.ClassDef) and node.name == "Settings":
@@ -53,6 +57,7 @@ def settings(file: str | Path) -> dict[str, Setting]:
     return {}
 
 
+@cache
 def closure(*files: str | Path) -> tuple[Path, ...]:
     """The files and everything of this repository that they import, transitively; sorted, relative to the root."""
     seen: set[Path] = set()
@@ -63,6 +68,12 @@ def closure(*files: str | Path) -> tuple[Path, ...]:
             seen.add(file)
             todo += _imports(file)
     return tuple(sorted(seen))
+
+
+@cache
+def fingerprint(*files: str | Path) -> str:
+    """A key of what the files and all that they import say: it changes when one of them is edited."""
+    return digest([(str(path), sha256(plugins.ROOT / path)) for path in closure(*files)])
 
 
 @cache

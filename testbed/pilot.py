@@ -52,14 +52,20 @@ def main(workers: int = 2, methods: list[str] | None = None, chosen_only: bool =
     }
     done = {key: row for key, row in _read().items() if key in wanted}  # trials on other weights say nothing of these
     chosen = () if chosen_only else methods or plan["methods"]
-    missing = {key: trial for key, trial in wanted.items() if key not in done and trial[0] in chosen}
+    runs: dict[str, tuple] = {}  # trials that differ in their number of steps alone are looks at one run
+    for key, (label, settings, kind, name) in wanted.items():
+        if key not in done and label in chosen:
+            rest = {k: v for k, v in settings.items() if k != "steps"}
+            runs.setdefault(_text({"label": label, "name": name} | rest), (label, rest, kind, name, {}))[-1][
+                settings["steps"]
+            ] = (key, _text(settings))
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as processes:
-        running = [processes.submit(trial, key, *what) for key, what in missing.items()]
-        for finished in cli.progress(as_completed(running), len(running), "trials"):
-            row = finished.result()
-            done[row["key"]] = row
+        running = [processes.submit(run, *what) for what in runs.values()]
+        for finished in cli.progress(as_completed(running), len(running), "runs"):
+            for row in finished.result():
+                done[row["key"]] = row
+                print({k: row[k] for k in COLUMNS[:-1]}, flush=True)
             _write(done)
-            print({k: row[k] for k in COLUMNS[:-1]}, flush=True)
     for label in plan["methods"]:
         print(label, choose([row for row in done.values() if row["method"] == label]))
 
@@ -81,8 +87,14 @@ def choose(rows: list[dict[str, Any]]) -> str | None:
     return min(trials, key=lambda s: (mean(s, "erased"), mean(s, "seconds")))
 
 
-def trial(key: str, label: str, settings: dict[str, Any], kind: str, name: str) -> dict[str, Any]:
-    """Erase one reserved concept and look at what is left of it and of the rest."""
+def run(
+    label: str, settings: dict[str, Any], kind: str, name: str, looks: dict[int, tuple[str, str]]
+) -> list[dict[str, Any]]:
+    """Erase one reserved concept and look, after each number of steps, at what is left of it and of the rest.
+
+    Args:
+        looks: for each number of steps, the key of its trial and its settings as they are written.
+    """
     plan, (model, clean, judges) = yaml.safe_load((FOLDER / "pilot.yaml").read_text()), loaded()
     counts, sampler = plan["images"], replace(grid.load_suite("quick").sampler, batch=12)
     model.set_weights(clean)
@@ -91,10 +103,6 @@ def trial(key: str, label: str, settings: dict[str, Any], kind: str, name: str) 
     model.templates = Templates(**plan["templates"][kind])
     model.pool = pool(name, counts["pool"])
     method = plugins.load("methods", Path(grid.module(label)).stem)
-    began = time.monotonic()
-    for _ in method.erase(model, Concept(name, name, name), method.Settings(**settings)):
-        pass
-    seconds = time.monotonic() - began
 
     def accuracy(phrases: list[str], n: int) -> float:
         shots = [sampling.Shot(phrase, 400_000 + i, 0, 1) for phrase in phrases for i in range(n)]
@@ -107,11 +115,22 @@ def trial(key: str, label: str, settings: dict[str, Any], kind: str, name: str) 
         ]
         return float(np.mean([a == b for a, b in zip(seen, np.repeat(phrases, n), strict=True)]))
 
-    row = {"method": label, "settings": _text(settings), "concept": name, "key": key, "seconds": round(seconds, 1)}
-    return row | {
-        "erased": round(accuracy([name], counts["erased"]), 4),
-        "kept": round(accuracy([r for r in plan["reserved"] if r != name], counts["kept"]), 4),
-    }
+    rows, seconds, began = [], 0.0, time.monotonic()
+    for state in method.erase(model, Concept(name, name, name), method.Settings(**settings, steps=max(looks))):
+        if state is None or state["step"] not in looks:
+            continue
+        seconds += time.monotonic() - began
+        key, written = looks[state["step"]]
+        student = {k: v.clone() for k, v in state["weights"].items()}
+        model.set_weights(state["average"] or student)
+        rows.append(
+            {"method": label, "settings": written, "concept": name, "key": key, "seconds": round(seconds, 1)}
+            | {"erased": round(accuracy([name], counts["erased"]), 4)}
+            | {"kept": round(accuracy([r for r in plan["reserved"] if r != name], counts["kept"]), 4)}
+        )
+        model.set_weights(student)
+        began = time.monotonic()
+    return rows
 
 
 @cache

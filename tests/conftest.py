@@ -72,8 +72,9 @@ worlds:
 
 def forget() -> None:
     """Drop what was read from files."""
-    for cached in (grid.load_suite, grid.load_task, source._tree, source._imports):
-        cached.cache_clear()
+    for cached in (grid.load_suite, grid.load_task, *vars(source).values()):
+        if hasattr(cached, "cache_clear"):
+            cached.cache_clear()
 
 
 @pytest.fixture

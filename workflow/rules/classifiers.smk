@@ -3,7 +3,7 @@
 
 rule classify:
     input:
-        code=lambda w: code("benchmark/classify.py", judge_file(w)),
+        judge=judge_file,
         base="<results>/base.json",
         images=train_images_of,
         weights=shipped_judges(),
@@ -15,6 +15,7 @@ rule classify:
         "<results>/benchmarks/classify/{task}.tsv"
     threads: SUITE.sampler.threads
     params:
+        code=lambda w: code("benchmark/classify.py", judge_file(w)),
         suite=SUITE.name,
         judge=lambda w: asdict(task_of(w).judge),
         images=lambda w, input: option("images", input.images),

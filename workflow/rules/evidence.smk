@@ -3,7 +3,6 @@
 
 rule observe:
     input:
-        code=lambda w: code("benchmark/observe.py", judge_file(w), *plugin_files("benchmark/observers")),
         judge="<results>/classifiers/{task}/card.json",
         weights=shipped_judges(),
         images="<results>/images/<part>/manifest.csv",
@@ -16,6 +15,7 @@ rule observe:
         "<results>/benchmarks/observe/<part>.tsv"
     threads: SUITE.sampler.threads
     params:
+        code=lambda w: code("benchmark/observe.py", judge_file(w), *plugin_files("benchmark/observers")),
         suite=SUITE.name,
         metrics=lambda w: task_of(w).metrics,
         judge=lambda w, input: Path(input.judge).parent,
@@ -27,7 +27,6 @@ rule observe:
 
 rule score:
     input:
-        code=code("benchmark/score.py", *plugin_files("benchmark/metrics")),
         evidence=collect("<results>/evidence/{part}/evidence.csv", part=PLAN.parts),
     output:
         "<results>/scores.csv",
@@ -36,6 +35,7 @@ rule score:
     benchmark:
         "<results>/benchmarks/score.tsv"
     params:
+        code=code("benchmark/score.py", *plugin_files("benchmark/metrics")),
         suite=SUITE.name,
         tasks=[asdict(task) for task in PLAN.tasks.values()],
         aliases=PLAN.aliases,

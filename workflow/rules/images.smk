@@ -3,7 +3,6 @@
 
 rule train_images:
     input:
-        code=code("benchmark/generate.py"),
         base="<results>/base.json",
     output:
         "<original>/train/manifest.csv",
@@ -14,6 +13,7 @@ rule train_images:
     priority: 1  # all evidence waits for the judge, and this is its longest job
     threads: SUITE.sampler.threads
     params:
+        code=code("benchmark/generate.py"),
         suite=SUITE.name,
         method=grid.ORIGINAL,
         sampler=asdict(SUITE.sampler),
@@ -27,7 +27,6 @@ rule train_images:
 
 rule pool:
     input:
-        code=code("benchmark/generate.py"),
         base="<results>/base.json",
     output:
         "<original>/pool_{kind}/{part}/manifest.csv",
@@ -37,6 +36,7 @@ rule pool:
         "<results>/benchmarks/generate/{task}/original/pool_{kind}/{part}.tsv"
     threads: SUITE.sampler.threads
     params:
+        code=code("benchmark/generate.py"),
         suite=SUITE.name,
         method=grid.ORIGINAL,
         sampler=asdict(SUITE.sampler),
@@ -52,7 +52,6 @@ rule pool:
 
 rule generate:
     input:
-        code=code("benchmark/generate.py"),
         base="<results>/base.json",
         models=models_of,
     output:
@@ -63,6 +62,7 @@ rule generate:
         "<results>/benchmarks/generate/<part>.tsv"
     threads: SUITE.sampler.threads
     params:
+        code=code("benchmark/generate.py"),
         suite=SUITE.name,
         sampler=asdict(SUITE.sampler),
         images=images("erased", "retained", "images_per_seed"),

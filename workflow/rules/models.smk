@@ -8,13 +8,13 @@ localrules:
 
 rule base:
     input:
-        code=code("benchmark/base.py"),
-        model=base_files(),
+        base_files(),
     output:
         "<results>/base.json",
     log:
         "<results>/logs/base.log",
     params:
+        code=code("benchmark/base.py"),
         suite=SUITE.name,
         hub=(SUITE.base, SUITE.revision) if SUITE.revision else None,
     shell:
@@ -23,7 +23,7 @@ rule base:
 
 rule erase:
     input:
-        code=lambda w: code("benchmark/erase.py", grid.module(w.method)),
+        method=lambda w: grid.module(w.method),
         base="<results>/base.json",
         pool=pool_of,
     output:
@@ -34,6 +34,7 @@ rule erase:
         "<results>/benchmarks/erase/<part>.tsv"
     threads: SUITE.sampler.threads
     params:
+        code=lambda w: code("benchmark/erase.py", grid.module(w.method)),
         suite=SUITE.name,
         settings=lambda w: grid.label_settings(SUITE, w.method),
         templates=lambda w: asdict(task_of(w).templates),

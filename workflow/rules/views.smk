@@ -12,7 +12,7 @@ localrules:
 
 rule table:
     input:
-        code=lambda w: code("benchmark/view.py", f"benchmark/tables/{w.view}.py"),
+        view="benchmark/tables/{view}.py",
         printed=PRINTED,
         scores="<results>/scores.csv",
     output:
@@ -22,6 +22,7 @@ rule table:
     log:
         "<results>/logs/view/tables/{view}.log",
     params:
+        code=lambda w: code("benchmark/view.py", f"benchmark/tables/{w.view}.py"),
         suite=SUITE.name,
         out=lambda w, output: Path(output.csv).with_suffix(""),
     shell:
@@ -31,7 +32,7 @@ rule table:
 
 rule figure:
     input:
-        code=lambda w: code("benchmark/view.py", f"benchmark/figures/{w.view}.py"),
+        view="benchmark/figures/{view}.py",
         printed=PRINTED,
         scores="<results>/scores.csv",
         images=lambda w: manifests(f"figures/{w.view}"),
@@ -42,6 +43,7 @@ rule figure:
     log:
         "<results>/logs/view/figures/{view}.log",
     params:
+        code=lambda w: code("benchmark/view.py", f"benchmark/figures/{w.view}.py"),
         suite=SUITE.name,
         images=lambda w, input: option("images", input.images),
         out=lambda w, output: Path(output.csv).with_suffix(""),
