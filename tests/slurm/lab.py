@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -30,13 +31,17 @@ class Skipped(Exception):
 
 
 class Lab:
-    """What scenarios work with: the cluster, a finished local run, and a folder for copies of it."""
+    """What scenarios work with: the cluster, a finished local run, and a folder for copies of it.
+
+    All waiting has limits, which are longer on a machine that needs longer for the local run.
+    """
 
     def __init__(self, cluster: Cluster, folder: Path):
         self.cluster, self.folder = cluster, folder
         self.finished = endings.repository(folder / "finished")
-        run = endings.snakemake(self.finished, SUITE)
-        assert run.wait() == 0, tail(self.finished, 30)
+        began = time.monotonic()
+        assert endings.snakemake(self.finished, SUITE).wait() == 0, tail(self.finished, 30)
+        self.pace = max(1.0, (time.monotonic() - began) / 60)  # how much longer than a minute this machine needs
         self.reference = endings.fingerprint(self.finished / "results" / SUITE)
 
     def copy(self, name: str) -> Path:
@@ -49,10 +54,14 @@ class Lab:
         environment = {**endings.ENVIRONMENT, "SLURM_CONF": str(self.cluster.configuration)}
         return endings.snakemake(copy, suite, "--profile", "slurm", *SOON, *options, env=environment)
 
+    def wait(self, run: subprocess.Popen, seconds: float) -> int:
+        """A run's exit code."""
+        return run.wait(seconds * self.pace)
+
     def running(self, copy: Path, rule: str) -> str:
         """Wait for the job of a rule to run; returns its id. The log of a job is named after it."""
         logs = copy / f".snakemake/slurm_logs/rule_{rule}"
-        wait_until(lambda: self.last(logs) in self.cluster.where(), 90, f"a running job of {rule}")
+        wait_until(lambda: self.last(logs) in self.cluster.where(), 90 * self.pace, f"a running job of {rule}")
         return self.last(logs)
 
     @staticmethod
@@ -61,7 +70,7 @@ class Lab:
 
     def drawing(self, copy: Path) -> str:
         """Wait until the job that draws has some images, but not all; returns its id."""
-        wait_until(lambda: len(images(copy)) >= 4, 120, "first images")
+        wait_until(lambda: len(images(copy)) >= 4, 120 * self.pace, "first images")
         return self.running(copy, "generate")
 
     def resumed(self, copy: Path, *options: str) -> None:
@@ -80,7 +89,7 @@ class Lab:
 
     def mended(self, copy: Path, run: subprocess.Popen, before: dict, seconds: float) -> str:
         """Wait for a run that needs no second one; returns what it kept."""
-        assert run.wait(seconds) == 0, tail(copy, 30)
+        assert self.wait(run, seconds) == 0, tail(copy, 30)
         self.ended(copy, before)
         return f"{len([name for name in before if PART in name])} finished files kept, one run"
 

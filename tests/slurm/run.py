@@ -56,7 +56,7 @@ def cancelled(lab: Lab) -> str:
     copy = lab.copy("cancelled")
     run = lab.start(copy, "--retries", "0")
     lab.cluster.ask("scancel", lab.drawing(copy))
-    assert run.wait(180) != 0
+    assert lab.wait(run, 180) != 0
     kept = len(images(copy))
     says(copy, "cancelled")
     lab.resumed(copy)
@@ -80,7 +80,7 @@ def over_its_time(lab: Lab) -> str:
     job = lab.drawing(copy)
     lab.tell_drawing(copy, signal.SIGSTOP)
     assert job in lab.cluster.where()
-    assert run.wait(300) != 0
+    assert lab.wait(run, 300) != 0
     says(copy, "over its time limit", "runtime")
     kept = len(images(copy))
     lab.resumed(copy)
@@ -90,7 +90,7 @@ def over_its_time(lab: Lab) -> str:
 def out_of_memory(lab: Lab) -> str:
     copy = lab.copy("memory")
     run = lab.start(copy, "--retries", "0", "--set-resources", "generate:mem_mb=400")
-    assert run.wait(180) != 0
+    assert lab.wait(run, 180) != 0
     says(copy, "out of memory", "mem_mb")
     # The same request, but four times as much at the second attempt: one run that mends itself.
     lab.resumed(copy, "--retries", "1", "--set-resources", "generate:mem_mb=400 * attempt ** 4")
@@ -130,13 +130,13 @@ def controller_restarted(lab: Lab) -> str:
     before = endings.finished_work(copy / "results" / SUITE)
     lab.cluster.start_controller()
     try:
-        assert run.wait(150) == 0, tail(copy, 30)
+        assert lab.wait(run, 150) == 0, tail(copy, 30)
         lab.ended(copy, before)
         return "away for 15 s; jobs and Snakemake went on"
     except subprocess.TimeoutExpired:
         assert not lab.cluster.jobs(), "Snakemake waits although nothing is left in the queue"
         os.killpg(run.pid, signal.SIGINT)
-        run.wait(60)
+        lab.wait(run, 60)
         lab.resumed(copy)
         return "away for 15 s; the job went on, Snakemake waited without end; Ctrl-C and the same command ended the run"
 
@@ -154,14 +154,14 @@ def orphan(lab: Lab) -> str:
     unlock = [sys.executable, "-m", "snakemake", "--cores", "all", "--unlock", "--config", f"suite={SUITE}"]
     subprocess.run(unlock, cwd=copy, env=endings.ENVIRONMENT, check=True, capture_output=True)
     run = lab.start(copy)
-    wait_until(lambda: lab.running(copy, "generate") != first, 90, "a successor")
+    wait_until(lambda: lab.running(copy, "generate") != first, 90 * lab.pace, "a successor")
     second = copy / f".snakemake/slurm_logs/rule_generate/{PART.replace('/', '_').replace('seed', '')}"
     second = second / f"{lab.running(copy, 'generate')}.log"
-    wait_until(lambda: "waiting for process" in second.read_text(), 60, "the successor waits")
+    wait_until(lambda: "waiting for process" in second.read_text(), 60 * lab.pace, "the successor waits")
     assert f"cluster job {first}" in second.read_text()
     assert set(lab.cluster.where()) >= {first, second.stem}, "both are at work"
     lab.tell_drawing(copy, signal.SIGCONT)
-    assert run.wait(300) == 0, tail(copy, 30)
+    assert lab.wait(run, 300) == 0, tail(copy, 30)
     said = (copy / f"results/{SUITE}/logs/generate/{PART}.log").read_text(errors="replace")
     assert "40 images, 0 drawn, 40 kept" in said, "something was drawn twice"
     lab.ended(copy, before)
@@ -177,7 +177,7 @@ def full_disk(lab: Lab) -> str:
     if subprocess.run(mount, capture_output=True).returncode:
         raise Skipped("this machine does not let us mount a small file system")
     try:
-        assert lab.start(copy, "--retries", "0").wait(180) != 0
+        assert lab.wait(lab.start(copy, "--retries", "0"), 180) != 0
         says(copy, "the disk is full", "make room")
         kept = len(images(copy))
         subprocess.run(["mount", "-o", "remount,size=64m", str(scratch)], check=True)
