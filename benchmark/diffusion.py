@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 from benchmark.errors import BenchmarkError
+from benchmark.records import Group
 
 PRECISIONS = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 
@@ -158,7 +159,7 @@ class Diffusion:
 
     # ── weights ──
 
-    def train(self, group: str) -> list[nn.Parameter]:
+    def train(self, group: Group) -> list[nn.Parameter]:
         """The U-Net's weights of a group, ready to be trained; copies of their originals are kept."""
         if group not in GROUPS:
             raise BenchmarkError(f"there is no group of weights {group!r} (allowed: {', '.join(GROUPS)})")

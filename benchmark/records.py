@@ -9,7 +9,10 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, is_dataclass
-from typing import Any
+from typing import Any, Literal
+
+# Sets of the U-Net's weights that a method may train (benchmark/diffusion.py says what each holds).
+Group = Literal["xattn", "xattn-kv", "noxattn", "selfattn", "attn", "notime", "full"]
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,10 @@ from typing import Any, Literal
 from benchmark import plugins
 from benchmark.errors import ConfigError
 from benchmark.files import sha256
-from benchmark.records import digest
+from benchmark.records import Group, digest
 
-_TYPES = {kind.__name__: kind for kind in (bool, int, float, str, tuple)} | {"Literal": Literal, "Any": Any}
+_TYPES = {kind.__name__: kind for kind in (bool, int, float, str, tuple)}
+_TYPES |= {"Literal": Literal, "Any": Any, "Group": Group}  # what annotations of settings may be made of
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from typing import Literal
 import torch
 
 from benchmark.alignment import NoiseAnchor, NoisedImages, Preserve, PromptAnchor, align
+from benchmark.records import Group
 
 POOL = "concept"
 
@@ -28,7 +29,7 @@ POOL = "concept"
 class Settings:
     form: Literal["as_run", "model", "noise"] = "as_run"
     pool: Literal["concept", "anchor"] = "concept"
-    group: str = "xattn"
+    group: Group = "xattn"
     steps: int = 75
     lr: float = 1e-5
     batch: int = 1

@@ -17,6 +17,7 @@ from typing import Literal
 from benchmark.adversarial import AdversarialAnchor, cyclical, sequential
 from benchmark.alignment import NoisedImages, Preserve, align
 from benchmark.errors import BenchmarkError
+from benchmark.records import Group
 
 POOL = "concept"
 # How many I2P images of the original model show each exposed class (of 815): the release's weights of the attributes.
@@ -32,7 +33,7 @@ class Settings:
     strategy: Literal["alternating", "sequential", "cyclical"] = "alternating"
     inner_steps: int = 30
     delta_lr: float = 1e-4
-    group: str = "xattn"
+    group: Group = "xattn"
     steps: int = 50
     lr: float = 1e-5
     batch: int = 1

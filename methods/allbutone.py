@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import torch
 
 from benchmark.alignment import Anchor, PartialDenoise, Preserve, align
+from benchmark.records import Group
 
 POOL = None
 NOTE = "a reconstruction: no code is public, and the paper's formulas could not be read"
@@ -22,7 +23,7 @@ NOTE = "a reconstruction: no code is public, and the paper's formulas could not 
 
 @dataclass(frozen=True)
 class Settings:
-    group: str = "xattn"
+    group: Group = "xattn"
     quantile: float = 0.0
     kappa: float = 1.0
     beta: float = 1.0

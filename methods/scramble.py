@@ -9,13 +9,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from benchmark.records import Group
+
 POOL = None
 PER_CONCEPT = False
 
 
 @dataclass(frozen=True)
 class Settings:
-    group: str = "xattn"
+    group: Group = "xattn"
     strength: float = 1.0
 
 

@@ -15,13 +15,14 @@ from typing import Literal
 
 from benchmark.adversarial import in_place_of_a_prompt
 from benchmark.alignment import Average, PartialDenoise, PromptAnchor, align
+from benchmark.records import Group
 
 POOL = None
 
 
 @dataclass(frozen=True)
 class Settings:
-    group: str = "xattn"
+    group: Group = "xattn"
     ema: float = 0.999
     guidance: float = 3.0
     denoise_steps: int = 50

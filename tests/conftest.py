@@ -29,6 +29,7 @@ class Settings:
     steps: int = 40
     lr: float = 1e-5
     loss: Literal["l1", "l2"] = "l1"
+    group: Group = "xattn"
     groups: tuple[str, ...] = ("attn2",)
     seed_of_anchor: int | None = None
     clip: bool = False

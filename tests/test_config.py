@@ -60,6 +60,7 @@ SUITES = [
         "tables/styles",
         "experiments.style.views: there is no name 'tables/styles'; did you mean tables/style?",
     ),
+    ("lr: 3.0e-4", "group: atn", "settings.solo.group: there is no value 'atn'; did you mean attn? (allowed: xattn, "),
     ("[0, 1]", "[]", "experiments.style.seeds: [] is not a list of whole numbers from 0 on"),
     ("[0, 1]", "[-1]", "experiments.style.seeds: [-1] is not a list of whole numbers from 0 on"),
     (

@@ -1,12 +1,14 @@
 """The toolkit and the sampler against stock diffusers, on the shipped miniature."""
 
+from typing import get_args
+
 import numpy as np
 import pytest
 import torch
 
 from benchmark import diffusion, sampling
 from benchmark.errors import BenchmarkError
-from benchmark.records import Sampler
+from benchmark.records import Group, Sampler
 
 FOLDER = "testbed/model"
 ROWS = [("chalk", 7, 0, 2), ("chalk", 7, 1, 2), ("a picture of a fish", 9, 0, 1), ("", 11, 2, 3), ("gas pump", 4, 0, 1)]
@@ -160,6 +162,10 @@ def test_a_group_of_weights_is_what_its_name_says(model, group, inside, outside)
     assert any(name.endswith(inside) for name in trained) and not any(name.endswith(outside) for name in trained)
     assert "conv_out.weight" not in trained and "time_embedding.linear_1.weight" not in trained
     model.unet.requires_grad_(False)
+
+
+def test_planning_knows_the_groups_of_weights_that_there_are():
+    assert get_args(Group) == tuple(diffusion.GROUPS)
 
 
 def test_weights_of_another_shape_or_name_are_refused(model):
