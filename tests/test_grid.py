@@ -37,7 +37,8 @@ def test_settings_are_defaults_then_the_modules_then_the_variants(small):
     assert "twin" not in grid.labels(suite)
     settings = grid.label_settings(suite, "twin-b")
     assert settings == {
-        "steps": 40, "lr": 2.0, "loss": "l2", "group": "xattn", "groups": ("a", "b"), "seed_of_anchor": None, "clip": False,
+        "steps": 40, "lr": 2.0, "loss": "l2", "group": "xattn", "groups": ("a", "b"),
+        "seed_of_anchor": None, "clip": False,
     }  # fmt: skip
     assert isinstance(settings["lr"], float)
     assert grid.label_settings(suite, "original") == {}
