@@ -208,7 +208,7 @@ def align(
         asked = torch.cat([asked, kept_states])
     if average is not None:
         average.start(model)
-    start = _resume(model, step_with, anchor, average)
+    start = _resume(model, step_with, anchor, average, weights)
     if before is not None and start == 0:
         yield from before
 
@@ -229,7 +229,7 @@ def align(
         if average is not None:
             average.update(model)
         model.log(step=step + 1, loss=loss.item())
-        yield _state(model, step + 1, step_with, anchor, average)
+        yield _state(model, step + 1, step_with, anchor, average, weights if accumulate_grads else [])
     if average is not None:
         model.set_weights(average.weights())
 
@@ -251,18 +251,23 @@ def _targets(
     return anchor.combine(predictions[: len(contexts)], noise), predictions[len(contexts) :]
 
 
-def _state(model: Diffusion, step: int, optimizer: Any, anchor: Anchor, average: Average | None) -> State:
+def _state(
+    model: Diffusion, step: int, optimizer: Any, anchor: Anchor, average: Average | None, summed: list[torch.Tensor]
+) -> State:
     return {
         "step": step,
         "weights": model.weights(),
         "optimizer": optimizer.state_dict(),
         "anchor": anchor.state_dict(),
         "average": average.weights() if average else {},
+        "gradients": [weight.grad for weight in summed],
         "generator": model.generator.get_state(),
     }
 
 
-def _resume(model: Diffusion, optimizer: Any, anchor: Anchor, average: Average | None) -> int:
+def _resume(
+    model: Diffusion, optimizer: Any, anchor: Anchor, average: Average | None, weights: list[torch.Tensor]
+) -> int:
     """Restore what a killed run yielded last; returns the step to go on with."""
     state = model.resume
     if state is None:
@@ -272,5 +277,7 @@ def _resume(model: Diffusion, optimizer: Any, anchor: Anchor, average: Average |
     anchor.load_state_dict(state["anchor"])
     if average is not None:
         average.mean = state["average"]
+    for weight, gradient in zip(weights, state["gradients"], strict=False):  # there are none if they are not summed
+        weight.grad = gradient.clone()
     model.generator.set_state(state["generator"])
     return state["step"]

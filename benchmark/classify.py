@@ -40,7 +40,7 @@ def main(suite: str, task: str, out: Path, images: Path | None = None) -> None:
 
 
 def _train(plugin: Any, classes: tuple[str, ...], name: str, images: Path, out: Path, threads: int) -> dict[str, Any]:
-    """Train `head` on features that are computed once, since all below it is frozen; keep the best epoch."""
+    """Train `head` on features that are computed once, since all below it is frozen."""
     import torch
     from safetensors.torch import save_file
 
@@ -53,7 +53,6 @@ def _train(plugin: Any, classes: tuple[str, ...], name: str, images: Path, out: 
     optimizer = torch.optim.SGD(head.parameters(), PEAK, MOMENTUM, weight_decay=DECAY)
     steps = EPOCHS * -(-len(learn) // BATCH)
     rate = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda i: max(1e-3, 1 - abs(2 * i / steps - 1)))
-    best, kept = -1.0, {}
     for _ in range(EPOCHS):
         for chosen in learn[torch.randperm(len(learn))].split(BATCH):
             loss = torch.nn.functional.cross_entropy(head(features[chosen]), labels[chosen])
@@ -61,11 +60,6 @@ def _train(plugin: Any, classes: tuple[str, ...], name: str, images: Path, out: 
             loss.backward()
             optimizer.step()
             rate.step()
-        with torch.no_grad():
-            right = (head(features[test]).argmax(1) == labels[test]).float().mean().item()
-        if right >= best:
-            best, kept = right, {k: v.clone() for k, v in head.state_dict().items()}
-    head.load_state_dict(kept)
     with write_atomically(out / "judge.safetensors") as aside:
         save_file(network.state_dict(), aside)
     with torch.no_grad():

@@ -149,7 +149,7 @@ class Diffusion:
         return self.unet.config.in_channels, size, size
 
     @torch.no_grad()
-    def pool_latents(self, batch: int = 16) -> tuple[torch.Tensor, torch.Tensor]:
+    def pool_latents(self, batch: int = 4) -> tuple[torch.Tensor, torch.Tensor]:
         """Mean and standard deviation of the autoencoder's posterior for the pool, scaled, (N, C, h, w) each."""
         if self.pool is None:
             raise BenchmarkError("this method needs training images (POOL), but none were given: --pool")
@@ -196,6 +196,10 @@ class Diffusion:
         """The weights in training, by name, without copying."""
         return {name: p.data for name, p in self._weights.items()}
 
+    def copy(self) -> dict[str, torch.Tensor]:
+        """All weights of the U-Net, by name, copied to the CPU, where there is room for them."""
+        return {name: p.detach().to("cpu", copy=True) for name, p in self.unet.named_parameters()}
+
     @torch.no_grad()
     def set_weights(self, weights: dict[str, torch.Tensor]) -> None:
         """Copy values into the U-Net. Raises `BenchmarkError` for a name or shape that it does not have."""
@@ -223,16 +227,20 @@ def load(folder: str | Path, precision: str = "float32") -> Diffusion:
         if not (folder / part).is_dir():
             raise BenchmarkError(f"{folder}: this is not a Stable Diffusion folder of diffusers: {part}/ is missing")
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    dtype = PRECISIONS[precision]
+    torch.backends.cudnn.allow_tf32 = False  # float32 means float32, on each generation of GPUs
+    parts = []
     try:
-        parts = [
-            kind.from_pretrained(folder / name, dtype=dtype).to(device)
-            for kind, name in ((UNet2DConditionModel, "unet"), (AutoencoderKL, "vae"), (CLIPTextModel, "text_encoder"))
-        ]
+        for kind, name in ((UNet2DConditionModel, "unet"), (AutoencoderKL, "vae"), (CLIPTextModel, "text_encoder")):
+            part, info = kind.from_pretrained(folder / name, dtype=PRECISIONS[precision], output_loading_info=True)
+            if missing := sorted(info["missing_keys"]):
+                raise BenchmarkError(f"{folder / name}: lacks {len(missing)} weights, {missing[0]} among them")
+            parts.append(part.to(device))
         tokenizer = CLIPTokenizer.from_pretrained(folder / "tokenizer")
     except (OSError, ValueError, RuntimeError) as error:
         raise BenchmarkError(f"{folder}: cannot be loaded: {str(error).splitlines()[0]}") from error
-    return Diffusion(*parts, tokenizer, json.loads((folder / "scheduler" / "scheduler_config.json").read_text()))
+    scheduler = json.loads((folder / "scheduler" / "scheduler_config.json").read_text())
+    # Old files lack these two; StableDiffusionPipeline, too, takes them so, whatever they say.
+    return Diffusion(*parts, tokenizer, scheduler | {"clip_sample": False, "steps_offset": 1})
 
 
 def _alphas(config: dict) -> torch.Tensor:

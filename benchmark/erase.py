@@ -60,7 +60,7 @@ def main(
         else:
             if model is None:
                 model = diffusion.load(base.folder)
-                clean = {key: value.clone() for key, value in model.unet.named_parameters()}
+                clean = model.copy()
             model.set_weights(clean)
             model.unet.requires_grad_(False)
             model.templates = subject.templates
@@ -93,7 +93,7 @@ def _erase(
             if stopping():
                 break
 
-    changed = {name: w.detach() for name, w in model.unet.named_parameters() if not torch.equal(w, clean[name])}
+    changed = {name: w for name, w in model.copy().items() if not torch.equal(w, clean[name])}
     if not changed:
         raise BenchmarkError(
             f"{folder}: {label}: no weight was changed; the original model must not be scored as erased"

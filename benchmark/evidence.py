@@ -18,6 +18,7 @@ import pandas as pd
 from benchmark import manifest, plugins
 from benchmark.errors import BenchmarkError
 from benchmark.files import sha256
+from benchmark.records import Task
 from benchmark.source import literal
 
 MANIFEST = [field.name for field in fields(manifest.Image)]
@@ -37,6 +38,17 @@ def metric(name: str) -> tuple[str, str]:
             return module, name.removeprefix(f"{module}_")
     allowed = [module if eye else f"{module}_<eye>" for module, eye in modules.items()]
     raise BenchmarkError(plugins.unknown("metrics", name, allowed, "metric"))
+
+
+def eyes(task: Task) -> dict[str, str]:
+    """The eyes that a task's metrics need, each with the file of `benchmark/observers/` that is it."""
+    folder = "benchmark/observers"
+    observers = {literal(f"{folder}/{name}.py", "NAME"): name for name in plugins.names(folder)}
+    needed = dict.fromkeys(metric(name)[1] for name in task.metrics)
+    for eye in needed:
+        if eye not in observers:
+            raise BenchmarkError(plugins.unknown(f"task {task.name}: metrics", eye, sorted(observers), "eye"))
+    return {eye: observers[eye] for eye in needed}
 
 
 def read(path: Path, columns: Iterable[str] = ()) -> pd.DataFrame:

@@ -55,7 +55,7 @@ def main(
                 f"{models}: there is no model that has lost {concept!r} (there are: {', '.join(deltas)})"
             )
 
-    sampler = digest(plan.sampler)
+    sampler = digest([plan.sampler, grid.fingerprint("benchmark/sampling.py")])
     rows: list[_Wanted] = []
     for concept in erased:
         model_key = digest([base.key, deltas[concept].sha256 if deltas[concept] else None])
@@ -94,7 +94,7 @@ def _draw(base: weights.Base, sampler, deltas, rows: list[_Wanted], out: Path, l
 
     torch.set_num_threads(sampler.threads)
     model = diffusion.load(base.folder, sampler.precision)
-    clean = {name: value.clone() for name, value in model.unet.named_parameters()}
+    clean = model.copy()
     with ThreadPoolExecutor(1) as encoder:
         saved = [
             encoder.submit(manifest.save_png, out / row.image.file, pixels, row.image.key)

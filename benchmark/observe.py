@@ -14,8 +14,6 @@ from benchmark import cli, evidence, job, plugins
 from benchmark.config import NOTHING, load_suite, load_task
 from benchmark.errors import BenchmarkError
 from benchmark.files import write_atomically
-from benchmark.records import Task
-from benchmark.source import literal
 
 
 class Pictures:
@@ -56,7 +54,7 @@ def main(suite: str, task: str, images: Path, partners: Path, judge: Path, out: 
     """
     loaded = load_suite(suite)
     resolved = load_task(task, loaded.world)
-    names = eyes(resolved)
+    names = evidence.eyes(resolved)
     rows, originals = evidence.read(images), evidence.read(partners)
     originals = originals.iloc[evidence.partners(rows, originals, images)]
     _refuse_unchanged(rows, originals, images)
@@ -77,17 +75,6 @@ def main(suite: str, task: str, images: Path, partners: Path, judge: Path, out: 
             seen[column] = _checked(values, column, rows, images)
     with write_atomically(out / "evidence.csv") as temporary:
         seen.to_csv(temporary, index=False, float_format="%.7g", lineterminator="\n")
-
-
-def eyes(task: Task) -> dict[str, str]:
-    """The eyes that a task's metrics need, each with the file of `benchmark/observers/` that is it."""
-    folder = "benchmark/observers"
-    observers = {literal(f"{folder}/{name}.py", "NAME"): name for name in plugins.names(folder)}
-    needed = dict.fromkeys(evidence.metric(name)[1] for name in task.metrics)
-    for eye in needed:
-        if eye not in observers:
-            raise BenchmarkError(plugins.unknown(f"task {task.name}: metrics", eye, sorted(observers), "eye"))
-    return {eye: observers[eye] for eye in needed}
 
 
 def _refuse_unchanged(rows: pd.DataFrame, originals: pd.DataFrame, path: Path) -> None:

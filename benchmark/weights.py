@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Base:
-    """The base model: its diffusers folder, the revision it was pinned to, and the hash of every weight file."""
+    """The base model: its diffusers folder, the revision it was pinned to, and the hash of every file of it."""
 
     folder: str
     revision: str | None
@@ -27,7 +27,7 @@ class Base:
 
     @property
     def key(self) -> str:
-        """Names the weights, wherever they lie."""
+        """Names the model, wherever it lies."""
         return digest(self.files)
 
 

@@ -8,6 +8,12 @@ from __future__ import annotations
 
 import torch
 from torch import nn
+from torchvision.models import ResNet18_Weights, resnet18
+
+from benchmark.hub import fetch_file
+
+WEIGHTS = ResNet18_Weights.IMAGENET1K_V1
+URL = WEIGHTS.url
 
 
 class ResNet18(nn.Module):
@@ -15,10 +21,9 @@ class ResNet18(nn.Module):
 
     def __init__(self, classes: int):
         super().__init__()
-        from torchvision.models import ResNet18_Weights, resnet18
-
-        self.transform = ResNet18_Weights.IMAGENET1K_V1.transforms(antialias=True)
-        self.network = resnet18(weights=ResNet18_Weights.IMAGENET1K_V1)
+        self.transform = WEIGHTS.transforms(antialias=True)
+        self.network = resnet18()
+        self.network.load_state_dict(torch.load(fetch_file(URL), weights_only=True))
         self.network.fc = nn.Identity()
         self.head = nn.Linear(512, classes)
 

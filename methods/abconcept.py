@@ -4,11 +4,13 @@
     noise:   min  E || eps(x_t, t, p*) - n ||^2,   n the noise in x_t
     as_run:  min  E || eps(x_t, t, p*) - eps_0(x_t, t, p) ||^2 + lambda || eps(x_t, t, p) - eps_0(x_t, t, p) ||^2
 
-p* is the task's target prompt, p its concept-free one. `model` and `noise` are the original paper's forms: x_t is a
-noised image of p, the student is its own teacher, keys and values learn, those of the start token take no gradients.
-`as_run` is the form that the AdvAnchor authors ran as their AbConcept column: frozen teacher, images of the *concept*,
-lambda = 10, gradients never zeroed (here zeroed unless `accumulate_grads`). Deliberate differences from the original
-code: one anchor prompt instead of 200 captions, no resizing augmentation (it is off for styles there, too).
+p* is the target prompt, p the concept-free one. `model` and `noise` are the original paper's forms: the student is its
+own teacher, and the start token's keys and values take no gradients. The rest of their recipe are settings: `pool:
+anchor` (images of p), `group: xattn-kv`, `optimizer: adamw`, `weight_decay: 1.0e-2`, `clip: 1.0`, `preserve: 0.0`.
+`as_run` is the objective of the AdvAnchor authors' AbConcept column: frozen teacher, images of the *concept*. They also
+never zero gradients, make 76 steps and use painting templates everywhere, which are settings, too. Deliberate
+differences from the original code: one anchor prompt instead of 200 captions, no resizing augmentation (it is off for
+styles there, too).
 """
 
 from __future__ import annotations
@@ -35,12 +37,16 @@ class Settings:
     batch: int = 1
     optimizer: Literal["adam", "adamw"] = "adam"
     weight_decay: float = 0.0
+    clip: float | None = None
     preserve: float = 10.0
+    target: str = ""  # the template of the concept's prompt; empty: the task's
+    blank: str = ""  # the concept-free prompt; empty: the task's
     accumulate_grads: bool = False
 
 
 def erase(model, concept, settings):
-    s, blank = settings, model.templates.blank
+    s, blank = settings, settings.blank or model.templates.blank
+    target = (s.target or model.templates.target).format(c=concept.phrase)
     model.train(s.group)
     kinds = {"noise": NoiseAnchor, "model": PromptAnchor, "as_run": PromptAnchor}
     with ExitStack() as stack:
@@ -52,12 +58,13 @@ def erase(model, concept, settings):
             model,
             steps=s.steps,
             lr=s.lr,
-            prompt=model.templates.of(concept),
+            prompt=target,
             latents=NoisedImages(model, s.batch),
             anchor=kinds[s.form](model, blank, "frozen" if s.form == "as_run" else "student"),
             preserve=[Preserve(blank, s.preserve)] if s.preserve else [],
             optimizer=s.optimizer,
             weight_decay=s.weight_decay,
+            clip=s.clip,
             accumulate_grads=s.accumulate_grads,
         )
 

@@ -82,7 +82,7 @@ def test_lpips_alex_is_the_packages_own_call(tmp_path, monkeypatch):
     torch.manual_seed(0)
     weights = torchvision.models.alexnet(weights=None).state_dict()
     torch.save({k: v for k, v in weights.items() if k.startswith("features")}, tmp_path / "alexnet.pth")
-    monkeypatch.setattr(lpips_alex, "fetch", lambda url: tmp_path / "alexnet.pth")
+    monkeypatch.setattr(lpips_alex, "fetch_file", lambda url: tmp_path / "alexnet.pth")
     monkeypatch.setattr(_api, "load_state_dict_from_url", lambda *args, **kwargs: weights)
     images, partners = np.random.default_rng(0).integers(0, 256, (2, 3, 128, 128, 3), dtype=np.uint8)
     seen, _ = lpips_alex.observe([images[:2], images[2:]], [partners[:2], partners[2:]], None, None)
@@ -102,7 +102,7 @@ def test_lpips_alex_is_the_packages_own_call(tmp_path, monkeypatch):
 def test_inception_gives_2048_features_of_bytes(tmp_path, monkeypatch):
     from benchmark.observers import inception
 
-    monkeypatch.setattr(inception, "fetch", lambda url: tmp_path / "weights.pth")
+    monkeypatch.setattr(inception, "fetch_file", lambda url: tmp_path / "weights.pth")
     torch.save({}, tmp_path / "weights.pth")
     monkeypatch.setattr(inception.FeatureExtractorInceptionV3, "load_state_dict", lambda self, weights: None)
     torch.manual_seed(0)

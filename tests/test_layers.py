@@ -26,7 +26,7 @@ LAYERS = {
         {f"benchmark.{name}" for name in ("diffusion", "alignment", "adversarial", "records", "errors")},
         set(),
     ),
-    "benchmark/observers": ({"benchmark.records", "benchmark.errors", "benchmark.plugins"}, set()),
+    "benchmark/observers": ({"benchmark.records", "benchmark.errors", "benchmark.plugins", "benchmark.hub"}, set()),
     "benchmark/metrics": (
         {"benchmark.records", "benchmark.errors"},
         {"torch", "torchvision", "diffusers", "transformers"},

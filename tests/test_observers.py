@@ -116,11 +116,11 @@ def test_an_empty_prompt_stays_empty_and_a_concept_may_be_called_nan(world, draw
 
 def test_only_the_eyes_that_metrics_name_look(world):
     task = SimpleNamespace(name="style", metrics=("accuracy", "fid_inception", "lpips_alex_64", "kid_inception"))
-    assert observe.eyes(task) == {"classifier": "classifier", "inception": "inception", "alex_64": "lpips_alex"}
+    assert evidence.eyes(task) == {"classifier": "classifier", "inception": "inception", "alex_64": "lpips_alex"}
     with pytest.raises(BenchmarkError, match="no eye 'tesbed'; did you mean testbed"):
-        observe.eyes(SimpleNamespace(name="style", metrics=("fid_tesbed",)))
+        evidence.eyes(SimpleNamespace(name="style", metrics=("fid_tesbed",)))
     with pytest.raises(BenchmarkError, match="no metric 'accurracy'; did you mean accuracy"):
-        observe.eyes(SimpleNamespace(name="style", metrics=("accurracy",)))
+        evidence.eyes(SimpleNamespace(name="style", metrics=("accurracy",)))
 
 
 @pytest.mark.parametrize("name", plugins.names("benchmark/observers"))

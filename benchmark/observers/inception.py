@@ -10,9 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch_fidelity.feature_extractor_inceptionv3 import URL_INCEPTION_V3, FeatureExtractorInceptionV3
+from torch_fidelity.feature_extractor_inceptionv3 import URL_INCEPTION_V3 as URL
+from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
-from benchmark.observers._torch import device, fetch
+from benchmark.hub import fetch_file
+from benchmark.observers._torch import device
 from benchmark.records import Task
 
 NAME = "inception"
@@ -28,5 +30,5 @@ def observe(
 
 
 def _network() -> torch.nn.Module:
-    weights = str(fetch(URL_INCEPTION_V3))
+    weights = str(fetch_file(URL))
     return FeatureExtractorInceptionV3("inception-v3-compat", ["2048"], feature_extractor_weights_path=weights)

@@ -16,11 +16,13 @@ import torch
 from PIL import Image
 from torchvision.models import AlexNet_Weights
 
-from benchmark.observers._torch import device, fetch, tensor
+from benchmark.hub import fetch_file
+from benchmark.observers._torch import device, tensor
 from benchmark.records import Task
 
 NAME = "alex_64"
 SIDE = 64
+URL = AlexNet_Weights.IMAGENET1K_V1.url
 
 
 @torch.inference_mode()
@@ -35,7 +37,7 @@ def observe(
 
 def _network() -> lpips.LPIPS:
     """The package's own heads on torchvision's AlexNet, which the package would fetch without checking its hash."""
-    weights = torch.load(fetch(AlexNet_Weights.IMAGENET1K_V1.url), weights_only=True, map_location="cpu")
+    weights = torch.load(fetch_file(URL), weights_only=True, map_location="cpu")
     with warnings.catch_warnings(action="ignore"):  # of how the package calls torchvision
         network = lpips.LPIPS(net="alex", pnet_rand=True, verbose=False)
     names = network.net.state_dict()  # slice2.3.weight is AlexNet's features.3.weight

@@ -13,6 +13,7 @@ rule observe:
         "<results>/logs/observe/<part>.log",
     benchmark:
         "<results>/benchmarks/observe/<part>.tsv"
+    priority: first
     threads: SUITE.sampler.threads
     params:
         code=lambda w: code("benchmark/observe.py", judge_file(w), *plugin_files("benchmark/observers")),

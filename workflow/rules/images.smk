@@ -60,6 +60,7 @@ rule generate:
         "<results>/logs/generate/<part>.log",
     benchmark:
         "<results>/benchmarks/generate/<part>.tsv"
+    priority: first
     threads: SUITE.sampler.threads
     params:
         code=code("benchmark/generate.py"),
