@@ -195,14 +195,13 @@ def jobs(plan: grid.Plan, speed: Speed) -> dict[str, Job]:
             found.setdefault(pool, Job(sum(prompt.images for prompt in wanted) * speed.image))
         if part.method != grid.ORIGINAL:
             found[f"erase {part.path}"] = Job(len(part.concepts) * speed.erase, (pool,) if kind else ())
-        images = sum(_images(plan, part, concept) for concept in part.concepts)
-        after = () if part.method == grid.ORIGINAL else (f"erase {part.path}",)
-        found[f"generate {part.path}"] = Job(images * speed.image, after, int(part.method == grid.ORIGINAL))
+        images, first = sum(_images(plan, part, c) for c in part.concepts), int(part.method == grid.ORIGINAL)
+        after = () if first else (f"erase {part.path}",)
+        found[f"generate {part.path}"] = Job(images * speed.image, after, first)
         judge = (f"classify {part.task}",) if plan.tasks[part.task].judge.train else ()
         partners = next(p.path for p in plan.parts.values() if (p.task, p.method) == (part.task, grid.ORIGINAL))
-        found[f"observe {part.path}"] = Job(
-            images * speed.look, (f"generate {part.path}", f"generate {partners}", *judge), 0
-        )
+        after = (f"generate {part.path}", f"generate {partners}", *judge)
+        found[f"observe {part.path}"] = Job(images * speed.look, after, first)
     return found
 
 
