@@ -28,8 +28,8 @@ STAGES = {
     "erase": (2, 5),
     "observe": (2, 2),
     "score": (1, 0.5),
+    "view": (1, 0.5),
 }
-STAGES["view"] = (1, 0.5)
 SNAKEMAKE, JOB, BOTH = "Snakemake", "a job", "both"
 
 
