@@ -270,6 +270,16 @@ def test_scores_are_named_tuples_of_four():
     assert Score._fields == ("value", "n", "ci_low", "ci_high")
 
 
+def test_the_original_alone_has_all_views(world):
+    """It is run first, and its numbers are looked at before any GPU is spent on erasing."""
+    alone = scores("style", "style", {"original": (97, 95)}, [], list(STYLES))
+    alone.to_csv(world / "scores.csv", index=False)
+    view.main("test", world / "scores.csv", "tables/style", world / "style")
+    means = pd.read_csv(world / "style.csv").query("metric == 'accuracy' and concept != '*'")
+    assert set(means.concept[means.role == "erased"]) == set(STYLES)
+    view.main("test", world / "scores.csv", "figures/tradeoff", world / "tradeoff")
+
+
 # ── the verdict on the paper's numbers ──
 
 
@@ -296,6 +306,12 @@ def test_what_the_paper_prints_is_reproduced_by_itself_in_its_own_order():
     assert counts.loc["esd", "reproduced"] == 9 * 6 and counts["not reproduced"].sum() == 0
     assert means.loc["original", "Erase ACC"] == "99.2 (99.2) reproduced" and means.loc["original", "Erase FID"] == "–"
     assert (order.loc["all"] == "1.00 (3 methods)").all()
+
+
+def test_the_original_alone_has_a_verdict_and_no_order():
+    rows = measured()
+    (_, means), (_, counts) = verdict.blocks(rows[rows.method == "original"])
+    assert list(means.index) == ["original"] and counts.loc["original", "reproduced"] == 18
 
 
 def test_numbers_off_by_one_band_are_close_and_by_more_are_not_reproduced():

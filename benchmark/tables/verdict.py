@@ -62,7 +62,8 @@ def blocks(scores: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
         yield f"{name}: means, measured (printed)", _beside(means)
         counts = rows[rows.concept != MEAN].groupby(["method", "verdict"], sort=False).size().unstack(fill_value=0)
         yield f"{name}: verdicts on cells", counts.reindex(columns=VERDICTS, fill_value=0)
-        yield f"{name}: order of the methods, Kendall's τ with the printed one", _order(means)
+        if means.method.nunique() > 2:  # two besides the original
+            yield f"{name}: order of the methods, Kendall's τ with the printed one", _order(means)
 
 
 def _printed(task: str) -> dict[tuple[str, str, str, str], float]:
