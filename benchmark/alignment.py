@@ -208,7 +208,8 @@ def align(
         asked = torch.cat([asked, kept_states])
     if average is not None:
         average.start(model)
-    start = _resume(model, step_with, anchor, average, weights)
+    summed = weights if accumulate_grads else []  # whose gradients are part of the state
+    start = _resume(model, step_with, anchor, average, summed)
     if before is not None and start == 0:
         yield from before
 
@@ -229,7 +230,7 @@ def align(
         if average is not None:
             average.update(model)
         model.log(step=step + 1, loss=loss.item())
-        yield _state(model, step + 1, step_with, anchor, average, weights if accumulate_grads else [])
+        yield _state(model, step + 1, step_with, anchor, average, summed)
     if average is not None:
         model.set_weights(average.weights())
 
@@ -266,7 +267,7 @@ def _state(
 
 
 def _resume(
-    model: Diffusion, optimizer: Any, anchor: Anchor, average: Average | None, weights: list[torch.Tensor]
+    model: Diffusion, optimizer: Any, anchor: Anchor, average: Average | None, summed: list[torch.Tensor]
 ) -> int:
     """Restore what a killed run yielded last; returns the step to go on with."""
     state = model.resume
@@ -277,7 +278,7 @@ def _resume(
     anchor.load_state_dict(state["anchor"])
     if average is not None:
         average.mean = state["average"]
-    for weight, gradient in zip(weights, state["gradients"], strict=False):  # there are none if they are not summed
+    for weight, gradient in zip(summed, state["gradients"], strict=True):
         weight.grad = gradient.clone()
     model.generator.set_state(state["generator"])
     return state["step"]

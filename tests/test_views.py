@@ -19,7 +19,7 @@ from benchmark.figures import _labels, gallery
 from benchmark.metrics import accuracy, fid, lpips
 from benchmark.metrics._intervals import Score
 from benchmark.summary import MEAN
-from benchmark.tables import _paper, verdict
+from benchmark.tables import _paper
 
 LEVELS = dict(zip(METHODS, [(97, 95), (5, 8), (2, 70), (10, 85), (0, 90)], strict=True))
 MODULES = {"accuracy": accuracy, "fid_testbed": fid, "lpips_testbed": lpips}
@@ -278,52 +278,3 @@ def test_the_original_alone_has_all_views(world):
     means = pd.read_csv(world / "style.csv").query("metric == 'accuracy' and concept != '*'")
     assert set(means.concept[means.role == "erased"]) == set(STYLES)
     view.main("test", world / "scores.csv", "figures/tradeoff", world / "tradeoff")
-
-
-# ── the verdict on the paper's numbers ──
-
-
-def measured(**shifts):
-    """The paper's Table 1 as if it had been measured, with each method's numbers shifted."""
-    printed = pd.read_csv(ROOT / "benchmark/paper/table1.csv")
-    labels = {"ORI": "original", "ESD": "esd", "SDD": "sdd", "AbConcept": "abconcept"}
-    rows = printed[printed.method.isin(labels)]
-    shift = [shifts.get(labels[row.method], {}).get(row.metric, 0) for row in rows.itertuples()]
-    value = rows.value + shift
-    return pd.DataFrame(
-        {
-            "experiment": "style", "task": "style", "method": rows.method.map(labels), "phrase": rows.concept,
-            "concept": rows.concept.where(rows.concept != "Avg", MEAN), "probe": MEAN, "value": value,
-            "role": rows.split.map({"erase": "erased", "preserve": "retained"}), "ci_low": value, "ci_high": value,
-            "metric": rows.metric.map({"FID": "fid_inception", "ACC": "accuracy", "LPIPS": "lpips_alex_64"}),
-        }
-    )  # fmt: skip
-
-
-def test_what_the_paper_prints_is_reproduced_by_itself_in_its_own_order():
-    (_, means), (_, counts), (_, order) = verdict.blocks(measured())
-    assert list(means.index) == ["original", "sdd", "esd", "abconcept"]
-    assert counts.loc["esd", "reproduced"] == 9 * 6 and counts["not reproduced"].sum() == 0
-    assert means.loc["original", "Erase ACC"] == "99.2 (99.2) reproduced" and means.loc["original", "Erase FID"] == "–"
-    assert (order.loc["all"] == "1.00 (3 methods)").all()
-
-
-def test_the_original_alone_has_a_verdict_and_no_order():
-    rows = measured()
-    (_, means), (_, counts) = verdict.blocks(rows[rows.method == "original"])
-    assert list(means.index) == ["original"] and counts.loc["original", "reproduced"] == 18
-
-
-def test_numbers_off_by_one_band_are_close_and_by_more_are_not_reproduced():
-    table = verdict.table(measured(esd={"ACC": 7, "LPIPS": 0.2}, sdd={"FID": 0}))
-    means = table[table.concept == MEAN].set_index(["method", "role", "metric"]).verdict
-    assert means["esd", "erased", "ACC"] == "close" and means["esd", "erased", "LPIPS"] == "not reproduced"
-    assert means["sdd", "erased", "FID"] == "reproduced"
-
-
-def test_a_cell_is_reproduced_where_the_intervals_of_both_overlap():
-    rows = measured(esd={"ACC": 8})
-    wide = rows.assign(ci_low=rows.value - 8, ci_high=rows.value + 1)
-    for given, expected in ((rows, "close"), (wide, "reproduced")):
-        table = verdict.table(given).query("method == 'esd' and metric == 'ACC' and role == 'erased'")
-        assert set(table.verdict[table.concept != MEAN]) == {expected}

@@ -19,18 +19,7 @@ from benchmark.tables._paper import MEAN, NAMES, SIDES, number
 CAPTION = "What the paper prints, and what was measured"
 PRINTED = Path(__file__).parent.parent / "paper"
 TABLES = {"style": "table1.csv", "object": "table2.csv"}
-COLUMNS = {
-    "original": "ORI",
-    "sdd": "SDD",
-    "allbutone": "All-but-one",
-    "esd": "ESD",
-    "abconcept": "AbConcept",
-    "abconcept-release": "AbConcept",
-    "advanchor-l1": "AdvAnchor-Ladv1",
-    "advanchor-l2": "AdvAnchor-Ladv2",
-    "advanchor-l1-release": "AdvAnchor-Ladv1",
-    "advanchor-l2-release": "AdvAnchor-Ladv2",
-}
+COLUMNS = pd.read_csv(PRINTED / "columns.csv", index_col="label").method.to_dict()  # which column a label is
 IMAGES = 250  # per concept, in the paper
 BANDS = {"ACC": lambda printed: 5.0, "LPIPS": lambda printed: 0.05, "FID": lambda printed: 0.2 * printed}
 DIGITS = {"ACC": 1, "LPIPS": 3, "FID": 1}
