@@ -1,9 +1,11 @@
 """The verdict on the paper's numbers: what is inside its bands, and what is not compared."""
 
 import pandas as pd
+import pytest
 from conftest import ROOT
 
 from benchmark import config, grid
+from benchmark.errors import BenchmarkError
 from benchmark.summary import MEAN
 from benchmark.tables import verdict
 
@@ -59,3 +61,14 @@ def test_a_cell_is_reproduced_where_the_intervals_of_both_overlap():
     for given, expected in ((rows, "close"), (wide, "reproduced")):
         table = verdict.table(given).query("method == 'esd' and metric == 'ACC' and role == 'erased'")
         assert set(table.verdict[table.concept != MEAN]) == {expected}
+
+
+def test_a_missing_number_has_no_verdict():
+    rows = measured()
+    rows.loc[rows.method == "esd", ["value", "ci_low", "ci_high"]] = float("nan")
+    assert set(verdict.table(rows).query("method == 'esd'").verdict) == {"not measured"}
+
+
+def test_numbers_of_other_concepts_are_refused():
+    with pytest.raises(BenchmarkError, match="prints none"):
+        verdict.table(measured().assign(phrase="chalk"))

@@ -37,7 +37,7 @@ wildcard_constraints:
 def code(*files):
     """What the given files and all that they import say, as a parameter: editing one of them runs the job again.
 
-    As inputs they would be twenty per job, and planning would take twice as long.
+    As inputs they would be twenty per job, which planning would feel.
     """
     return f"code {grid.fingerprint(*files)}"
 
