@@ -22,7 +22,7 @@ CAPTION = "What the paper prints, and what was measured"
 PRINTED = Path(__file__).parent.parent / "paper"
 TABLES = {"style": "table1.csv", "object": "table2.csv"}
 COLUMNS = pd.read_csv(PRINTED / "columns.csv", index_col="label").method.to_dict()  # which column a label is
-IMAGES = {"erased": 250, "retained": 8 * 250}  # behind a number of the paper
+PICTURES = {"erased": 250, "retained": 8 * 250}  # behind a number of the paper
 BANDS = {"ACC": lambda printed: 5.0, "LPIPS": lambda printed: 0.05, "FID": lambda printed: 0.2 * printed}
 DIGITS = {"ACC": 1, "LPIPS": 3, "FID": 1}
 VERDICTS = ("reproduced", "close", "not reproduced", "not measured")
@@ -70,7 +70,7 @@ def _verdict(metric: str, row: tuple, printed: float) -> str:
         return VERDICTS[3]
     band, apart = BANDS[metric](printed), abs(row.value - printed)
     if metric == "ACC" and row.concept != MEAN:
-        n = IMAGES[row.role]
+        n = PICTURES[row.role]
         theirs = binomtest(round(printed / 100 * n), n).proportion_ci(method="wilson")
         if row.ci_low <= 100 * theirs.high and 100 * theirs.low <= row.ci_high:
             return VERDICTS[0]
