@@ -11,7 +11,6 @@ import csv
 import itertools
 import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import replace
 from functools import cache
 from multiprocessing import get_context
 from pathlib import Path
@@ -23,7 +22,7 @@ import yaml
 
 from benchmark import cli, diffusion, grid, plugins, sampling
 from benchmark.files import sha256, write_atomically
-from benchmark.records import Concept, Templates, digest
+from benchmark.records import Concept, Sampler, Templates, digest
 from classifiers import testbed_backbone
 from testbed import dataset
 
@@ -41,10 +40,11 @@ def main(workers: int = 2, methods: list[str] | None = None, chosen_only: bool =
         methods: only these labels of pilot.yaml.
         chosen_only: run nothing, apply the rule to the trials that are there.
     """
-    plan = yaml.safe_load((FOLDER / "pilot.yaml").read_text())
+    plan = planned()
+    conditions = [plan[what] for what in ("sampler", "images", "reserved")]
     base = sha256(FOLDER / "model" / "unet" / "diffusion_pytorch_model.safetensors")
     wanted = {
-        digest([base, label, settings, kind, name, plan["images"], plan["reserved"]]): (label, settings, kind, name)
+        digest([base, label, settings, kind, name, *conditions]): (label, settings, kind, name)
         for label, entry in plan["methods"].items()
         for settings in _grid(entry)
         for kind, names in plan["concepts"].items()
@@ -95,13 +95,13 @@ def run(
     Args:
         looks: for each number of steps, the key of its trial and its settings as they are written.
     """
-    plan, (model, clean, judges) = yaml.safe_load((FOLDER / "pilot.yaml").read_text()), loaded()
-    counts, sampler = plan["images"], replace(grid.load_suite("quick").sampler, batch=12)
+    plan, (model, clean, judges) = planned(), loaded()
+    counts, sampler = plan["images"], Sampler(**plan["sampler"])
     model.set_weights(clean)
     model.unet.requires_grad_(False)
     model.generator, model.trace = torch.Generator().manual_seed(0), []
     model.templates = Templates(**plan["templates"][kind])
-    model.pool = pool(name, counts["pool"])
+    model.pool = pool(name)
     method = plugins.load("methods", Path(grid.module(label)).stem)
 
     def accuracy(phrases: list[str], n: int) -> float:
@@ -134,6 +134,11 @@ def run(
 
 
 @cache
+def planned() -> dict[str, Any]:
+    return yaml.safe_load((FOLDER / "pilot.yaml").read_text())
+
+
+@cache
 def loaded() -> tuple:
     torch.set_num_threads(1)
     model = diffusion.load(BASE)
@@ -141,9 +146,10 @@ def loaded() -> tuple:
 
 
 @cache
-def pool(name: str, n: int) -> torch.Tensor:
-    shots = [sampling.Shot(name, 300_000 + i, 0, 1) for i in range(n)]
-    pictures = np.stack(list(sampling.draw(loaded()[0], shots, grid.load_suite("quick").sampler)))
+def pool(name: str) -> torch.Tensor:
+    """The original's pictures of a concept, as erasing jobs get them."""
+    shots = [sampling.Shot(name, 300_000 + i, 0, 1) for i in range(planned()["images"]["pool"])]
+    pictures = np.stack(list(sampling.draw(loaded()[0], shots, Sampler(**planned()["sampler"]))))
     return torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 

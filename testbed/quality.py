@@ -6,6 +6,7 @@ and objects that they were not trained on. Exits with 1 if anything is below its
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -51,7 +52,7 @@ def main(images: int = 16) -> None:
     Args:
         images: per object; styles, pairs and portraits get at least 250 in all.
     """
-    torch.set_num_threads(torch.get_num_threads())
+    torch.set_num_threads(os.cpu_count() or 1)  # one process, alone on the machine
     suite = grid.load_suite("testbed")
     model, judges = diffusion.load(suite.base), testbed_backbone.load()
     drawn: list[np.ndarray] = []

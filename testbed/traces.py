@@ -31,7 +31,7 @@ def main(concept: str = "woodcut", steps: int = 4, inner_steps: int = 20, batch:
     """
     model, clean, _ = pilot.loaded()
     model.templates = Templates("{c} picture", "picture")
-    model.pool = pilot.pool(concept, 32)
+    model.pool = pilot.pool(concept)
     rows = []
     for site, rates in RATES.items():
         for rate in rates:
