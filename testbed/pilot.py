@@ -21,6 +21,7 @@ import torch
 import yaml
 
 from benchmark import cli, diffusion, grid, plugins, sampling
+from benchmark.errors import BenchmarkError
 from benchmark.files import sha256, write_atomically
 from benchmark.records import Concept, Sampler, Templates, digest
 from classifiers import testbed_backbone
@@ -41,6 +42,9 @@ def main(workers: int = 2, methods: list[str] | None = None, chosen_only: bool =
         chosen_only: run nothing, apply the rule to the trials that are there.
     """
     plan = planned()
+    for label in methods or ():
+        if label not in plan["methods"]:
+            raise BenchmarkError(plugins.unknown("--methods", label, plan["methods"], "label"))
     conditions = [plan[what] for what in ("sampler", "images", "reserved")]
     base = sha256(FOLDER / "model" / "unet" / "diffusion_pytorch_model.safetensors")
     wanted = {
@@ -71,12 +75,14 @@ def main(workers: int = 2, methods: list[str] | None = None, chosen_only: bool =
 
 
 def choose(rows: list[dict[str, Any]]) -> str | None:
-    """The settings that the selection rule takes, as written in the trials."""
+    """The settings that the selection rule takes, as written in the trials, among those tried on most concepts."""
     trials: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
         trials.setdefault(row["settings"], []).append(row)
     if not trials:
         return None
+    most = max(map(len, trials.values()))
+    trials = {settings: looks for settings, looks in trials.items() if len(looks) == most}
 
     def mean(settings: str, column: str) -> float:
         return float(np.mean([float(row[column]) for row in trials[settings]]))
