@@ -19,6 +19,8 @@ NOTHING = "-"  # the concept of a cell that erases none
 
 # ── suites ──
 
+POOLS = ("concept", "anchor")  # of what the original model draws images for a method to learn from
+
 
 @dataclass(frozen=True)
 class Budgets:
@@ -200,6 +202,9 @@ def labels(suite: Suite) -> tuple[str, ...]:
 
     A method with variants has its bare label only where an experiment lists it by name.
     """
+    for name in plugins.names("methods"):
+        if not re.fullmatch(r"[a-z0-9_]+", name):
+            raise ConfigError(f"methods/{name}.py: a method's name consists of small letters, digits and _")
     named = [label for label in suite.settings if "-" in label or not _variants(suite, label)]
     mentioned = {module(label) for label in suite.settings}
     return tuple(named + [name for name in plugins.names("methods") if module(name) not in mentioned])
@@ -227,7 +232,10 @@ def label_settings(suite: Suite, label: str) -> dict[str, Any]:
 
 def pool(suite: Suite, label: str) -> str | None:
     """The training images that a label needs: its setting `pool` if it has one, else its module's `POOL`."""
-    return label_settings(suite, label).get("pool", source.literal(module(label), "POOL"))
+    kind = label_settings(suite, label).get("pool", source.literal(module(label), "POOL"))
+    if kind not in (None, *POOLS):
+        raise ConfigError(unknown(f"{label}: POOL, or the setting pool", kind, (None, *POOLS), "pool"))
+    return kind
 
 
 def per_concept(label: str) -> bool:

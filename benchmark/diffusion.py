@@ -97,10 +97,6 @@ class Diffusion:
         finally:
             hook.remove()
 
-    def embedding(self, text: str, span: slice) -> torch.Tensor:
-        """Token embeddings (1, |span|, D) before the encoder."""
-        return self.text_encoder.get_input_embeddings()(self.tokens(text))[:, span]
-
     def span(self, text: str, phrase: str) -> slice:
         """Where the tokens of `phrase` stand in the tokenised `text` (position 0 is the start token).
 

@@ -86,6 +86,8 @@ def _erase(
     total = getattr(settings, "steps", None)
     with job.deferred() as stopping:
         for state in cli.progress(plugin.erase(model, concept, settings) or (), total, label):
+            if state is not None and not (isinstance(state, dict) and isinstance(state.get("step"), int)):
+                raise BenchmarkError(f"{label}: each step yields None or a dict with its `step`, not {state!r:.50}")
             if state is not None and (stopping() or time.monotonic() - saved > CHECKPOINT_SECONDS):
                 with write_atomically(checkpoint) as aside:
                     torch.save({"key": key, "trace": model.trace, **state}, aside)

@@ -43,7 +43,13 @@ def metric(name: str) -> tuple[str, str]:
 def eyes(task: Task) -> dict[str, str]:
     """The eyes that a task's metrics need, each with the file of `benchmark/observers/` that is it."""
     folder = "benchmark/observers"
-    observers = {literal(f"{folder}/{name}.py", "NAME"): name for name in plugins.names(folder)}
+    observers: dict[str, str] = {}
+    for name in plugins.names(folder):
+        eye = literal(f"{folder}/{name}.py", "NAME")
+        if not eye or eye in observers:
+            why = f"is that of {observers[eye]}.py, too" if eye else "is missing"
+            raise BenchmarkError(f"{folder}/{name}.py: its NAME, by which metrics ask for it, {why}")
+        observers[eye] = name
     needed = dict.fromkeys(metric(name)[1] for name in task.metrics)
     for eye in needed:
         if eye not in observers:

@@ -81,7 +81,7 @@ def _prompts(plan: grid.Suite, task, set: str, erased: str, concepts: list[str])
     if set == "train":
         return grid.train_prompts(task.judge, plan)
     kind = set.removeprefix("pool:")
-    if kind in ("concept", "anchor") and set.startswith("pool:"):
+    if kind in grid.POOLS and set.startswith("pool:"):
         return grid.pool_prompts(task, plan, kind, tuple(concepts))
     raise BenchmarkError(f"--set {set}: allowed are evaluation, train, pool:concept, pool:anchor")
 

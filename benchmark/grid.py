@@ -14,6 +14,7 @@ from benchmark import source, strict
 from benchmark.config import (  # noqa: F401
     NOTHING,
     ORIGINAL,
+    POOLS,
     Suite,
     choose,
     label_settings,
@@ -27,7 +28,7 @@ from benchmark.config import (  # noqa: F401
 from benchmark.errors import ConfigError
 from benchmark.prompts import pool_prompts, prompts, train_prompts  # noqa: F401
 from benchmark.records import Cell, Task, digest
-from benchmark.source import closure, fingerprint, literal, title  # noqa: F401
+from benchmark.source import closure, fingerprint, literal  # noqa: F401
 
 
 @dataclass(frozen=True)

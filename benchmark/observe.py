@@ -57,7 +57,7 @@ def main(suite: str, task: str, images: Path, partners: Path, judge: Path, out: 
     names = evidence.eyes(resolved)
     rows, originals = evidence.read(images), evidence.read(partners)
     originals = originals.iloc[evidence.partners(rows, originals, images)]
-    _refuse_unchanged(rows, originals, images)
+    _refuse_unchanged(rows, originals, images, partners)
 
     import torch
 
@@ -77,12 +77,22 @@ def main(suite: str, task: str, images: Path, partners: Path, judge: Path, out: 
         seen.to_csv(temporary, index=False, float_format="%.7g", lineterminator="\n")
 
 
-def _refuse_unchanged(rows: pd.DataFrame, originals: pd.DataFrame, path: Path) -> None:
-    """An erasure after which every image is the original's is a failure that would score as perfect preservation."""
-    same = pd.Series(rows.sha256.to_numpy() == originals.sha256.to_numpy()).groupby(rows.erased.to_numpy()).all()
-    unchanged = same.index[same & (same.index != NOTHING)]
-    if len(unchanged):
-        raise BenchmarkError(f"{path}: after erasing {unchanged[0]} every image is as before: nothing was erased")
+def _refuse_unchanged(rows: pd.DataFrame, originals: pd.DataFrame, images: Path, partners: Path) -> None:
+    """An erasure after which every image is the original's is a failure that would score as perfect preservation.
+
+    Pixels are compared, up to the first difference: the files differ in any case, by the keys that they hold.
+    """
+    for erased in set(rows.erased) - {NOTHING}:
+        mine = (rows.erased == erased).to_numpy()
+        pairs = zip(rows[mine].itertuples(), originals[mine].itertuples(), strict=True)
+        if all(
+            np.array_equal(
+                evidence.picture(images.parent / image.file, image.sha256),
+                evidence.picture(partners.parent / partner.file, partner.sha256),
+            )
+            for image, partner in pairs
+        ):
+            raise BenchmarkError(f"{images}: after erasing {erased} every image is as before: nothing was erased")
 
 
 def _save(features: np.ndarray, path: Path, rows: pd.DataFrame) -> str:

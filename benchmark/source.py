@@ -34,11 +34,6 @@ def _tree(path: Path) -> ast.Module:
         raise ConfigError(f"{path.relative_to(plugins.ROOT)}: cannot be read as Python: {error}") from error
 
 
-def title(file: str | Path) -> str:
-    """The first line of the module's docstring."""
-    return (ast.get_docstring(_tree(plugins.ROOT / file)) or Path(file).stem).splitlines()[0]
-
-
 def literal(file: str | Path, name: str, default: Any = None) -> Any:
     """The value of a module-level assignment such as `POOL = "concept"`, or `default` if there is none."""
     for node in _tree(plugins.ROOT / file).body:

@@ -54,6 +54,8 @@ def main(suite: str, scores: Path, view: str, out: Path, images: list[Path] | No
     module = plugins.load(f"benchmark/{kind}", name)
     feeding = [key for key, experiment in loaded.experiments.items() if view in experiment.views]
     found = read(scores)
+    if strange := set(found.suite) - {suite}:
+        raise BenchmarkError(f"{scores}: has numbers of suite {', '.join(sorted(strange))}, not of {suite}")
     found = found[found.experiment.isin(feeding)]
     if found.empty:
         raise BenchmarkError(f"{scores}: has no number for {view}, which shows {', '.join(feeding) or 'no experiment'}")
@@ -94,10 +96,15 @@ def complete(scores: pd.DataFrame, world: str) -> pd.DataFrame:
     metrics = {name: plugins.load("benchmark/metrics", evidence.metric(name)[0]) for name in scores.metric.unique()}
     tasks = {name: config.load_task(name, world) for name in scores.task.unique()}
     phrases = {(task.name, concept.name): concept.phrase for task in tasks.values() for concept in task.concepts}
+    phrases |= {(name, MEAN): "Avg" for name in tasks}
+    named = pd.concat([scores[["task", "probe"]], scores[["task", "concept"]].set_axis(["task", "probe"], axis=1)])
+    for key in named.drop_duplicates().itertuples(index=False, name=None):
+        if key not in phrases and key[1] != config.NOTHING:
+            raise BenchmarkError(f"these scores have a concept {key[1]} that task {key[0]} does not have")
     rows = summarise(scores, metrics)
     return rows.assign(
         label=[method + ("*" if note(method) else "") for method in rows.method],
-        phrase=[phrases.get(key, "Avg") for key in zip(rows.task, rows.concept, strict=True)],
+        phrase=[phrases[key] for key in zip(rows.task, rows.concept, strict=True)],
         title=[tasks[name].title for name in rows.task],
         direction=[metrics[metric].DIRECTION[role] for metric, role in zip(rows.metric, rows.role, strict=True)],
     )

@@ -170,19 +170,24 @@ def _judges(judges: testbed_backbone.Backbone) -> list[Line]:
     grey = np.repeat((unseen.images @ weights + 0.5).astype(np.uint8)[..., None], 3, 3)
     listed = [dataset.styles().index(s) for s in ("plain", *TABLE_STYLES)]
     worst = min(listed, key=lambda s: by_style[s])
+    known = np.isin(sets.style, listed)
+    tinted, tested = tint(unseen, listed[1:])
     return [
-        Line("judge of objects, unseen drawing set, mean", right[np.isin(sets.style, listed)].mean(), 0.90, len(right)),
+        Line("judge of objects, unseen drawing set, mean", right[known].mean(), 0.90, int(known.sum())),
         Line(f"– its worst style ({dataset.styles()[worst]})", by_style[worst], 0.90, int((sets.style == worst).sum())),
         Line(
             "judge of styles, unseen objects", (look(judges, unseen.images)[1] == unseen.style).mean(), 0.95, len(grey)
         ),
         Line("judge of styles, the same in grey", (look(judges, grey)[1] == unseen.style).mean(), 0.85, len(grey)),
-        Line("a linear classifier on mean colour, nine styles", tint(unseen, listed[1:]), 0.60, len(grey), least=False),
+        Line("a linear classifier on mean colour, nine styles", tinted, 0.60, tested, least=False),
     ]
 
 
-def tint(pictures: dataset.Pictures, styles: Sequence[int]) -> float:
-    """How well mean colour alone tells styles apart: logistic regression, learned on one half, tested on the other."""
+def tint(pictures: dataset.Pictures, styles: Sequence[int]) -> tuple[float, int]:
+    """How well mean colour alone tells styles apart: logistic regression, learned on one half, tested on the other.
+
+    Returns its accuracy, and on how many pictures.
+    """
     chosen = np.isin(pictures.style, styles)
     colour = torch.from_numpy(pictures.images[chosen].mean((1, 2))).float() / 255
     label = torch.tensor([list(styles).index(s) for s in pictures.style[chosen]])
@@ -198,7 +203,7 @@ def tint(pictures: dataset.Pictures, styles: Sequence[int]) -> float:
         return value
 
     optimizer.step(loss)
-    return (layer(colour[test]).argmax(1) == label[test]).float().mean().item()
+    return (layer(colour[test]).argmax(1) == label[test]).float().mean().item(), len(test)
 
 
 def _card(lines: list[Line], suite: grid.Suite) -> str:

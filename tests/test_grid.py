@@ -54,11 +54,20 @@ def test_a_pool_is_the_modules_or_the_settings(small):
     small("methods/chooser.py", METHOD.replace("    clip:", '    pool: str = "anchor"\n    clip:'))
     suite = grid.load_suite("test")
     assert [grid.pool(suite, label) for label in ("original", "solo", "chooser")] == [None, "concept", "anchor"]
+    small("methods/chooser.py", METHOD.replace("    clip:", '    pool: str = "images"\n    clip:'))
+    with pytest.raises(ConfigError, match="chooser: POOL, or the setting pool: there is no pool 'images'"):
+        grid.pool(suite, "chooser")
+
+
+@pytest.mark.parametrize("name", ["UCE", "my-method"])
+def test_a_method_whose_file_cannot_be_a_label_is_refused(small, name):
+    small(f"methods/{name}.py", METHOD)
+    with pytest.raises(ConfigError, match=f"methods/{name}.py: a method's name consists of"):
+        grid.labels(grid.load_suite("test"))
 
 
 def test_what_a_file_says_is_read_without_importing_it(small):
     small("methods/broken.py", METHOD + "import nothing_of_this_name\nraise SystemExit\n")
-    assert grid.title("methods/broken.py") == "A method for tests."
     assert grid.literal("methods/broken.py", "POOL") == "concept"
     assert "broken" in grid.labels(grid.load_suite("test"))
 

@@ -2,12 +2,14 @@
 
 import itertools
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 
-from benchmark import adversarial, diffusion, grid, plugins
+from benchmark import adversarial, diffusion, erase, grid, plugins
 from benchmark.alignment import NoisedImages, PartialDenoise, PromptAnchor, align
+from benchmark.errors import BenchmarkError
 
 METHODS = plugins.names("methods")
 SMALL = {"steps": 2, "batch": 2, "denoise_steps": 4, "inner_steps": 2, "lr": 1e-3, "delta_lr": 1e-2}
@@ -51,10 +53,26 @@ def run(model, name, **changes):
 @pytest.mark.parametrize("name", METHODS)
 def test_every_method_changes_finite_weights_of_its_group_and_nothing_else(model, name):
     changed, _ = run(model, name)
-    group = getattr(settings(name), "group", None)
+    group = getattr(settings(name), "group", "full")
     assert bool(changed) == (name != "original")
     assert all(diffusion.GROUPS[group](key) for key in changed)
     assert all(value.isfinite().all() for value in model.unet.parameters())
+
+
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        ({"weights": {}}, "each step yields None or a dict with its `step`"),
+        (None, "no weight was changed; the original model must not be scored as erased"),
+    ],
+)
+def test_the_runner_refuses_a_state_that_it_could_not_resume_and_a_model_that_is_as_before(
+    model, tmp_path, state, said
+):
+    mine = SimpleNamespace(erase=lambda *_: iter([state]))
+    with pytest.raises(BenchmarkError, match=said):
+        erase._erase(model, mine, CONCEPT, None, model.copy(), tmp_path / "chalk", "key", "erase chalk with mine")
+    assert not (tmp_path / "chalk").exists()
 
 
 @pytest.mark.parametrize("name", METHODS)

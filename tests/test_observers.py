@@ -1,6 +1,7 @@
 """Looking at images: what each observer computes, and what the runner refuses to look at."""
 
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,8 +13,9 @@ from safetensors.torch import save_file
 from synthetic import SIZE, STYLES, draw, furnish
 from torch import nn
 
-from benchmark import evidence, manifest, observe, plugins, score, view
+from benchmark import config, evidence, manifest, observe, plugins, score, view
 from benchmark.errors import BenchmarkError
+from benchmark.files import sha256
 from benchmark.observers import _torch, classifier
 
 CLASSES = ["blank", *STYLES]
@@ -211,12 +213,22 @@ def test_an_empty_manifest_is_refused(world, drawn):
         look(world, drawn[1], drawn[0])
 
 
+def test_two_eyes_of_one_name_are_refused(small, world):
+    small("benchmark/observers/other.py", 'NAME = "testbed"\n')
+    with pytest.raises(BenchmarkError, match="other.py|testbed.py: its NAME, by which metrics ask for it, is that of"):
+        evidence.eyes(config.load_task("style", "testbed"))
+
+
 def test_an_erasure_that_changed_nothing_is_refused(world, drawn):
-    rows = manifest.read(drawn[0])
-    same = [manifest.Image(**{**vars(row), "method": "fast", "erased": "ink"}) for row in rows]
-    manifest.write(drawn[0].parent / "same.csv", same)
+    before = {(row.probe, row.seed, row.index): drawn[0].parent / row.file for row in manifest.read(drawn[0])}
+    rows = []
+    for row in manifest.read(drawn[1]):
+        file = drawn[1].parent / row.file
+        manifest.save_png(file, manifest.pixels(before[row.probe, row.seed, row.index]), "another model's key")
+        rows.append(replace(row, sha256=sha256(file)))
+    manifest.write(drawn[1], rows)
     with pytest.raises(BenchmarkError, match="after erasing ink every image is as before"):
-        look(world, drawn[0].parent / "same.csv", drawn[0])
+        look(world, drawn[1], drawn[0])
 
 
 def test_what_a_network_cannot_say_is_no_evidence(world, drawn):

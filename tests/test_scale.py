@@ -21,7 +21,7 @@ def test_who_has_priority_goes_first():
 
 
 def test_the_papers_volumes_are_those_that_it_says_by_arithmetic():
-    """Eight erasers, nine concepts, three seeds, 2,250 images each, of two tasks; two controls; judge and pools."""
+    """All erasers, nine concepts, three seeds, 2,250 images each, of two tasks; two controls; judge and pools."""
     suite = grid.plan({"suite": "paper"})
     work = jobs(suite, Speed(image=1, erase=0, look=0))
     erasers = [label for label in suite.suite.experiments["style"].methods if grid.per_concept(label)]

@@ -70,5 +70,14 @@ def test_a_missing_number_has_no_verdict():
 
 
 def test_numbers_of_other_concepts_are_refused():
+    rows = measured()
+    with pytest.raises(BenchmarkError, match="prints nothing on chalk"):
+        verdict.table(rows.assign(phrase=rows.phrase.replace("Picasso", "chalk")))
     with pytest.raises(BenchmarkError, match="prints none"):
-        verdict.table(measured().assign(phrase="chalk"))
+        verdict.table(rows.assign(method="esd-u"))
+
+
+def test_a_mean_over_fewer_concepts_is_not_held_against_the_printed_one():
+    rows = measured()
+    (_, counts), *rest = verdict.blocks(rows[rows.phrase.isin(["Picasso", "Avg"])])
+    assert not rest and counts.loc["esd", "reproduced"] == 6

@@ -4,6 +4,7 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 from synthetic import METHODS, OBJECTS, STYLES, draw, furnish, scores
 
-from benchmark import plugins, view
+from benchmark import manifest, plugins, view
 from benchmark.errors import BenchmarkError
 from benchmark.figures import _labels, gallery
 from benchmark.metrics import accuracy, fid, lpips
@@ -180,6 +181,14 @@ def test_the_gallery_shows_the_same_noise_in_a_row(scored, world, manifests):
     assert (world / "gallery.svg").exists() and (world / "gallery.png").exists()
 
 
+def test_the_gallery_shows_each_methods_first_seed(scored, world, manifests):
+    for path in manifests[2:]:
+        rows = manifest.read(path)
+        manifest.write(path, [replace(row, tuning_seed=1) for row in rows])
+    view.main("test", scored, "figures/gallery", world / "gallery", manifests)
+    assert set(pd.read_csv(world / "gallery.csv").method) == {"original", "wreck", "fast", "rival-l1"}
+
+
 def test_the_gallery_pastes_pictures_unaltered(scored, world, manifests):
     found = view.complete(view.read(scored).query("experiment == 'style'"), "testbed")
     images, open_picture = view.pictures(view.config.load_suite("test"), manifests)
@@ -223,6 +232,8 @@ def test_the_gallery_needs_pictures(scored, world):
         (lambda s: s.drop(columns="role"), "has no column role"),
         (lambda s: s.assign(value=""), "line 2 lacks a number"),
         (lambda s: pd.concat([s, s.iloc[[4]]]), "line .* gives a number again"),
+        (lambda s: s.assign(suite="quick"), "has numbers of suite quick, not of test"),
+        (lambda s: s.replace("stained_glass", "marble"), "have a concept marble that task style does not have"),
         (lambda s: s.assign(experiment="other"), "has no number for tables/style, which shows style"),
         (lambda s: s.replace("accuracy", "acuracy"), "there is no metric 'acuracy'; did you mean accuracy"),
     ],

@@ -42,7 +42,8 @@ def _choose(scores: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
     methods = methods[~methods.method.str.contains("@")]
     concepts = list(scores.concept[scores.concept != "*"].unique())
     others = [probe for probe in scores.probe.unique() if probe not in ("*", concepts[0])]
-    mine = images[(images.task == scores.task.iloc[0]) & (images.tuning_seed == images.tuning_seed.min())]
+    mine = images[images.task == scores.task.iloc[0]]
+    mine = mine[mine.tuning_seed == mine.groupby("method").tuning_seed.transform("min")]
     wanted = [("erased", concept, concept, i) for concept in concepts for i in range(max(1, ERASED // len(concepts)))]
     wanted += [("kept", concepts[0], probe, 0) for probe in others[:KEPT]]
     chosen = []

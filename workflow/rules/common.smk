@@ -7,7 +7,6 @@ from pathlib import Path
 from benchmark import plugins
 
 SUITE = PLAN.suite
-PRINTED = sorted(str(path) for path in Path("benchmark/paper").glob("*.csv"))  # the paper's own numbers
 
 # Jobs say `python -m benchmark.<runner>` and mean the Python that runs Snakemake, be its environment active or not.
 os.environ.update(PATH=os.pathsep.join([str(Path(sys.executable).parent), *os.get_exec_path()]))
@@ -119,6 +118,16 @@ def first(wildcards):
 def images(*keys):
     """The image counts of the suite that a rule depends on."""
     return {key: getattr(SUITE.budgets, key) for key in keys}
+
+
+def printed(view):
+    """The paper's own numbers, for a view that shows them (`PAPER = [file, …]` in its file)."""
+    return [f"benchmark/paper/{name}" for name in grid.literal(f"benchmark/{view}.py", "PAPER", [])]
+
+
+def feeding(view):
+    """The experiments whose numbers a view shows."""
+    return [name for name in PLAN.experiments if view in SUITE.experiments[name].views]
 
 
 def manifests(view):

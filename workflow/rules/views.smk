@@ -13,7 +13,7 @@ localrules:
 rule table:
     input:
         view="benchmark/tables/{view}.py",
-        printed=PRINTED,
+        printed=lambda w: printed(f"tables/{w.view}"),
         scores="<results>/scores.csv",
     output:
         csv=report("<results>/tables/{view}.csv", caption="../report/table.rst", category="Tables"),
@@ -24,6 +24,7 @@ rule table:
     params:
         code=lambda w: code("benchmark/view.py", f"benchmark/tables/{w.view}.py"),
         suite=SUITE.name,
+        experiments=lambda w: feeding(f"tables/{w.view}"),
         out=lambda w, output: Path(output.csv).with_suffix(""),
     shell:
         "python -m benchmark.view --suite {params.suite} --scores {input.scores} --view tables/{wildcards.view}"
@@ -33,7 +34,7 @@ rule table:
 rule figure:
     input:
         view="benchmark/figures/{view}.py",
-        printed=PRINTED,
+        printed=lambda w: printed(f"figures/{w.view}"),
         scores="<results>/scores.csv",
         images=lambda w: manifests(f"figures/{w.view}"),
     output:
@@ -45,6 +46,7 @@ rule figure:
     params:
         code=lambda w: code("benchmark/view.py", f"benchmark/figures/{w.view}.py"),
         suite=SUITE.name,
+        experiments=lambda w: feeding(f"figures/{w.view}"),
         images=lambda w, input: option("images", input.images),
         out=lambda w, output: Path(output.csv).with_suffix(""),
     shell:
