@@ -6,7 +6,7 @@ fewer seconds. All trials are kept in docs/pilot.csv; a killed pilot goes on whe
 
 The rule as first written took up to 10 % left, on one style and one object. Its first choice, fifteen steps of ESD, was
 at the edge: it left 88 % of chalk and all churches in the suite `quick`. So the rule became stricter and the reserved
-concepts four, for all methods, when ESD's and SDD's trials on the first two were done and the others' had not begun.
+concepts four, for all methods, when ESD's and SDD's trials on the first two were done, and of the others' one run.
 """
 
 from __future__ import annotations
