@@ -89,6 +89,12 @@ def test_editing_the_sampler_draws_all_images_again_and_keeps_the_models(done):
     assert ("base", None) not in jobs
 
 
+def test_a_new_experiment_over_cells_that_are_there_is_scored_and_shown(done):
+    again = "  again: {task: style, methods: [original, esd], concepts: [chalk], views: [tables/style]}\n"
+    with edited(done / "benchmark/suites/micro.yaml", "experiments:\n", f"experiments:\n{again}"):
+        assert planned(done) == {("score", None), ("table", "style"), ("all", None)}
+
+
 def test_editing_a_view_schedules_that_view(done):
     with edited(done / "benchmark/tables/style.py", '"""', '"""Edited. '):
         assert planned(done) == {("table", "style"), ("all", None)}

@@ -40,6 +40,6 @@ rule score:
         suite=SUITE.name,
         tasks=[asdict(task) for task in PLAN.tasks.values()],
         aliases=PLAN.aliases,
-        experiments=list(PLAN.experiments),
+        experiments=grid.digest(PLAN.experiments),
     shell:
         "python -m benchmark.score --suite {params.suite} --evidence {input.evidence} --out {output} 2>&1 | tee {log}"
