@@ -82,7 +82,7 @@ def _refuse_unchanged(rows: pd.DataFrame, originals: pd.DataFrame, images: Path,
 
     Pixels are compared, up to the first difference: the files differ in any case, by the keys that they hold.
     """
-    for erased in set(rows.erased) - {NOTHING}:
+    for erased in sorted(set(rows.erased) - {NOTHING}):
         mine = (rows.erased == erased).to_numpy()
         pairs = zip(rows[mine].itertuples(), originals[mine].itertuples(), strict=True)
         if all(
