@@ -105,7 +105,7 @@ def contenders(trials: Trials, concepts: int) -> list[str]:
     """
     clean = {s: [float(r["kept"]) for r in rows] for s, rows in trials.items() if _left(rows) == 0}
     best = max((sum(kept) for kept in clean.values() if len(kept) == concepts), default=0.0)
-    alive = [s for s, kept in clean.items() if sum(kept) + concepts - len(kept) >= best]
+    alive = [s for s, kept in clean.items() if sum(kept) + (concepts - len(kept)) >= best]
     return alive or [min(trials, key=lambda s: (_left(trials[s]), -len(trials[s])))]
 
 
