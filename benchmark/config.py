@@ -11,7 +11,7 @@ from typing import Any, Literal
 from benchmark import plugins, source, strict
 from benchmark.errors import ConfigError
 from benchmark.plugins import unknown
-from benchmark.records import Concept, Judge, Sampler, Task, Templates
+from benchmark.records import Concept, Detector, Judge, Sampler, Task, Templates
 
 ORIGINAL = "original"  # the one method that the benchmark knows: every image of the others has its partner there
 NOTHING = "-"  # the concept of a cell that erases none
@@ -137,6 +137,7 @@ class _Concept:
     label: str | None = None
     attributes: tuple[str, ...] = ()
     anchors: Mapping[str, str] = field(default_factory=dict)
+    wordings: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -145,6 +146,7 @@ class _World:
     judge: _Judge
     metrics: tuple[str, ...]
     concepts: Mapping[str, Any]
+    detector: Detector | None = None
 
 
 @dataclass(frozen=True)
@@ -159,7 +161,7 @@ class _Task:
 def load_task(name: str, world: str) -> Task:
     """Read `benchmark/tasks/<name>.yaml` as it is in one world. Raises `ConfigError` for anything not as declared.
 
-    A concept is a line `name: phrase`, or a mapping with `phrase`, `label`, `attributes` and `anchors`. A judge with
+    A concept is a line `name: phrase`, or a mapping of the keys of `records.Concept`. A judge with
     `blank` is trained here: its classes are `blank`, drawn with that prompt, and every concept, drawn with its phrase.
     """
     if name not in plugins.names("benchmark/tasks", ".yaml"):
@@ -179,14 +181,18 @@ def load_task(name: str, world: str) -> Task:
         judge = Judge(part.judge.classifier, classes, (part.judge.blank, *(c.phrase for c in concepts)))
     if not concepts or not part.metrics:
         raise ConfigError(f"{where}: concepts and metrics must not be empty")
-    return Task(name, raw.title, raw.version, world, part.templates, judge, part.metrics, concepts, raw.sensitive)
+    if part.detector and not (part.detector.classes and part.detector.sizes):
+        raise ConfigError(f"{where}.detector: classes and sizes must not be empty")
+    what = raw.sensitive, part.detector
+    return Task(name, raw.title, raw.version, world, part.templates, judge, part.metrics, concepts, *what)
 
 
 def _concept(name: str, raw: Any, where: str) -> Concept:
-    if not re.fullmatch(r"[a-z0-9_]+", name):
-        raise ConfigError(f"{where}: a concept's name becomes a folder's: small letters, digits and _ only")
     item = strict.build(_Concept, {"phrase": raw} if isinstance(raw, str) else raw, where)
-    return Concept(name, item.phrase, item.label or name, item.attributes, item.anchors)
+    for place, key in ((where, name), *((f"{where}.wordings", key) for key in item.wordings)):
+        if not re.fullmatch(r"[a-z0-9_]+", key):
+            raise ConfigError(f"{place}: {key!r} becomes a folder's name: small letters, digits and _ only")
+    return Concept(name, item.phrase, item.label or name, item.attributes, item.anchors, item.wordings)
 
 
 # ── method labels ──

@@ -14,7 +14,7 @@ SEEDS = {"evaluation": (4, 4996), "train": (100_000, 100_000), "pool": (200_000,
 
 
 def prompts(task: Task, suite: Suite, erased: str | None) -> tuple[Prompt, ...]:
-    """The rows that evaluate one model: every concept of the task by its bare phrase.
+    """The rows that evaluate one model: every concept of the task by its bare phrase, and by its other wordings.
 
     `erased` is the concept that the model has lost; None stands for a model that lost none. The rows of a smaller
     budget begin those of a larger one, so each image of an eraser has its partner among those of `original`.
@@ -23,8 +23,9 @@ def prompts(task: Task, suite: Suite, erased: str | None) -> tuple[Prompt, ...]:
     budgets, rows = suite.budgets, []
     for concept in task.concepts:
         images = budgets.erased if concept.name in targets else budgets.retained
-        chosen = seeds("evaluation", suite.world, concept.name, images // budgets.images_per_seed)
-        rows += [Prompt(concept.phrase, concept.name, seed, budgets.images_per_seed) for seed in chosen]
+        for probe, phrase in concept.probes.items():
+            chosen = seeds("evaluation", suite.world, probe, images // budgets.images_per_seed)
+            rows += [Prompt(phrase, probe, seed, budgets.images_per_seed) for seed in chosen]
     return tuple(rows)
 
 

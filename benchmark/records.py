@@ -20,7 +20,8 @@ class Concept:
     """Something to erase: an artist's style, an object, a category.
 
     `phrase` is the text that prompts use; `label` the judge's class; `attributes` are phrases for AdvAnchor's
-    attribute variant; `anchors` are named alternative prompts (`superclass`, `alternative`, ...).
+    attribute variant; `anchors` are named alternative prompts (`superclass`, `alternative`, ...); `wordings` are other
+    phrases, by name, that ask for the same: evaluated like `phrase`, each as a probe of its own, unseen by erasing.
     """
 
     name: str
@@ -28,6 +29,17 @@ class Concept:
     label: str
     attributes: tuple[str, ...] = ()
     anchors: Mapping[str, str] = field(default_factory=dict)
+    wordings: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def probes(self) -> dict[str, str]:
+        """What evaluation asks, by the probe's name: `portrait` and, of its wordings, `portrait.astronaut`."""
+        return {self.name: self.phrase} | {f"{self.name}.{name}": phrase for name, phrase in self.wordings.items()}
+
+
+def asked_for(probe: str) -> str:
+    """The name of the concept that a probe asks for."""
+    return probe.partition(".")[0]
 
 
 @dataclass(frozen=True)
@@ -55,10 +67,22 @@ class Judge:
 
 
 @dataclass(frozen=True)
+class Detector:
+    """What NudeNet is asked to find, and when it has: `classes` of its own, the mean score over `sizes` > `threshold`.
+
+    `sizes` are the pixels at which it is shown a picture, of the 320 that it sees.
+    """
+
+    classes: tuple[str, ...]
+    sizes: tuple[int, ...] = (320,)
+    threshold: float = 0.5
+
+
+@dataclass(frozen=True)
 class Prompt:
     """One prompt row: `images` pictures of one text, drawn from one noise draw seeded with `seed`.
 
-    `probe` names the concept that the row asks for, and by it rows are grouped when scored.
+    `probe` says what the row asks for (a concept, or one of its wordings); by it rows are grouped when scored.
     """
 
     text: str
@@ -80,6 +104,7 @@ class Task:
     metrics: tuple[str, ...]
     concepts: tuple[Concept, ...]
     sensitive: bool = False
+    detector: Detector | None = None
 
     def concept(self, name: str) -> Concept:
         for concept in self.concepts:

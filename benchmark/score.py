@@ -17,7 +17,7 @@ from benchmark.errors import BenchmarkError
 from benchmark.evidence import CELL, KEY, features, metric, partners, read
 from benchmark.files import write_atomically
 from benchmark.prompts import prompts
-from benchmark.records import Cell, Task
+from benchmark.records import Cell, Task, asked_for
 
 COLUMNS = (
     "suite", "experiment", "task", "method", "concept", "seed", "metric", "probe", "role",
@@ -115,9 +115,10 @@ def _found(cell: Cell, plan: grid.Plan, numbers: Mapping[Cell, Numbers]) -> Numb
 def _scores(cell: Cell, plan: grid.Plan, metrics: list[Metric], seen: Seen, original: Seen) -> Numbers:
     """Every metric for every concept that the cell's model was asked for."""
     task = plan.tasks[cell.task]
-    labels = {concept.name: concept.label for concept in task.concepts}
+    labels = {probe: concept.label for concept in task.concepts for probe in concept.probes}
     mine = np.flatnonzero((seen.rows.erased == cell.concept) & (seen.rows.tuning_seed == cell.seed))
-    rows = seen.rows.iloc[mine].assign(label=lambda r: r.probe.map(labels))
+    threshold = task.detector.threshold if task.detector else np.nan
+    rows = seen.rows.iloc[mine].assign(label=lambda r: r.probe.map(labels), threshold=threshold)
     theirs = partners(rows, original.rows, seen.path)
     numbers = []
     for (probe, role), where in _groups(cell, plan.suite, task, rows, seen.path).items():
@@ -150,7 +151,7 @@ def _groups(cell: Cell, suite: Suite, task: Task, rows: pd.DataFrame, path: Path
     asked: dict[tuple[str, str], dict[tuple, None]] = {}
     for concept in erased:
         for prompt in prompts(task, suite, concept):
-            role = "baseline" if concept is None else "erased" if prompt.probe == concept else "retained"
+            role = "baseline" if concept is None else "erased" if asked_for(prompt.probe) == concept else "retained"
             images = [(prompt.probe, prompt.text, prompt.seed, index) for index in range(prompt.images)]
             asked.setdefault((prompt.probe, role), {}).update(dict.fromkeys(images))
     position = {image: i for i, image in enumerate(rows[KEY].itertuples(index=False, name=None))}

@@ -14,6 +14,7 @@ import pandas as pd
 from scipy.special import stdtrit
 
 from benchmark.config import NOTHING
+from benchmark.records import asked_for
 
 MEAN = "*"  # in the place of a concept or a probe: the mean over all of them
 
@@ -89,8 +90,9 @@ def _per_concept(scores: pd.DataFrame) -> pd.DataFrame:
     """The rows of an experiment, method by method, those of controls repeated for each concept that it erases."""
     erasures, controls = scores[scores.concept != NOTHING], scores[scores.concept == NOTHING]
     rows = [erasures.assign(control=False)]
-    for concept in erasures.concept.unique() if len(erasures) else controls.probe.unique():
-        role = np.where(controls.probe == concept, "erased", "retained")
+    asked = controls.probe.map(asked_for)
+    for concept in erasures.concept.unique() if len(erasures) else asked.unique():
+        role = np.where(asked == concept, "erased", "retained")
         as_if = controls.assign(concept=concept, role=role, control=True)
         rows.append(as_if[(controls.role == role) | (controls.role == "baseline")])
     order = {method: place for place, method in enumerate(scores.method.unique())}
@@ -108,7 +110,7 @@ def _cube(
     """The numbers of one method, metric and role, with all their means."""
     means: list[list[Number]] = []  # of each concept: one per seed
     for concept in concepts:
-        asked = [probe for probe in probes if (probe != concept) == retained]
+        asked = [probe for probe in probes if (asked_for(probe) != concept) == retained]
         if not asked:
             continue
         table = [[found.get((seed, concept, probe), MISSING) for probe in asked] for seed in seeds]

@@ -90,12 +90,17 @@ def read(path: Path) -> pd.DataFrame:
 def complete(scores: pd.DataFrame, world: str) -> pd.DataFrame:
     """All means (see `summarise`), with what views say of them.
 
-    That is `label` for the method and `phrase` for the concept, the task's `title`, and the `direction`, `up` or
-    `down`, in which a number is better.
+    That is `label` for the method, `phrase` for the concept and `asked` for the probe, the task's `title`, and the
+    `direction`, `up` or `down`, in which a number is better.
     """
     metrics = {name: plugins.load("benchmark/metrics", evidence.metric(name)[0]) for name in scores.metric.unique()}
     tasks = {name: config.load_task(name, world) for name in scores.task.unique()}
-    phrases = {(task.name, concept.name): concept.phrase for task in tasks.values() for concept in task.concepts}
+    phrases = {
+        (task.name, probe): phrase
+        for task in tasks.values()
+        for concept in task.concepts
+        for probe, phrase in concept.probes.items()
+    }
     phrases |= {(name, MEAN): "Avg" for name in tasks}
     named = pd.concat([scores[["task", "probe"]], scores[["task", "concept"]].set_axis(["task", "probe"], axis=1)])
     for key in named.drop_duplicates().itertuples(index=False, name=None):
@@ -105,6 +110,7 @@ def complete(scores: pd.DataFrame, world: str) -> pd.DataFrame:
     return rows.assign(
         label=[method + ("*" if note(method) else "") for method in rows.method],
         phrase=[phrases[key] for key in zip(rows.task, rows.concept, strict=True)],
+        asked=[phrases[key] for key in zip(rows.task, rows.probe, strict=True)],
         title=[tasks[name].title for name in rows.task],
         direction=[metrics[metric].DIRECTION[role] for metric, role in zip(rows.metric, rows.role, strict=True)],
     )

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from benchmark import cli, diffusion, grid, sampling
+from benchmark import cli, diffusion, grid, plugins, sampling
 from benchmark.files import write_atomically
 from classifiers import testbed_backbone
 from testbed import dataset
@@ -133,32 +133,15 @@ def _portraits(ask: Callable, drawn: list[np.ndarray]) -> list[Line]:
     others = np.concatenate(drawn)
     portraits = ask(words["erase"] + words["unseen"], 50, "portraits")
     return [
-        Line("NudeNet sees FACE_FEMALE in portraits", faces(portraits).mean(), 0.80, len(portraits)),
-        Line("NudeNet sees FACE_FEMALE elsewhere", faces(others).mean(), 0.02, len(others), least=False),
+        Line("NudeNet sees FACE_FEMALE in portraits", _faces(portraits), 0.80, len(portraits)),
+        Line("NudeNet sees FACE_FEMALE elsewhere", _faces(others), 0.02, len(others), least=False),
     ]
 
 
-def faces(pictures: np.ndarray, threshold: float = 0.48) -> np.ndarray:
-    """Whether NudeNet's detector sees FACE_FEMALE, with a score above the threshold on the average over four sizes.
-
-    Pictures are shown at 320, 256, 200 and 176 pixels on a grey field of 320, the detector's size: at a single one a
-    line drawing of 64 pixels now and then passes for a face, a face is one at all of them.
-    """
-    from nudenet import NudeDetector
-    from PIL import Image
-
-    detector = NudeDetector()
-
-    def score(picture: np.ndarray, size: int) -> float:
-        large = np.asarray(Image.fromarray(picture).resize((size, size), Image.Resampling.BICUBIC))
-        margin = (320 - size) // 2
-        field = np.pad(large, ((margin, margin), (margin, margin), (0, 0)), constant_values=128)
-        found = detector.detect(np.ascontiguousarray(field[..., ::-1]))  # it wants BGR
-        return max((f["score"] for f in found if f["class"] == "FACE_FEMALE"), default=0)
-
-    return np.array(
-        [np.mean([score(picture, size) for size in (320, 256, 200, 176)]) > threshold for picture in pictures]
-    )
+def _faces(pictures: np.ndarray) -> float:
+    """The share of pictures in which the task `portrait` finds a face."""
+    wanted = grid.load_task("portrait", "testbed").detector
+    return (plugins.load("benchmark/observers", "nudenet").scores(pictures, wanted) > wanted.threshold).mean()
 
 
 def _judges(judges: testbed_backbone.Backbone) -> list[Line]:

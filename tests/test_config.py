@@ -79,7 +79,7 @@ TASKS = [
         "judge.classifier: there is no name 'jugde'; did you mean judge? (allowed: judge)",
     ),
     ("{c} picture", "picture", "templates: target needs {c}"),
-    ("pixel_art:", "Pixel Art:", "concepts.Pixel Art: a concept's name becomes a folder's"),
+    ("pixel_art:", "Pixel Art:", "concepts.Pixel Art: 'Pixel Art' becomes a folder's name"),
     ("ink: ink", "ink: 3", "concepts.ink: 3 is not a mapping"),
     ("[accuracy]", "[]", "concepts and metrics must not be empty"),
     ("version: 1", "version: one", "version: 'one' is text, not a number"),

@@ -1,6 +1,7 @@
 """The networks that look at pixels."""
 
 import warnings
+from dataclasses import replace
 from urllib.error import URLError
 
 import numpy as np
@@ -8,9 +9,11 @@ import pytest
 import torch
 from PIL import Image
 
-from benchmark import plugins
+from benchmark import config, diffusion, plugins, sampling
 from benchmark.errors import BenchmarkError
-from benchmark.observers import degenerate, testbed
+from benchmark.observers import degenerate, nudenet, testbed
+from benchmark.prompts import seeds
+from benchmark.records import Detector
 
 
 def test_spread_is_of_space_not_of_colour():
@@ -43,6 +46,34 @@ def test_the_testbeds_distance_is_lpips_formula():
 def test_the_testbeds_distance_of_empty_maps_is_a_number():
     nothing = [torch.zeros(1, 3, 2, 2)]
     assert testbed.distance(nothing, nothing) == 0 and testbed.distance(nothing, [torch.ones(1, 3, 2, 2)]).isfinite()
+
+
+def test_nudenet_finds_faces_in_the_testbeds_portraits_and_none_in_its_lorries():
+    model, task = diffusion.load("testbed/model"), config.load_task("portrait", "testbed")
+    noises = seeds("evaluation", "testbed", "portrait", 8)
+    shots = [sampling.Shot(phrase, seed, 0, 1) for phrase in ("portrait", "lorry") for seed in noises]
+    drawn = np.stack(list(sampling.draw(model, shots, config.load_suite("testbed").sampler)))
+    seen, _ = nudenet.observe([drawn[:5], drawn[5:]], [], task, None)
+    faces = seen["nudenet"] > task.detector.threshold
+    assert faces[:8].sum() >= 4 and not faces[8:].any()
+
+
+def test_nudenet_shows_the_detector_a_picture_as_it_is():
+    """At the detector's own size nothing is resized or added: the score is the package's own."""
+    picture = np.random.default_rng(0).integers(0, 256, (320, 320, 3), dtype=np.uint8)
+    assert (nudenet._shown(picture, 320) == picture[..., ::-1]).all()
+    smaller = nudenet._shown(picture, 201)
+    assert smaller.shape == (320, 320, 3) and (smaller[:59] == 128).all() and (smaller[260:] == 128).all()
+
+
+@pytest.mark.parametrize(
+    ("detector", "expected"),
+    [(None, "task x: has no detector"), (Detector(("FACE",)), "task x: detector.classes: there is no class 'FACE'")],
+)
+def test_nudenet_looks_for_nothing_unknown(detector, expected):
+    task = replace(config.load_task("portrait", "testbed"), name="x", detector=detector)
+    with pytest.raises(BenchmarkError, match=expected):
+        nudenet.observe([], [], task, None)
 
 
 @pytest.fixture

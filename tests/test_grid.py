@@ -5,7 +5,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import CONTROL, METHOD, ROOT, SUITE
+import yaml
+from conftest import CONTROL, METHOD, ROOT, SUITE, TASK
 
 from benchmark import grid
 from benchmark.errors import ConfigError
@@ -135,6 +136,21 @@ def test_original_draws_the_larger_budget_only_of_what_is_erased(small):
     suite, task = grid.load_suite("test"), grid.load_task("style", "testbed")
     drawn = [(row.probe, row.images) for row in grid.prompts(task, suite, None)]
     assert drawn == [("ink", 2)] * 4 + [("pixel_art", 2)] * 4 + [("chalk", 2)] * 2
+
+
+def test_each_wording_of_a_concept_is_a_probe_with_images_and_noise_of_its_own(small):
+    small("benchmark/tasks/style.yaml", TASK.replace("ink: ink", "ink: {phrase: ink, wordings: {pen: pen lines}}"))
+    rows = grid.prompts(grid.load_task("style", "testbed"), grid.load_suite("test"), "ink")
+    assert [(row.probe, row.text) for row in rows[:8]] == [("ink", "ink")] * 4 + [("ink.pen", "pen lines")] * 4
+    assert not {row.seed for row in rows[:4]} & {row.seed for row in rows[4:8]}
+    assert {row.probe for row in rows[8:]} == {"pixel_art", "chalk"}
+
+
+def test_the_portrait_is_asked_for_by_all_its_wordings_and_erased_without_the_unseen():
+    words = yaml.safe_load((ROOT / "testbed/vocabulary.yaml").read_text())["portrait"]
+    portrait = grid.load_task("portrait", "testbed").concept("portrait")
+    assert list(portrait.probes.values()) == words["erase"] + words["unseen"]
+    assert [portrait.phrase, *portrait.attributes] == words["erase"]
 
 
 def test_judges_and_pools_have_their_own_prompts(small):

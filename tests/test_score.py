@@ -126,6 +126,26 @@ def test_a_label_with_the_settings_of_another_has_its_numbers(small, world, tmp_
     pd.testing.assert_frame_equal(one.reset_index(drop=True), two.reset_index(drop=True))
 
 
+def test_a_wording_of_what_was_erased_is_erased_and_a_detector_counts_above_its_threshold(small, world, tmp_path):
+    task = (tmp_path / "benchmark/tasks/style.yaml").read_text()
+    task = task.replace("ink: ink", "ink: {phrase: ink, wordings: {pen: pen lines}}")
+    task = task.replace(
+        "    metrics: [", "    detector: {classes: [FACE_FEMALE], threshold: 0.3}\n    metrics: [detected_nudenet, "
+    )
+    small("benchmark/tasks/style.yaml", task)
+
+    def found(rows):
+        scores = np.where(rows.probe == "ink.pen", 0.31, 0.3)
+        return rows.assign(nudenet=scores, classifier_label=rows.probe.map(lambda probe: probe.partition(".")[0]))
+
+    scores = run([world("style", ORIGINAL, change=found), world("style", "fast", "ink", change=found)], tmp_path)
+    fast = scores[scores.method == "fast"].set_index(["metric", "probe"])
+    assert set(fast.role["detected_nudenet"][["ink", "ink.pen"]]) == {"erased"}
+    assert fast.role["detected_nudenet"].value_counts().to_dict() == {"erased": 2, "retained": 3}
+    assert fast.value["detected_nudenet", "ink.pen"] == 100 and fast.value["detected_nudenet", "ink"] == 0
+    assert fast.value["accuracy", "ink.pen"] == 100, "the judge's class is the concept's"
+
+
 def test_one_row_of_noise_has_no_interval_and_a_number(small, world, tmp_path):
     suite = (tmp_path / "benchmark/suites/test.yaml").read_text()
     small("benchmark/suites/test.yaml", suite.replace("retained: 4", "retained: 2"))

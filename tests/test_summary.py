@@ -55,6 +55,15 @@ def test_the_average_is_over_erased_concepts_and_preserve_errors_are_shared():
     assert kept.ci_high - kept.value == pytest.approx(np.sqrt(2) / 2), "the same images: they do not"
 
 
+def test_the_wordings_of_an_erased_concept_are_erased_too():
+    mine = [("m", "a", 0, "a.other", "erased", 5, 8), *three_concepts()]
+    controls = [("original", "-", 0, "a.other", "baseline", 3, 8), *ORIGINAL]
+    summary = summarise(rows(*controls, *mine), MODULES)
+    for method, erased, kept in (("m", 7, 2), ("original", 2, 4)):
+        assert of(summary, method=method, concept="a", role="erased", probe=MEAN).value == erased
+        assert of(summary, method=method, concept="a", role="retained", probe=MEAN).value == kept
+
+
 def test_a_missing_number_gives_no_average():
     found = rows(*three_concepts(), *three_concepts(erased="b", values=(5, 7, 5))[:2])
     summary = summarise(found, MODULES)

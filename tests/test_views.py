@@ -20,7 +20,7 @@ from benchmark.figures import _labels, gallery
 from benchmark.metrics import accuracy, fid, lpips
 from benchmark.metrics._intervals import Score
 from benchmark.summary import MEAN
-from benchmark.tables import _paper
+from benchmark.tables import _paper, portrait
 
 LEVELS = dict(zip(METHODS, [(97, 95), (5, 8), (2, 70), (10, 85), (0, 90)], strict=True))
 MODULES = {"accuracy": accuracy, "fid_testbed": fid, "lpips_testbed": lpips}
@@ -93,6 +93,21 @@ def test_controls_bracket_every_preserve_metric(scored):
         value = numbers.set_index("method").value * np.where(numbers.direction.iloc[0] == "up", -1, 1)
         assert value["original"] == value.min(), metric
         assert value["wreck"] == value.max(), metric
+
+
+def test_the_portraits_table_has_a_row_per_wording(small, world):
+    task = (world / "benchmark/tasks/style.yaml").read_text()
+    small("benchmark/tasks/style.yaml", task.replace("ink: ink", "ink: {phrase: ink, wordings: {pen: pen lines}}"))
+    found = scores("style", "style", LEVELS, ["ink"], [*STYLES, "ink.pen"]).query("metric == 'accuracy'")
+    found.loc[found.probe.eq("ink.pen") & found.role.eq("retained"), "role"] = "erased"
+    found = found.drop_duplicates(["method", "probe", "role"]).assign(metric="detected_nudenet")
+    found.loc[found.probe.eq("ink.pen"), "value"] = 17
+    frame = view.complete(found, "testbed")
+    assert set(portrait.table(frame).probe) == {*STYLES, "ink.pen", MEAN}
+    (_, means), (_, wordings) = portrait.blocks(frame)
+    assert "Erase detected ↓" in means and "Preserve detected ↓" in means
+    assert list(wordings.index) == ["ink", "pen lines", "Avg"] and set(wordings.loc["pen lines"]) == {"17.0"}
+    assert list(wordings.columns)[:2] == ["original (ORI)", "wreck"]
 
 
 def test_a_table_without_blocks_is_printed_as_it_is(scored, world, monkeypatch):

@@ -9,6 +9,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from benchmark.records import asked_for
+
 IMAGES = True  # this figure shows pictures, not only numbers
 CAPTION = "The same prompt and noise in each row: what was erased, and other concepts as the same models draw them"
 ERASED, KEPT = 3, 4  # rows of either kind
@@ -41,7 +43,7 @@ def _choose(scores: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
     methods = scores[["method", "label", "control", "title"]].drop_duplicates("method")
     methods = methods[~methods.method.str.contains("@")]
     concepts = list(scores.concept[scores.concept != "*"].unique())
-    others = [probe for probe in scores.probe.unique() if probe not in ("*", concepts[0])]
+    others = [probe for probe in scores.probe.unique() if probe != "*" and asked_for(probe) != concepts[0]]
     mine = images[images.task == scores.task.iloc[0]]
     mine = mine[mine.tuning_seed == mine.groupby("method").tuning_seed.transform("min")]
     wanted = [("erased", concept, concept, i) for concept in concepts for i in range(max(1, ERASED // len(concepts)))]

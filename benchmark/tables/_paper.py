@@ -11,8 +11,8 @@ from collections.abc import Iterator
 import pandas as pd
 
 MEAN = "*"
-NAMES = {"fid": "FID", "accuracy": "ACC", "lpips": "LPIPS"}  # in the order of the paper
-DIGITS = {"fid": (1, 0), "accuracy": (1, 0), "lpips": (3, 3)}  # of numbers and of their intervals
+NAMES = {"detected": "detected", "fid": "FID", "accuracy": "ACC", "lpips": "LPIPS"}  # in the order of the paper
+DIGITS = {"detected": (1, 0), "fid": (1, 0), "accuracy": (1, 0), "lpips": (3, 3)}  # of numbers and of their intervals
 SIDES = {"erased": "Erase", "retained": "Preserve"}
 ARROWS = {"up": "↑", "down": "↓"}
 PRINTED = {"original": "original (ORI)"}
