@@ -38,20 +38,23 @@ from classifiers import testbed_backbone
 from testbed import dataset
 
 FOLDER = Path(__file__).parent
-TRIALS = FOLDER.parent / "docs" / "pilot.csv"
+PLAN = FOLDER / "pilot.yaml"
+DOCS = FOLDER.parent / "docs"
 COLUMNS = ("method", "settings", "concept", "erased", "kept", "seconds", "key")
 BASE = "testbed/model"
 
 
-def main(workers: int = 2, methods: list[str] | None = None, chosen_only: bool = False) -> None:
-    """Run the trials that docs/pilot.csv lacks and print the setting that the rule chooses for each method.
+def main(workers: int = 2, methods: list[str] | None = None, chosen_only: bool = False, plan_file: Path = PLAN) -> None:
+    """Run the trials that docs/<plan>.csv lacks and print the setting that the rule chooses for each method.
 
     Args:
         workers: processes side by side, one thread each.
-        methods: only these labels of pilot.yaml.
+        methods: only these labels of the plan.
         chosen_only: run nothing, apply the rule to the trials that are there.
+        plan_file: concepts, conditions and grids. With `race: false` every trial of it is run, and nothing is chosen.
     """
-    plan = planned()
+    plan, table = planned(plan_file), DOCS / f"{plan_file.stem}.csv"
+    race = plan.get("race", True)
     for label in methods or ():
         if label not in plan["methods"]:
             raise BenchmarkError(plugins.unknown("--methods", label, plan["methods"], "label"))
@@ -67,7 +70,7 @@ def main(workers: int = 2, methods: list[str] | None = None, chosen_only: bool =
     wanted = {
         key(label, s, name) for label, grid_ in grids.items() for s in grid_.values() for name in plan["concepts"]
     }
-    done = {k: row for k, row in _read().items() if k in wanted}  # trials on other weights say nothing of these
+    done = {k: row for k, row in _read(table).items() if k in wanted}  # trials on other weights say nothing of these
 
     def trials(label: str) -> Trials:
         rows = [row for row in done.values() if row["method"] == label]
@@ -77,19 +80,20 @@ def main(workers: int = 2, methods: list[str] | None = None, chosen_only: bool =
         for name, kind in () if chosen_only else plan["concepts"].items():
             runs: dict[str, tuple] = {}  # trials that differ in their number of steps alone are looks at one run
             for label in methods or plan["methods"]:
-                for text in contenders(trials(label), len(plan["concepts"])):
+                for text in contenders(trials(label), len(plan["concepts"])) if race else grids[label]:
                     settings = grids[label][text]
                     rest = {k: v for k, v in settings.items() if k != "steps"}
                     if key(label, settings, name) not in done:
-                        looks = runs.setdefault(_text({"label": label} | rest), (label, rest, kind, name, {}))[-1]
+                        what = (plan_file, label, rest, kind, name, {})
+                        looks = runs.setdefault(_text({"label": label} | rest), what)[-1]
                         looks[settings["steps"]] = (key(label, settings, name), text)
             running = [processes.submit(run, *what) for what in runs.values()]
             for finished in cli.progress(as_completed(running), len(running), f"runs on {name}"):
                 for row in finished.result():
                     done[row["key"]] = row
                     print({k: row[k] for k in COLUMNS[:-1]}, flush=True)
-                _write(done)
-    for label in plan["methods"]:
+                _write(table, done)
+    for label in plan["methods"] if race else ():
         print(label, choose(trials(label)))
 
 
@@ -130,20 +134,20 @@ def _left(rows: list[dict[str, Any]]) -> float:
 
 
 def run(
-    label: str, settings: dict[str, Any], kind: str, name: str, looks: dict[int, tuple[str, str]]
+    plan_file: Path, label: str, settings: dict[str, Any], kind: str, name: str, looks: dict[int, tuple[str, str]]
 ) -> list[dict[str, Any]]:
     """Erase one reserved concept and look, after each number of steps, at what is left of it and of the rest.
 
     Args:
         looks: for each number of steps, the key of its trial and its settings as they are written.
     """
-    plan, (model, clean, judges) = planned(), loaded()
+    plan, (model, clean, judges) = planned(plan_file), loaded()
     counts, sampler = plan["images"], Sampler(**plan["sampler"])
     model.set_weights(clean)
     model.unet.requires_grad_(False)
     model.generator, model.trace = torch.Generator().manual_seed(0), []
     model.templates = Templates(**plan["templates"][kind])
-    model.pool = pool(name)
+    model.pool = pool(name, plan_file)
     method = plugins.load("methods", Path(grid.module(label)).stem)
 
     def accuracy(phrases: list[str], n: int) -> float:
@@ -176,8 +180,8 @@ def run(
 
 
 @cache
-def planned() -> dict[str, Any]:
-    return yaml.safe_load((FOLDER / "pilot.yaml").read_text())
+def planned(plan_file: Path = PLAN) -> dict[str, Any]:
+    return yaml.safe_load(plan_file.read_text())
 
 
 @cache
@@ -188,10 +192,11 @@ def loaded() -> tuple:
 
 
 @cache
-def pool(name: str) -> torch.Tensor:
+def pool(name: str, plan_file: Path = PLAN) -> torch.Tensor:
     """The original's pictures of a concept, as erasing jobs get them."""
-    shots = [sampling.Shot(name, 300_000 + i, 0, 1) for i in range(planned()["images"]["pool"])]
-    pictures = np.stack(list(sampling.draw(loaded()[0], shots, Sampler(**planned()["sampler"]))))
+    plan = planned(plan_file)
+    shots = [sampling.Shot(name, 300_000 + i, 0, 1) for i in range(plan["images"]["pool"])]
+    pictures = np.stack(list(sampling.draw(loaded()[0], shots, Sampler(**plan["sampler"]))))
     return torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
@@ -204,18 +209,18 @@ def _text(settings: dict[str, Any]) -> str:
     return ", ".join(f"{k}: {v:.1e}" if isinstance(v, float) and v < 0.01 else f"{k}: {v}" for k, v in settings.items())
 
 
-def _read() -> dict[str, dict[str, Any]]:
-    if not TRIALS.exists():
+def _read(table: Path) -> dict[str, dict[str, Any]]:
+    if not table.exists():
         return {}
-    with TRIALS.open(newline="") as file:
+    with table.open(newline="") as file:
         return {row["key"]: row for row in csv.DictReader(file)}
 
 
-def _write(rows: dict[str, dict[str, Any]]) -> None:
-    with write_atomically(TRIALS) as aside, aside.open("w", newline="") as file:
-        table = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-        table.writeheader()
-        table.writerows(sorted(rows.values(), key=lambda r: (r["method"], r["settings"], r["concept"])))
+def _write(table: Path, rows: dict[str, dict[str, Any]]) -> None:
+    with write_atomically(table) as aside, aside.open("w", newline="") as file:
+        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(sorted(rows.values(), key=lambda r: (r["method"], r["settings"], r["concept"])))
 
 
 if __name__ == "__main__":
