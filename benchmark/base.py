@@ -6,12 +6,13 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from benchmark import cli, evidence, grid, hub, plugins
+from benchmark import cli, eyes, grid, hub, plugins
 from benchmark.errors import BenchmarkError
 from benchmark.files import sha256, write_atomically
 from benchmark.weights import Base
 
-PARTS = ("unet", "vae", "text_encoder", "tokenizer", "scheduler")
+NETWORKS = ("unet", "vae", "text_encoder")
+NEEDED = (*(f"{part}/config.json" for part in NETWORKS), "tokenizer", "scheduler/scheduler_config.json")
 
 
 def main(suite: str, out: Path) -> None:
@@ -23,31 +24,54 @@ def main(suite: str, out: Path) -> None:
     """
     plan = grid.load_suite(suite)
     folder = Path(plan.base) if plan.revision is None else hub.fetch_model(plan.base, plan.revision)
-    files = {}
-    for part in PARTS:
-        if not (folder / part).is_dir():
-            raise BenchmarkError(f"{folder}: the base model lacks {part}/; `make retrain` rebuilds the testbed's")
-    for part in ("unet", "vae", "text_encoder"):
+    found = Base(str(folder), plan.revision, hashes(folder))
+    check_shapes(folder, plan.sampler.size)
+    if plan.revision:
+        _fetch_eyes(plan)
+    with write_atomically(out) as aside:
+        aside.write_text(json.dumps(asdict(found), indent=1) + "\n")
+    print(f"{out}: {plan.base}, {len(found.files)} files")
+
+
+def hashes(folder: Path) -> dict[str, str]:
+    """The SHA-256 of every file of a diffusers folder that is used, by its path in it; an error if one is missing."""
+    for name in NEEDED:
+        if not (folder / name).exists():
+            raise BenchmarkError(f"{folder}: the base model lacks {name}; `make retrain` rebuilds the testbed's")
+    used = []
+    for part in NETWORKS:
         weights = [path for path in sorted((folder / part).glob("*.safetensors")) if _wanted(path)]
         if not weights:
             raise BenchmarkError(f"{folder / part}: there is no .safetensors file of weights")
-        files |= {str(path.relative_to(folder)): sha256(path) for path in [*weights, folder / part / "config.json"]}
+        used += [*weights, folder / part / "config.json"]
     for part in ("tokenizer", "scheduler"):
-        files |= {str(p.relative_to(folder)): sha256(p) for p in sorted((folder / part).iterdir()) if p.is_file()}
-    if plan.revision:
-        _fetch_eyes(plan)
-    found = Base(str(folder), plan.revision, files)
-    with write_atomically(out) as aside:
-        aside.write_text(json.dumps(asdict(found), indent=1) + "\n")
-    print(f"{out}: {plan.base}, {len(files)} files")
+        used += [path for path in sorted((folder / part).iterdir()) if path.is_file()]
+    return {str(path.relative_to(folder)): sha256(path) for path in used}
+
+
+def check_shapes(folder: Path, size: int) -> None:
+    """Refuse parts that do not fit each other, and a size of images that the autoencoder cannot halve often enough."""
+    unet, vae, text = (json.loads((folder / part / "config.json").read_text()) for part in NETWORKS)
+    for name, ours, theirs in (
+        ("unet: cross_attention_dim, text_encoder: hidden_size", unet["cross_attention_dim"], text["hidden_size"]),
+        ("unet: in_channels, vae: latent_channels", unet["in_channels"], vae["latent_channels"]),
+        ("unet: in_channels, out_channels", unet["in_channels"], unet["out_channels"]),
+    ):
+        if ours != theirs:
+            raise BenchmarkError(f"{folder}: these are parts of different models: {name}: {ours} and {theirs}")
+    halved = 2 ** (len(vae["block_out_channels"]) - 1)
+    if size % halved:
+        raise BenchmarkError(
+            f"sampler.size: {size} is not a multiple of {halved}, by which {folder}/vae reduces images"
+        )
 
 
 def _fetch_eyes(plan: grid.Suite) -> None:
     """The networks behind judges and eyes, too: jobs on compute nodes then find all that they need."""
     for name in dict.fromkeys(experiment.task for experiment in plan.experiments.values()):
         task = grid.load_task(name, plan.world)
-        eyes = [plugins.load("benchmark/observers", file) for file in evidence.eyes(task).values()]
-        for plugin in (plugins.load("classifiers", task.judge.classifier), *eyes):
+        observers = [plugins.load("benchmark/observers", file) for file in eyes.needed(task).values()]
+        for plugin in (plugins.load("classifiers", task.judge.classifier), *observers):
             if hasattr(plugin, "URL"):
                 print(hub.fetch_file(plugin.URL))
 

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from benchmark import cli, grid, job, manifest, plugins
+from benchmark import cli, grid, job, manifest, plugins, weights
 from benchmark.errors import BenchmarkError
 from benchmark.files import sha256, write_atomically
 
@@ -42,7 +42,6 @@ def main(suite: str, task: str, out: Path, images: Path | None = None) -> None:
 def _train(plugin: Any, classes: tuple[str, ...], name: str, images: Path, out: Path, threads: int) -> dict[str, Any]:
     """Train `head` on features that are computed once, since all below it is frozen."""
     import torch
-    from safetensors.torch import save_file
 
     torch.set_num_threads(threads)
     torch.manual_seed(0)
@@ -60,8 +59,7 @@ def _train(plugin: Any, classes: tuple[str, ...], name: str, images: Path, out: 
             loss.backward()
             optimizer.step()
             rate.step()
-    with write_atomically(out / "judge.safetensors") as aside:
-        save_file(network.state_dict(), aside)
+    weights.write_tensors(out / "judge.safetensors", network.state_dict())
     with torch.no_grad():
         said = head(features[test]).argmax(1)
     confusion = torch.zeros(len(classes), len(classes), dtype=torch.long)

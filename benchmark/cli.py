@@ -6,13 +6,15 @@ import argparse
 import inspect
 import re
 import sys
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from benchmark.errors import BenchmarkError
 
+SECONDS_BETWEEN_LINES = 60  # of progress, in a log
 Item = TypeVar("Item")
 
 
@@ -42,12 +44,22 @@ def parser(function: Callable[..., Any]) -> argparse.ArgumentParser:
 
 
 def progress(items: Iterable[Item], total: int | None, label: str) -> Iterable[Item]:
-    """The items, with a progress bar if a person is watching: logs stay clean otherwise."""
+    """The items, with a progress bar if a person is watching; a log gets a line a minute, and none of short work."""
     if not sys.stderr.isatty():
-        return items
+        return _said(items, total, label)
     from tqdm import tqdm
 
     return tqdm(items, total=total, desc=label, dynamic_ncols=True)
+
+
+def _said(items: Iterable[Item], total: int | None, label: str) -> Iterator[Item]:
+    began = said = time.monotonic()
+    for done, item in enumerate(items, 1):
+        yield item
+        now = time.monotonic()
+        if now - said >= SECONDS_BETWEEN_LINES and done != total:
+            print(f"{label}: {done} of {total or '?'} in {now - began:.0f} s", file=sys.stderr, flush=True)
+            said = now
 
 
 def _option(kind: Any) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from typing import Any, Literal
 
-from benchmark import plugins, source, strict
+from benchmark import eyes, plugins, source, strict
 from benchmark.errors import ConfigError
 from benchmark.plugins import unknown
 from benchmark.records import Concept, Detector, Judge, Sampler, Task, Templates
@@ -184,7 +184,9 @@ def load_task(name: str, world: str) -> Task:
     if part.detector and not (part.detector.classes and part.detector.sizes):
         raise ConfigError(f"{where}.detector: classes and sizes must not be empty")
     what = raw.sensitive, part.detector
-    return Task(name, raw.title, raw.version, world, part.templates, judge, part.metrics, concepts, *what)
+    task = Task(name, raw.title, raw.version, world, part.templates, judge, part.metrics, concepts, *what)
+    eyes.needed(task)  # else a metric without an eye would be found out when all is drawn
+    return task
 
 
 def _concept(name: str, raw: Any, where: str) -> Concept:
@@ -214,6 +216,14 @@ def labels(suite: Suite) -> tuple[str, ...]:
     named = [label for label in suite.settings if "-" in label or not _variants(suite, label)]
     mentioned = {module(label) for label in suite.settings}
     return tuple(named + [name for name in plugins.names("methods") if module(name) not in mentioned])
+
+
+def check_label(suite: Suite, label: str) -> None:
+    """Raise `ConfigError` unless a suite can run the label: one of its settings, or a method, or a checkpoint of it."""
+    name, at, percent = label.partition("@")
+    allowed = tuple(dict.fromkeys((*labels(suite), *suite.settings)))
+    if name not in allowed or (at and not (percent.isdigit() and 0 < int(percent) < 100)):
+        raise ConfigError(unknown("--method", label, allowed, "label"))
 
 
 def label_settings(suite: Suite, label: str) -> dict[str, Any]:

@@ -232,10 +232,10 @@ def load(folder: str | Path, precision: str = "float32") -> Diffusion:
                 raise BenchmarkError(f"{folder / name}: lacks {len(missing)} weights, {missing[0]} among them")
             parts.append(part.to(device))
         tokenizer = CLIPTokenizer.from_pretrained(folder / "tokenizer")
+        scheduler = json.loads((folder / "scheduler" / "scheduler_config.json").read_text())
     except (OSError, ValueError, RuntimeError) as error:
         raise BenchmarkError(f"{folder}: cannot be loaded: {str(error).splitlines()[0]}") from error
     parts[0].to(memory_format=torch.channels_last)  # its convolutions run faster so, on CPUs and GPUs
-    scheduler = json.loads((folder / "scheduler" / "scheduler_config.json").read_text())
     # Old files lack these two; StableDiffusionPipeline, too, takes them so, whatever they say.
     return Diffusion(*parts, tokenizer, scheduler | {"clip_sample": False, "steps_offset": 1})
 

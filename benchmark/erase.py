@@ -41,7 +41,9 @@ def main(
     from benchmark import diffusion
 
     plan = grid.load_suite(suite)
+    grid.check_label(plan, method)
     subject, base = grid.load_task(task, plan.world), weights.base(plan)
+    wanted = {name: NOBODY if name == grid.NOTHING else subject.concept(name) for name in concepts}
     plugin = plugins.load("methods", Path(grid.module(method)).stem)
     values = grid.label_settings(plan, method)
     settings = plugin.Settings(**values) if hasattr(plugin, "Settings") else None
@@ -50,10 +52,10 @@ def main(
     torch.set_num_threads(plan.sampler.threads)
 
     rows, model, clean = [], None, {}
-    for name in concepts:
-        concept = NOBODY if name == grid.NOTHING else subject.concept(name)
+    for name, concept in wanted.items():
         shown = [image for image in images if image.probe in (name, "blank")]
-        key = digest([base.key, source, values, concept, subject.templates, seed, [i.sha256 for i in shown]])
+        known = [base.key, source, values, concept, subject.templates, seed, [i.sha256 for i in shown]]
+        key = digest([*known, sha256(__file__)])
         folder = out / name
         if weights.key_of(folder / "delta.safetensors") == key:
             print(f"{folder}: kept")
@@ -89,8 +91,8 @@ def _erase(
             if state is not None and not (isinstance(state, dict) and isinstance(state.get("step"), int)):
                 raise BenchmarkError(f"{label}: each step yields None or a dict with its `step`, not {state!r:.50}")
             if state is not None and (stopping() or time.monotonic() - saved > CHECKPOINT_SECONDS):
-                with write_atomically(checkpoint) as aside:
-                    torch.save({"key": key, "trace": model.trace, **state}, aside)
+                with write_atomically(checkpoint) as aside, aside.open("wb") as file:
+                    torch.save({"key": key, "trace": model.trace, **state}, file)
                 saved = time.monotonic()
             if stopping():
                 break
@@ -142,9 +144,6 @@ def _meta(model: Any, settings: Any, seconds: float, changed: dict) -> dict:
     """What varies from run to run, and what a reader wants to know of how these weights came to be."""
     import torch
 
-    commit = subprocess.run(
-        ["git", "rev-parse", "HEAD"], capture_output=True, text=True, cwd=plugins.ROOT
-    ).stdout.strip()
     cuda = torch.cuda.is_available()
     return {
         "settings": vars(settings) if settings else {},
@@ -153,11 +152,20 @@ def _meta(model: Any, settings: Any, seconds: float, changed: dict) -> dict:
         "peak_memory_mb": torch.cuda.max_memory_allocated() // 2**20
         if cuda
         else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
-        "commit": commit,
+        "commit": _commit(),
         "versions": {name: version(name) for name in ("torch", "diffusers", "transformers")},
         "changed": {name: list(value.shape) for name, value in changed.items()},
         "host": os.uname().nodename,
     }
+
+
+def _commit() -> str:
+    """The commit that is checked out, marked if files differ from it; empty where git or a repository is missing."""
+    try:
+        asked = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+        return subprocess.run(asked, capture_output=True, text=True, cwd=plugins.ROOT).stdout.strip()
+    except OSError:
+        return ""
 
 
 def _write_trace(path: Path, trace: list[dict]) -> None:

@@ -1,4 +1,4 @@
-"""Evidence: what was seen in each image, whose partner it is, and which metric reads what of it.
+"""Evidence: what was seen in each image, and whose partner it is.
 
 `evidence.csv` has the manifest's columns and those of the observers; arrays of features lie beside it, row by row, as
 `<eye>.npy`, whose hash is its column `<eye>_features`. Missing values have no place in either.
@@ -15,46 +15,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from benchmark import manifest, plugins
+from benchmark import manifest
 from benchmark.errors import BenchmarkError
 from benchmark.files import sha256
-from benchmark.records import Task
-from benchmark.source import literal
 
 MANIFEST = [field.name for field in fields(manifest.Image)]
 CELL = ["task", "method", "erased", "tuning_seed"]  # which model drew an image
 KEY = ["probe", "prompt", "seed", "index"]  # what an image and its partner have in common
 _WHOLE = [field.name for field in fields(manifest.Image) if field.type == "int"]
 _TEXT_ENDINGS = ("_label", "_features")
-
-
-def metric(name: str) -> tuple[str, str]:
-    """A metric's module and the eye whose evidence it reads: `fid_testbed` is `fid` seen by `testbed`."""
-    modules = {m: literal(f"benchmark/metrics/{m}.py", "EYE") for m in plugins.names("benchmark/metrics")}
-    for module, eye in modules.items():
-        if name == module and eye:
-            return module, eye
-        if eye is None and name.startswith(f"{module}_"):
-            return module, name.removeprefix(f"{module}_")
-    allowed = [module if eye else f"{module}_<eye>" for module, eye in modules.items()]
-    raise BenchmarkError(plugins.unknown("metrics", name, allowed, "metric"))
-
-
-def eyes(task: Task) -> dict[str, str]:
-    """The eyes that a task's metrics need, each with the file of `benchmark/observers/` that is it."""
-    folder = "benchmark/observers"
-    observers: dict[str, str] = {}
-    for name in plugins.names(folder):
-        eye = literal(f"{folder}/{name}.py", "NAME")
-        if not eye or eye in observers:
-            why = f"is that of {observers[eye]}.py, too" if eye else "is missing"
-            raise BenchmarkError(f"{folder}/{name}.py: its NAME, by which metrics ask for it, {why}")
-        observers[eye] = name
-    needed = dict.fromkeys(metric(name)[1] for name in task.metrics)
-    for eye in needed:
-        if eye not in observers:
-            raise BenchmarkError(plugins.unknown(f"task {task.name}: metrics", eye, sorted(observers), "eye"))
-    return {eye: observers[eye] for eye in needed}
 
 
 def read(path: Path, columns: Iterable[str] = ()) -> pd.DataFrame:

@@ -45,15 +45,19 @@ def main(
         concepts: the erased concepts, or those of a pool.
     """
     plan, subject = grid.load_suite(suite), grid.load_task(task, grid.load_suite(suite).world)
+    grid.check_label(plan, method)
+    if models is None and method != grid.ORIGINAL:
+        raise BenchmarkError(
+            f"--models: models.csv of {method} is needed; the base model draws for {grid.ORIGINAL} only"
+        )
     concepts = concepts or [grid.NOTHING]
     base = weights.base(plan)
     deltas = weights.deltas(models) if models else {grid.NOTHING: None}
     erased = concepts if set == "evaluation" else [grid.NOTHING]
     for concept in erased:
         if concept not in deltas:
-            raise BenchmarkError(
-                f"{models}: there is no model that has lost {concept!r} (there are: {', '.join(deltas)})"
-            )
+            where, there = models or "without --models", ", ".join(deltas)
+            raise BenchmarkError(f"{where}: there is no model that has lost {concept!r} (there are: {there})")
 
     sampler = digest([plan.sampler, grid.fingerprint("benchmark/sampling.py")])
     rows: list[_Wanted] = []

@@ -16,6 +16,7 @@ from benchmark.config import (  # noqa: F401
     ORIGINAL,
     POOLS,
     Suite,
+    check_label,
     choose,
     label_settings,
     labels,

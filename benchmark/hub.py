@@ -22,7 +22,8 @@ def fetch_model(model: str, revision: str) -> Path:
         )
     except Exception as error:  # the hub client raises many kinds; all mean that the model is not here
         raise BenchmarkError(
-            f"{model} at {revision} cannot be fetched from its hub ({type(error).__name__}: {error});"
+            f"{model} at {revision} cannot be fetched from its hub"
+            f" ({type(error).__name__}: {next(iter(str(error).splitlines()), '')});"
             " run this command where the network is: the model then lies in the hub's cache"
         ) from error
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from benchmark import cli, evidence, job, plugins
+from benchmark import cli, evidence, eyes, job, plugins
 from benchmark.config import NOTHING, load_suite, load_task
 from benchmark.errors import BenchmarkError
 from benchmark.files import write_atomically
@@ -54,7 +54,7 @@ def main(suite: str, task: str, images: Path, partners: Path, judge: Path, out: 
     """
     loaded = load_suite(suite)
     resolved = load_task(task, loaded.world)
-    names = evidence.eyes(resolved)
+    names = eyes.needed(resolved)
     rows, originals = evidence.read(images), evidence.read(partners)
     originals = originals.iloc[evidence.partners(rows, originals, images)]
     _refuse_unchanged(rows, originals, images, partners)

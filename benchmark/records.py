@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, is_dataclass
 from typing import Any, Literal
 
+from benchmark.errors import ConfigError
+
 # Sets of the U-Net's weights that a method may train (benchmark/diffusion.py says what each holds).
 Group = Literal["xattn", "xattn-kv", "noxattn", "selfattn", "attn", "notime", "full"]
 
@@ -20,8 +22,9 @@ class Concept:
     """Something to erase: an artist's style, an object, a category.
 
     `phrase` is the text that prompts use; `label` the judge's class; `attributes` are phrases for AdvAnchor's
-    attribute variant; `anchors` are named alternative prompts (`superclass`, `alternative`, ...); `wordings` are other
-    phrases, by name, that ask for the same: evaluated like `phrase`, each as a probe of its own, unseen by erasing.
+    attribute variant; `anchors` are named alternative prompts (All-but-one takes `alternative`); `wordings` are other
+    phrases, by name, that ask for the same: evaluated like `phrase`, each as a probe of its own. Erasing sees of them
+    only those that are among the `attributes`.
     """
 
     name: str
@@ -107,10 +110,12 @@ class Task:
     detector: Detector | None = None
 
     def concept(self, name: str) -> Concept:
+        """One of the task's concepts. Raises `ConfigError` if it has none of that name."""
         for concept in self.concepts:
             if concept.name == name:
                 return concept
-        raise KeyError(f"task {self.name} has no concept {name!r}; it has {', '.join(c.name for c in self.concepts)}")
+        names = ", ".join(concept.name for concept in self.concepts)
+        raise ConfigError(f"task {self.name}: there is no concept {name!r} (allowed: {names})")
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,8 @@ import pandas as pd
 from benchmark import cli, grid, plugins
 from benchmark.config import NOTHING, ORIGINAL, Suite
 from benchmark.errors import BenchmarkError
-from benchmark.evidence import CELL, KEY, features, metric, partners, read
+from benchmark.evidence import CELL, KEY, features, partners, read
+from benchmark.eyes import metric
 from benchmark.files import write_atomically
 from benchmark.prompts import prompts
 from benchmark.records import Cell, Task, asked_for

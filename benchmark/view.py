@@ -10,7 +10,7 @@ from types import ModuleType
 import numpy as np
 import pandas as pd
 
-from benchmark import cli, config, evidence, plugins
+from benchmark import cli, config, evidence, eyes, plugins
 from benchmark.errors import BenchmarkError
 from benchmark.files import write_atomically
 from benchmark.score import COLUMNS
@@ -37,7 +37,9 @@ STYLE = {
 }
 
 
-def main(suite: str, scores: Path, view: str, out: Path, images: list[Path] | None = None) -> None:
+def main(
+    suite: str, scores: Path, view: str, out: Path, images: list[Path] | None = None, if_any: bool = False
+) -> None:
     """Draw one table or figure from scores.csv.
 
     Args:
@@ -46,6 +48,7 @@ def main(suite: str, scores: Path, view: str, out: Path, images: list[Path] | No
         view: tables/<name> or figures/<name>.
         out: Where to write, without the ending: tables become .csv, .md and .tex, figures .csv, .svg and .png.
         images: The manifest.csv of each part, for a figure that shows pictures.
+        if_any: Without a number for it, say so and draw nothing, instead of failing.
     """
     loaded = config.load_suite(suite)
     kind, _, name = view.partition("/")
@@ -58,7 +61,11 @@ def main(suite: str, scores: Path, view: str, out: Path, images: list[Path] | No
         raise BenchmarkError(f"{scores}: has numbers of suite {', '.join(sorted(strange))}, not of {suite}")
     found = found[found.experiment.isin(feeding)]
     if found.empty:
-        raise BenchmarkError(f"{scores}: has no number for {view}, which shows {', '.join(feeding) or 'no experiment'}")
+        lacks = f"{scores}: has no number for {view}, which shows {', '.join(feeding) or 'no experiment'}"
+        if not if_any:
+            raise BenchmarkError(lacks)
+        print(f"{lacks}: left out")
+        return
     rows = complete(found, loaded.world)
     notes = [legend(loaded, found), *remarks(rows)]
     if kind == "tables":
@@ -93,7 +100,7 @@ def complete(scores: pd.DataFrame, world: str) -> pd.DataFrame:
     That is `label` for the method, `phrase` for the concept and `asked` for the probe, the task's `title`, and the
     `direction`, `up` or `down`, in which a number is better.
     """
-    metrics = {name: plugins.load("benchmark/metrics", evidence.metric(name)[0]) for name in scores.metric.unique()}
+    metrics = {name: plugins.load("benchmark/metrics", eyes.metric(name)[0]) for name in scores.metric.unique()}
     tasks = {name: config.load_task(name, world) for name in scores.task.unique()}
     phrases = {
         (task.name, probe): phrase
@@ -137,7 +144,7 @@ def legend(suite: config.Suite, scores: pd.DataFrame) -> str:
 
 def _named(metric: str) -> tuple[bool, str]:
     """Whether a metric is named with its eye, and the eye."""
-    module, eye = evidence.metric(metric)
+    module, eye = eyes.metric(metric)
     return module != metric, eye
 
 

@@ -79,10 +79,19 @@ def read_delta(row: Delta) -> dict[str, torch.Tensor]:
 
 
 def save_delta(path: Path, changed: dict[str, torch.Tensor], key: str) -> None:
-    from safetensors.torch import save_file
+    write_tensors(path, changed, {"key": key})
 
+
+def write_tensors(path: Path, tensors: dict[str, torch.Tensor], metadata: dict[str, str] | None = None) -> None:
+    """A .safetensors file, whole or absent.
+
+    Serialised in memory first: the library's own writing hides why it failed, and lets nobody else read the file.
+    """
+    from safetensors.torch import save
+
+    data = save({name: value.contiguous().cpu() for name, value in tensors.items()}, metadata)
     with write_atomically(path) as aside:
-        save_file({name: value.contiguous().cpu() for name, value in changed.items()}, aside, metadata={"key": key})
+        aside.write_bytes(data)
 
 
 def key_of(path: Path) -> str | None:

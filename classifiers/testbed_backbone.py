@@ -6,11 +6,14 @@ Residual blocks after He et al. 2016, "Deep Residual Learning for Image Recognit
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import torch
 from torch import nn
 from torch.nn import functional as F
+
+from benchmark.errors import BenchmarkError
 
 WEIGHTS = Path(__file__).parent.parent / "testbed" / "judges" / "backbone.safetensors"
 WIDTHS = (32, 64, 128, 192)
@@ -65,13 +68,24 @@ class Backbone(nn.Module):
         return self.objects(pooled), self.styles(pooled)
 
 
+def classes() -> dict[str, list[str]]:
+    """The names of the two heads' outputs, `objects` and `styles`. Raises `BenchmarkError` if they cannot be read."""
+    path = WEIGHTS.parent / "classes.json"
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise BenchmarkError(f"{path}: cannot be read ({error}); `make retrain` rebuilds it") from error
+
+
 def load() -> Backbone:
-    """The shipped backbone, in evaluation mode, without gradients."""
+    """The shipped backbone, in evaluation mode, without gradients. Raises `BenchmarkError` if it is not whole."""
+    from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    if not WEIGHTS.exists():
-        raise FileNotFoundError(f"{WEIGHTS} is missing; `make retrain` rebuilds the testbed's weights")
-    state = load_file(WEIGHTS)
-    net = Backbone(len(state["objects.bias"]), len(state["styles.bias"]))
-    net.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in state.items()})
+    try:
+        state = load_file(WEIGHTS)
+        net = Backbone(len(state["objects.bias"]), len(state["styles.bias"]))
+        net.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in state.items()})
+    except (OSError, SafetensorError, KeyError, RuntimeError) as error:
+        raise BenchmarkError(f"{WEIGHTS}: cannot be loaded ({error}); `make retrain` rebuilds it") from error
     return net.eval().requires_grad_(False)

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import json
-
 import torch
 from torch import nn
 
 from classifiers import testbed_backbone
 
-CLASSES = tuple(
-    name.replace(" ", "_")
-    for name in json.loads((testbed_backbone.WEIGHTS.parent / "classes.json").read_text())["objects"]
-)
+CLASSES = tuple(name.replace(" ", "_") for name in testbed_backbone.classes()["objects"])
 
 
 class ObjectJudge(nn.Module):
@@ -25,4 +20,5 @@ class ObjectJudge(nn.Module):
 
 
 def build(classes: int) -> ObjectJudge:
+    """The judge; how many `classes` it has is settled."""
     return ObjectJudge()

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from classifiers.testbed_backbone import Backbone
 from testbed import dataset, tokenizer
@@ -258,7 +259,7 @@ def train_unet(
         noise = torch.randn_like(x)
         noisy = (alpha.sqrt() * x + (1 - alpha).sqrt() * noise).contiguous(memory_format=torch.channels_last)
         set_rate(optimizer, cosine(index, steps, peak))
-        with autocast():
+        with autocast(), sdpa_kernel(SDPBackend.MATH):  # fused attention is slow backwards in bfloat16
             made = unet(noisy, t, text(ids).last_hidden_state).sample
         snr = (alpha / (1 - alpha)).flatten()
         weight = torch.minimum(snr, torch.tensor(5.0)) / snr

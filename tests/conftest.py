@@ -93,6 +93,8 @@ def small(tmp_path, monkeypatch):
         "methods/twin.py": METHOD,
         "methods/solo.py": METHOD,
         "classifiers/judge.py": '"""A judge."""\n',
+        "benchmark/metrics/accuracy.py": '"""A metric."""\nEYE = "classifier"\n',
+        "benchmark/observers/classifier.py": '"""An eye."""\nNAME = "classifier"\n',
         "benchmark/tables/style.py": '"""A table."""\n',
         "benchmark/figures/curve.py": '"""A figure."""\n',
         "benchmark/suites/test.yaml": SUITE,

@@ -2,10 +2,15 @@
 
 import errno
 import os
+import pty
+import subprocess
+import sys
+import termios
 from pathlib import Path
 from typing import Literal
 
 import pytest
+from conftest import ROOT
 
 from benchmark import cli
 from benchmark.errors import BenchmarkError
@@ -78,9 +83,23 @@ def test_errors_for_people_are_one_line_and_bugs_keep_their_traceback(capsys):
         cli.run(example, "--suite bug --out o --concepts a".split())
 
 
-def test_progress_is_silent_without_a_terminal(capsys):
+def test_progress_in_a_log_is_a_line_a_minute_and_none_of_short_work(capsys, monkeypatch):
     assert list(cli.progress(range(3), 3, "x")) == [0, 1, 2]
     assert capsys.readouterr().err == ""
+    clock = iter(range(0, 1000, 25))  # seconds, one look at the clock per item
+    monkeypatch.setattr(cli.time, "monotonic", lambda: next(clock))
+    assert list(cli.progress(range(7), 7, "draw")) == list(range(7))
+    assert capsys.readouterr().err == "draw: 3 of 7 in 75 s\ndraw: 6 of 7 in 150 s\n"
+
+
+def test_progress_on_a_terminal_is_a_bar():
+    code = "from benchmark import cli; print(sum(cli.progress(range(5), 5, 'draw')))"
+    master, slave = pty.openpty()
+    termios.tcsetwinsize(slave, (24, 80))
+    end = subprocess.run([sys.executable, "-c", code], stderr=slave, stdout=subprocess.PIPE, cwd=ROOT, text=True)
+    os.close(slave)
+    shown = os.read(master, 10_000).decode()
+    assert end.stdout == "10\n" and "draw: 100%" in shown and "5/5" in shown
 
 
 def test_a_file_is_whole_or_absent(tmp_path):

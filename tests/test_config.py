@@ -81,6 +81,7 @@ TASKS = [
     ("{c} picture", "picture", "templates: target needs {c}"),
     ("pixel_art:", "Pixel Art:", "concepts.Pixel Art: 'Pixel Art' becomes a folder's name"),
     ("ink: ink", "ink: 3", "concepts.ink: 3 is not a mapping"),
+    ("[accuracy]", "[acuracy]", "metrics: there is no metric 'acuracy'; did you mean accuracy? (allowed: accuracy)"),
     ("[accuracy]", "[]", "concepts and metrics must not be empty"),
     ("version: 1", "version: one", "version: 'one' is text, not a number"),
     ("  testbed:", "  paper:", "worlds: there is no name 'testbed' (allowed: paper)"),

@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 from synthetic import SIZE, STYLES, draw, furnish
 from torch import nn
 
-from benchmark import config, evidence, manifest, observe, plugins, score, view
+from benchmark import config, evidence, eyes, manifest, observe, plugins, score, view
 from benchmark.errors import BenchmarkError
 from benchmark.files import sha256
 from benchmark.observers import _torch, classifier
@@ -118,11 +118,11 @@ def test_an_empty_prompt_stays_empty_and_a_concept_may_be_called_nan(world, draw
 
 def test_only_the_eyes_that_metrics_name_look(world):
     task = SimpleNamespace(name="style", metrics=("accuracy", "fid_inception", "lpips_alex_64", "kid_inception"))
-    assert evidence.eyes(task) == {"classifier": "classifier", "inception": "inception", "alex_64": "lpips_alex"}
+    assert eyes.needed(task) == {"classifier": "classifier", "inception": "inception", "alex_64": "lpips_alex"}
     with pytest.raises(BenchmarkError, match="no eye 'tesbed'; did you mean testbed"):
-        evidence.eyes(SimpleNamespace(name="style", metrics=("fid_tesbed",)))
+        eyes.needed(SimpleNamespace(name="style", metrics=("fid_tesbed",)))
     with pytest.raises(BenchmarkError, match="no metric 'accurracy'; did you mean accuracy"):
-        evidence.eyes(SimpleNamespace(name="style", metrics=("accurracy",)))
+        eyes.needed(SimpleNamespace(name="style", metrics=("accurracy",)))
 
 
 @pytest.mark.parametrize("name", plugins.names("benchmark/observers"))
@@ -216,7 +216,7 @@ def test_an_empty_manifest_is_refused(world, drawn):
 def test_two_eyes_of_one_name_are_refused(small, world):
     small("benchmark/observers/other.py", 'NAME = "testbed"\n')
     with pytest.raises(BenchmarkError, match="testbed.py: its NAME, by which metrics ask for it, is that of other.py"):
-        evidence.eyes(config.load_task("style", "testbed"))
+        eyes.needed(config.load_task("style", "testbed"))
 
 
 def test_an_erasure_that_changed_nothing_is_refused(world, drawn):

@@ -13,7 +13,6 @@ import numpy as np
 import torch
 
 from benchmark import plugins
-from benchmark.errors import BenchmarkError
 from benchmark.observers._torch import device, tensor
 from benchmark.records import Task
 
@@ -24,10 +23,7 @@ NAME = "testbed"
 def observe(
     images: Iterable[np.ndarray], partners: Iterable[np.ndarray], task: Task, judge: Path
 ) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    try:
-        network = plugins.load("classifiers", "testbed_backbone").load().to(device())
-    except OSError as error:
-        raise BenchmarkError(f"the testbed's eye cannot be loaded: {error}") from error
+    network = plugins.load("classifiers", "testbed_backbone").load().to(device())
     distances, features = [], []
     for batch, originals in zip(images, partners, strict=True):
         x = tensor(batch)

@@ -100,7 +100,7 @@ def _beside(means: pd.DataFrame) -> pd.DataFrame:
         f"({number(row.printed, DIGITS[row.metric])}) {row.verdict}"
         for row in means.itertuples()
     }
-    columns = [f"{side} {name}" for side in SIDES.values() for name in NAMES.values()]
+    columns = [f"{side} {name}" for side in SIDES.values() for name in NAMES.values() if name in BANDS]
     methods = list(means.method.unique())
     made = {column: [cells.get((method, column), "–") for method in methods] for column in columns}
     return pd.DataFrame(made, index=pd.Index(methods, name="method"))

@@ -4,9 +4,10 @@ import shlex
 from dataclasses import asdict
 from pathlib import Path
 
-from benchmark import plugins
+from benchmark import eyes, plugins
 
 SUITE = PLAN.suite
+SHIPPED_JUDGES = ("backbone.safetensors", "classes.json")
 
 # Jobs say `python -m benchmark.<runner>` and mean the Python that runs Snakemake, be its environment active or not.
 os.environ.update(PATH=os.pathsep.join([str(Path(sys.executable).parent), *os.get_exec_path()]))
@@ -45,13 +46,18 @@ def plugin_files(folder):
     return [f"{folder}/{name}.py" for name in plugins.names(folder)]
 
 
+def observers(wildcards):
+    """The eyes that a task's metrics read: another network added to the folder makes nobody look again."""
+    return [f"benchmark/observers/{file}.py" for file in eyes.needed(task_of(wildcards)).values()]
+
+
 def judge_file(wildcards):
     return f"classifiers/{task_of(wildcards).judge.classifier}.py"
 
 
 def shipped_judges():
-    """The weights behind the testbed's judges and eye."""
-    return [str(path) for path in sorted(Path("testbed/judges").glob("*"))] if SUITE.world == "testbed" else []
+    """The weights behind the testbed's judges and eye, by name: Snakemake says which of them is missing."""
+    return [f"testbed/judges/{name}" for name in SHIPPED_JUDGES] if SUITE.world == "testbed" else []
 
 
 def base_files():

@@ -16,7 +16,7 @@ rule observe:
     priority: first
     threads: SUITE.sampler.threads
     params:
-        code=lambda w: code("benchmark/observe.py", judge_file(w), *plugin_files("benchmark/observers")),
+        code=lambda w: code("benchmark/observe.py", judge_file(w), *observers(w)),
         suite=SUITE.name,
         metrics=lambda w: task_of(w).metrics,
         judge=lambda w, input: Path(input.judge).parent,

@@ -63,7 +63,7 @@ rule tables:
         views=redrawable("tables"),
     shell:
         "for view in {params.views}; do python -m benchmark.view --suite {params.suite}"
-        " --scores {params.results}/scores.csv --view $view --out {params.results}/$view; done 2>&1 | tee {log}"
+        " --scores {params.results}/scores.csv --if-any --view $view --out {params.results}/$view; done 2>&1 | tee {log}"
 
 
 rule figures:
@@ -76,5 +76,5 @@ rule figures:
         images=option("images", " ".join(path for view in redrawable("figures") for path in manifests(view))),
     shell:
         "for view in {params.views}; do python -m benchmark.view --suite {params.suite}"
-        " --scores {params.results}/scores.csv --view $view {params.images} --out {params.results}/$view; done"
+        " --scores {params.results}/scores.csv --if-any --view $view {params.images} --out {params.results}/$view; done"
         " 2>&1 | tee {log}"
