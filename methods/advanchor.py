@@ -90,8 +90,9 @@ def _references(concept, s, perturbed, target):
 
     The release also halves the sum, which neither the stopping rule nor Adam can see.
     """
-    if s.attributes > len(concept.attributes) or not (s.attributes or s.include_concept):
-        raise BenchmarkError(f"{concept.name} has {len(concept.attributes)} attributes; {s.attributes} are asked for")
+    has = min(len(concept.attributes), len(ATTRIBUTE_COUNTS))
+    if s.attributes > has or not (s.attributes or s.include_concept):
+        raise BenchmarkError(f"{concept.name} has {has} attributes; {s.attributes} are asked for")
     counts = ATTRIBUTE_COUNTS[: s.attributes]
     references = [perturbed.replace(concept.phrase, attribute) for attribute in concept.attributes[: s.attributes]]
     weights = [count / sum(ATTRIBUTE_COUNTS) for count in counts]

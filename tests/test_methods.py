@@ -35,6 +35,8 @@ def model(loaded):
 
 TASK = grid.load_task("style", "testbed")
 CONCEPT = TASK.concept("stained_glass")
+SUITES = [grid.load_suite(name) for name in plugins.names("benchmark/suites", ".yaml")]
+LABELS = sorted({label for suite in SUITES for label in suite.settings if "-" in label})
 
 
 def settings(name, **changes):
@@ -48,6 +50,17 @@ def run(model, name, **changes):
     before = {key: value.clone() for key, value in model.unet.named_parameters()}
     states = list(plugins.load("methods", name).erase(model, CONCEPT, settings(name, **changes)) or ())
     return [key for key, value in model.unet.named_parameters() if not torch.equal(value, before[key])], states
+
+
+@pytest.mark.parametrize("label", LABELS)
+def test_every_variant_of_a_suite_changes_finite_weights_of_its_group_and_nothing_else(model, loaded, label):
+    suite = next(suite for suite in SUITES if label in suite.settings)
+    plugin, values = plugins.load("methods", Path(grid.module(label)).stem), grid.label_settings(suite, label)
+    settings = plugin.Settings(**values | {key: SMALL[key] for key in SMALL.keys() & values})
+    list(plugin.erase(model, CONCEPT, settings))
+    changed = [key for key, value in model.unet.named_parameters() if not torch.equal(value, loaded[1][key])]
+    assert changed and all(diffusion.GROUPS[settings.group](key) for key in changed)
+    assert all(value.isfinite().all() for value in model.unet.parameters())
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -216,3 +229,16 @@ def test_the_start_token_drives_no_update_of_abconcept(model):
     value = torch.ones(1, 3, 2, requires_grad=True)
     _detach_start(None, None, value * 2).sum().backward()
     assert value.grad[0, 0].tolist() == [0, 0] and value.grad[0, 1].tolist() == [2, 2]
+
+
+def test_the_attribute_variant_leads_away_from_the_first_attributes_weighted_as_the_release_counts_them(model):
+    from methods.advanchor import Settings, _references
+
+    chalk = TASK.concept("chalk")
+    prompts, weights = _references(chalk, Settings(attributes=1), "chalk picture", "chalk picture")
+    assert prompts == ["chalk picture", "rough strokes on a dark board picture"]
+    assert weights == [1.0, 200 / 815]
+    prompts, _ = _references(chalk, Settings(attributes=1, include_concept=False), "chalk picture", "chalk picture")
+    assert prompts == ["rough strokes on a dark board picture"]
+    with pytest.raises(BenchmarkError, match="chalk has 1 attributes; 2 are asked for"):
+        _references(chalk, Settings(attributes=2), "chalk picture", "chalk picture")
