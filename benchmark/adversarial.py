@@ -20,13 +20,18 @@ class AdversarialAnchor(Anchor):
     Args:
         prompt: the text that is perturbed.
         span: the positions of the concept's tokens in it.
-        references: the texts whose predictions delta must lead away from: the concept's prompt, then attributes'
-        prompts. weights: the weight of each reference; the similarity is their weighted sum.
+        references: the texts whose predictions delta must lead away from: the concept's prompt, attributes' prompts.
+        weights: the weight of each reference; the similarity is their weighted sum.
         blank: the concept-free prompt; its prediction is subtracted from both sides if `loss` is `l2`.
         loss: `l1` compares raw predictions (L_adv1), `l2` the changes from the blank prompt (L_adv2).
         similarity: `cosine` (the paper) or `dot`, the mean product (the release); per image, then averaged.
+        site: where delta is added, `input` or `output`; see `Diffusion.encode_perturbed`.
+        lr: delta's learning rate, of an Adam that begins anew with each input.
         inner_steps: K, the most steps of delta per input; it stops earlier once the similarity is below 0.
-        learning: whether `prepare` still adapts delta.
+        accumulate_grads: sum delta's gradients over the steps of an input instead of zeroing them (the release).
+
+    Attributes:
+        delta: (1, |span|, D). learning: whether `prepare` still adapts it. inputs: how many it has seen.
     """
 
     def __init__(

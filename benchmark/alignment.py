@@ -195,6 +195,12 @@ def align(
         L = MSE(eps(x_t, t, prompt), target) + sum_i w_i MSE(eps(x_t, t, p_i), eps_0(x_t, t, p_i))
 
     Args:
+        steps, lr, optimizer, weight_decay: of the optimizer over the weights in training; one step per draw of latents.
+        prompt: the text whose prediction the student changes, (1, L, D) once encoded.
+        latents: from the number of the step to a batch (x_t, t, noise).
+        anchor: what is matched; see `Anchor`.
+        preserve: prompts whose predictions must stay, each with the weight of its term.
+        clip: the largest norm of the gradient, or None.
         accumulate_grads: never zero the gradients, so that the optimizer sees their running sum (AdvAnchor's release).
         average: if given, its weights end up in the model instead of the last ones.
         before: something to run to its end before the first step (AdvAnchor's sequential and cyclical strategies).

@@ -35,8 +35,8 @@ class Diffusion:
     """The parts of a text-to-image model, and what erasing needs of them.
 
     Attributes:
-        unet, vae, text_encoder, tokenizer: the diffusers and transformers objects, in evaluation mode, without
-        gradients. scheduler: the configuration of the noise schedule.
+        unet, vae, text_encoder, tokenizer: diffusers and transformers objects, evaluating, without gradients.
+        scheduler: the configuration of the noise schedule.
         generator: the only source of randomness for methods; on the CPU, so that runs agree across devices.
         templates: `records.Templates` of the task.
         pool: images of `original` to train on, (N, 3, H, W) in [-1, 1], or None.

@@ -19,4 +19,5 @@ NAME = "degenerate"
 def observe(
     images: Iterable[np.ndarray], partners: Iterable[np.ndarray], task: Task, judge: Path
 ) -> tuple[dict[str, np.ndarray], None]:
+    """`spread`: one number per image, in grey levels."""
     return {"spread": np.concatenate([batch.std((1, 2), dtype=np.float64).max(1) for batch in images])}, None

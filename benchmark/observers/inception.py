@@ -24,6 +24,7 @@ NAME = "inception"
 def observe(
     images: Iterable[np.ndarray], partners: Iterable[np.ndarray], task: Task, judge: Path
 ) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """No column; features (n, 2048)."""
     network = _network().to(device())
     seen = [network(torch.from_numpy(batch.transpose(0, 3, 1, 2)).to(device()))[0].cpu() for batch in images]
     return {}, torch.cat(seen).numpy()

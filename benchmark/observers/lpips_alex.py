@@ -29,6 +29,7 @@ URL = AlexNet_Weights.IMAGENET1K_V1.url
 def observe(
     images: Iterable[np.ndarray], partners: Iterable[np.ndarray], task: Task, judge: Path
 ) -> tuple[dict[str, np.ndarray], None]:
+    """`lpips_alex_64`: the distance of each image from its partner."""
     network = _network().to(device())
     pairs = zip(images, partners, strict=True)
     seen = [network(_shrunk(batch), _shrunk(originals), normalize=True).flatten().cpu() for batch, originals in pairs]

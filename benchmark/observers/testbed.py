@@ -23,6 +23,7 @@ NAME = "testbed"
 def observe(
     images: Iterable[np.ndarray], partners: Iterable[np.ndarray], task: Task, judge: Path
 ) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """`lpips_testbed`: the distance of each image from its partner; features (n, 384)."""
     network = plugins.load("classifiers", "testbed_backbone").load().to(device())
     distances, features = [], []
     for batch, originals in zip(images, partners, strict=True):
