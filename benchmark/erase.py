@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import platform
@@ -91,8 +92,7 @@ def _erase(
             if state is not None and not (isinstance(state, dict) and isinstance(state.get("step"), int)):
                 raise BenchmarkError(f"{label}: each step yields None or a dict with its `step`, not {state!r:.50}")
             if state is not None and (stopping() or time.monotonic() - saved > CHECKPOINT_SECONDS):
-                with write_atomically(checkpoint) as aside, aside.open("wb") as file:
-                    torch.save({"key": key, "trace": model.trace, **state}, file)
+                _checkpoint(checkpoint, {"key": key, "trace": model.trace, **state})
                 saved = time.monotonic()
             if stopping():
                 break
@@ -113,6 +113,16 @@ def _erase(
     weights.save_delta(folder / "delta.safetensors", changed, key)
     checkpoint.unlink(missing_ok=True)
     print(f"{folder}: {len(changed)} weight tensors changed in {seconds:.0f} s", flush=True)
+
+
+def _checkpoint(path: Path, state: dict) -> None:
+    """Serialised in memory first: torch's own writing hides why it failed."""
+    import torch
+
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    with write_atomically(path) as aside:
+        aside.write_bytes(buffer.getbuffer())
 
 
 def _resumable(checkpoint: Path, key: str) -> dict | None:

@@ -15,7 +15,7 @@ from benchmark.errors import BenchmarkError
 
 # What the file system refuses, as against a mistake of the code that is writing.
 _REFUSED = {
-    *(errno.ENOSPC, errno.EDQUOT),  # full
+    *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG),  # full, or more than is allowed
     *(errno.EACCES, errno.EPERM, errno.EROFS),  # forbidden
     *(errno.ENOTDIR, errno.EISDIR, errno.EEXIST),  # something else is in the way
 }
@@ -43,6 +43,18 @@ def write_atomically(path: str | Path) -> Iterator[Path]:
             shutil.rmtree(temporary, ignore_errors=True)
         elif os.path.lexists(temporary):
             temporary.unlink()
+
+
+def unwritable(folder: str | Path) -> str | None:
+    """Why nothing can be written to a folder, which need not exist yet; None if something can."""
+    path = Path(folder)
+    while not os.path.lexists(path):
+        path = path.parent
+    if not path.is_dir():
+        return f"{folder} cannot be written: {path} is not a folder"
+    if not os.access(path, os.W_OK | os.X_OK):
+        return f"{folder} cannot be written: {path} is read-only, or somebody else's"
+    return None
 
 
 def sha256(path: str | Path) -> str:

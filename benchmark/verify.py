@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import functools
+import resource
+import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 
 from benchmark import cli, plugins
+from benchmark.errors import BenchmarkError
 
 ROOT = plugins.ROOT
 SNAKEMAKE = [sys.executable, "-m", "snakemake", "--cores", "all", "--dry-run", "--quiet", "rules"]
@@ -27,8 +33,9 @@ def main() -> None:
         began = time.monotonic()
         try:
             found, sign = check(), "ok"
-        except Failed as error:
-            found, sign, failures = str(error), "FAILED", failures + 1
+        except Exception as error:  # whatever it is, the other claims are checked
+            kind = "" if isinstance(error, Failed) else f"{type(error).__name__}: "
+            found, sign, failures = f"{kind}{error}", "FAILED", failures + 1
         print(f"{sign:6} {claim}: {found} ({time.monotonic() - began:.1f} s)", flush=True)
     sys.exit(min(failures, 1))
 
@@ -63,6 +70,8 @@ def pipeline() -> str:
         ).images
         ours = np.stack(list(sampling.draw(model, shots, sampler)))
         worst = max(worst, int(np.abs(ours.astype(int) - (theirs * 255).round().astype(int)).max()))
+        if min(picture.std() for picture in ours) < 5:
+            raise Failed(f"a picture drawn with {name} is flat")
     if worst > 1:
         raise Failed(f"{worst} grey levels apart")
     return f"at most {worst} grey level apart with DDIM, LMS and DPM-Solver"
@@ -88,7 +97,7 @@ def fid() -> str:
     return f"relative difference {gap:.0e}"
 
 
-def bad_input() -> str:
+def bad_config() -> str:
     """Wrong configurations end in one line, exit code above 0, and plan nothing."""
     cases = ["suite=quik", "methods=[esdd]", "concepts=[chlak]", "methods=[]", "seeds=['0']", "suit=quick"]
     for case in cases:
@@ -97,6 +106,40 @@ def bad_input() -> str:
         if done.returncode == 0 or len(said) != 1:
             raise Failed(f"--config {case}: exit {done.returncode}, {done.stderr.strip()[-200:]!r}")
     return f"{len(cases)} wrong configurations, one line each"
+
+
+def bad_files() -> str:
+    """Weights missing, parts of two models, a file in the way, a full disk: one line each, and nothing half-written."""
+    from benchmark import base
+
+    with tempfile.TemporaryDirectory() as folder:
+        model = Path(shutil.copytree(ROOT / "testbed/model", Path(folder, "model")))
+        (model / "text_encoder/config.json").write_text('{"hidden_size": 768}')
+        _refused("parts of different models", lambda: base.check_shapes(model, 64))
+        (model / "unet/diffusion_pytorch_model.safetensors").unlink()
+        _refused("no .safetensors file of weights", lambda: base.hashes(model))
+        record = [sys.executable, "-m", "benchmark.base", "--suite", "micro", "--out"]
+        for expected, out, limit in (
+            ("cannot be written: File exists", f"{model}/model_index.json/base.json", resource.RLIM_INFINITY),
+            ("cannot be written: File too large", f"{folder}/base.json", 100),  # bytes, in the place of a full disk
+        ):
+            sized = functools.partial(resource.setrlimit, resource.RLIMIT_FSIZE, (limit, limit))
+            done = subprocess.run([*record, out], cwd=ROOT, capture_output=True, text=True, preexec_fn=sized)
+            if done.returncode != 2 or expected not in done.stderr or len(done.stderr.splitlines()) != 1:
+                raise Failed(f"exit {done.returncode}, {done.stderr.strip()[-200:]!r}")
+        if left := [path.name for path in Path(folder).iterdir() if path != model]:
+            raise Failed(f"{', '.join(left)} is left behind")
+    return "4 refused"
+
+
+def _refused(expected: str, act: Callable[[], object]) -> None:
+    try:
+        act()
+    except BenchmarkError as error:
+        if expected in str(error) and "\n" not in str(error):
+            return
+        raise Failed(f"{expected!r} is not said: {str(error)!r}") from error
+    raise Failed(f"not refused: {expected}")
 
 
 def paper() -> str:
@@ -131,7 +174,7 @@ def licences() -> str:
 
 
 CHECKS: dict[str, Callable[[], str]] = {
-    (check.__doc__ or "").rstrip("."): check for check in (pipeline, fid, bad_input, paper, sizes, licences)
+    (check.__doc__ or "").rstrip("."): check for check in (pipeline, fid, bad_config, bad_files, paper, sizes, licences)
 }
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ Fetches the drawings with npm, draws the pictures, trains judges, autoencoder an
 
 from __future__ import annotations
 
-import argparse
 import json
 import shutil
 import subprocess
@@ -17,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from benchmark import cli
 from testbed import dataset, tokenizer, training
 from testbed.dataset import Pictures
 
@@ -30,6 +30,7 @@ PACKAGES = {
     "emojione": "1.2.3",
     "fxemoji": "1.2.2",
 }
+LICENCES = ("Apache-2.0", "MIT", "CC-BY-4.0")  # none asks that what is made of it be shared alike
 # The shipped weights were trained for so many steps, in sittings between which the judges' augmentation, the portraits
 # and their share were improved; a run from scratch has the final ones from its first step.
 STEPS = {"judges": 20000, "autoencoder": 1500, "unet": 9500}
@@ -57,6 +58,10 @@ def fetch(work: Path) -> Path:
         subprocess.run(
             ["npm", "install", "--ignore-scripts", "--no-fund", "--prefix", work / "npm", *wanted], check=True
         )
+    for name in PACKAGES:
+        licence = json.loads((packages / name / "info.json").read_text())["license"]["spdx"]
+        if licence not in LICENCES:
+            sys.exit(f"error: the drawings of {name} are under {licence} (allowed: {', '.join(LICENCES)})")
     return packages
 
 
@@ -101,13 +106,14 @@ def export(work: Path, judges, autoencoder, unet, text, words) -> None:
     )
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m testbed.retrain", description=__doc__.splitlines()[0])
-    parser.add_argument("--work", type=Path, default=FOLDER / ".retrain", help="checkpoints and drawings")
-    parser.add_argument("--threads", type=int, default=2)
-    arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
-    work = arguments.work
+def main(work: Path = FOLDER / ".retrain", threads: int = 2) -> None:
+    """Rebuild what the testbed ships, from the npm packages to the weights; a killed run resumes.
+
+    Args:
+        work: where checkpoints and drawings are kept meanwhile.
+        threads: of the training, which is the only one on the machine.
+    """
+    torch.set_num_threads(threads)
     work.mkdir(parents=True, exist_ok=True)
     packages = fetch(work)
     dataset.ship(packages)
@@ -124,4 +130,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    cli.run(main)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from benchmark import cli, diffusion, grid, plugins
+from benchmark import cli, diffusion, plugins
 from benchmark.files import write_atomically
 from benchmark.records import Concept, Templates
 from testbed import pilot
@@ -63,7 +63,7 @@ def _trace(
     model.set_weights(clean)
     model.unet.requires_grad_(False)
     model.generator, model.trace = torch.Generator().manual_seed(0), []
-    method = plugins.load("methods", Path(grid.module("advanchor")).stem)
+    method = plugins.load("methods", "advanchor")
     settings = method.Settings(
         loss=loss, site=site, delta_lr=rate, steps=steps, inner_steps=inner_steps, batch=batch, lr=3e-4
     )

@@ -14,7 +14,7 @@ from conftest import ROOT
 
 from benchmark import cli
 from benchmark.errors import BenchmarkError
-from benchmark.files import sha256, write_atomically
+from benchmark.files import sha256, unwritable, write_atomically
 
 
 def example(
@@ -128,6 +128,39 @@ def test_a_full_disk_and_a_forbidden_folder_are_errors_for_people(tmp_path):
         pass
     with pytest.raises(FileNotFoundError), write_atomically(tmp_path / "x.csv"):
         open(tmp_path / "a mistake of the code")
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        "weights.save_delta(path, {'w': torch.zeros(100_000)}, 'key')",
+        "manifest.save_png(path, np.random.default_rng(0).integers(0, 255, (256, 256, 3), np.uint8), 'key')",
+        "erase._checkpoint(path, {'step': 1, 'w': torch.zeros(100_000)})",
+    ],
+)
+def test_a_file_that_finds_no_room_is_one_line_and_leaves_nothing(tmp_path, write):
+    code = f"""
+import resource
+from pathlib import Path
+import numpy as np, torch
+from benchmark import cli, erase, manifest, weights
+path = Path({str(tmp_path / "new.bin")!r})
+resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
+def main() -> None: {write}
+cli.run(main, [])
+"""
+    end = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert end.returncode == 2, end.stderr
+    assert end.stderr == f"error: {tmp_path}/new.bin: cannot be written: File too large\n"
+    assert not os.listdir(tmp_path)
+
+
+def test_a_folder_that_cannot_be_written_is_known_before(tmp_path, monkeypatch):
+    assert unwritable(tmp_path / "new/folder") is None
+    (tmp_path / "results").write_text("a file")
+    assert unwritable(tmp_path / "results/micro").endswith("results is not a folder")
+    monkeypatch.setattr(os, "access", lambda path, mode: False)  # root may write anywhere
+    assert "is read-only" in unwritable(tmp_path / "new")
 
 
 def test_sha256(tmp_path):

@@ -146,14 +146,6 @@ def test_the_slurm_profile_plans(fake):
     assert ("erase", "esd") in planned(fake, "--profile", "slurm", suite="paper")
 
 
-def test_the_slurm_profile_names_rules_that_exist():
-    rules = set(
-        re.findall(r"^rule (\w+):", "".join(p.read_text() for p in ROOT.glob("workflow/rules/*.smk")), re.MULTILINE)
-    )
-    named = re.findall(r"^  (\w+): \{", (ROOT / "slurm/profile.yaml").read_text(), re.MULTILINE)
-    assert named and set(named) <= rules
-
-
 def test_jobs_are_command_lines_that_their_runners_understand(fake):
     """Every option of every planned job is one that the real runner has, and every one it requires is given."""
     out = snakemake(fake, "--dry-run", "--printshellcmds", suite="quick")

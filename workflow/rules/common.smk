@@ -5,8 +5,11 @@ from dataclasses import asdict
 from pathlib import Path
 
 from benchmark import eyes, plugins
+from benchmark.files import unwritable
 
 SUITE = PLAN.suite
+if problem := unwritable(SUITE.folder):
+    sys.exit(f"error: {problem}")
 SHIPPED_JUDGES = ("backbone.safetensors", "classes.json")
 
 # Jobs say `python -m benchmark.<runner>` and mean the Python that runs Snakemake, be its environment active or not.
