@@ -83,6 +83,8 @@ def _erase(
     import torch
 
     began = saved = time.monotonic()
+    if torch.cuda.is_available():
+        torch.cuda.reset_peak_memory_stats()
     checkpoint = folder / "checkpoint.pt"
     model.resume = _resumable(checkpoint, key)
     model.trace = model.resume.pop("trace", []) if model.resume else []
