@@ -29,6 +29,7 @@ class AdversarialAnchor(Anchor):
         lr: delta's learning rate, of an Adam that begins anew with each input.
         inner_steps: K, the most steps of delta per input; it stops earlier once the similarity is below 0.
         accumulate_grads: sum delta's gradients over the steps of an input instead of zeroing them (the release).
+        init: the standard deviation of the noise that delta begins as.
 
     Attributes:
         delta: (1, |span|, D). learning: whether `prepare` still adapts it. inputs: how many it has seen.
@@ -49,6 +50,7 @@ class AdversarialAnchor(Anchor):
         lr: float,
         inner_steps: int,
         accumulate_grads: bool = False,
+        init: float = 1e-7,
     ):
         self.model, self.prompt, self.span, self.site = model, prompt, span, site
         self.references = model.encode(*references)
@@ -57,7 +59,7 @@ class AdversarialAnchor(Anchor):
         self.cosine, self.lr, self.inner_steps = similarity == "cosine", lr, inner_steps
         self.accumulate_grads, self.learning, self.inputs = accumulate_grads, True, 0
         width = self.references.shape[-1]
-        self.delta = 1e-7 * model.randn(1, span.stop - span.start, width)
+        self.delta = init * model.randn(1, span.stop - span.start, width)
 
     def contexts(self) -> torch.Tensor:
         return self.model.encode_perturbed(self.prompt, self.span, self.delta, self.site)
@@ -67,23 +69,16 @@ class AdversarialAnchor(Anchor):
             self.adapt(x, t, self.inner_steps)
 
     def adapt(self, x: torch.Tensor, t: torch.Tensor, most: int) -> None:
-        """At most `most` Adam steps of delta down the similarity at (x_t, t); none once it is below 0.
-
-        The references' predictions do not depend on delta and are computed once.
-        """
+        """At most `most` Adam steps of delta down the similarity at (x_t, t); none once it is below 0."""
         model, delta = self.model, self.delta.clone().requires_grad_(True)
         optimizer = torch.optim.Adam([delta], lr=self.lr)
-        with model.original():
-            fixed = self.references if self.blank is None else torch.cat([self.references, self.blank])
-            fixed = model.predict(x, t, fixed)
-            targets, base = (fixed, 0) if self.blank is None else (fixed[:-1] - fixed[-1], fixed[-1])
+        fixed = self.fixed(x, t)
         delta.grad = torch.zeros_like(delta)
         used = 0
         self.inputs += 1
         for _ in range(most):
             with model.original(gradients=True):
-                states = model.encode_perturbed(self.prompt, self.span, delta, self.site)
-                loss = self._similarity(model.predict(x, t, states)[0] - base, targets)
+                loss = self.similarity(delta, x, t, *fixed)
                 value = loss.item()
                 model.log(input=self.inputs, inner_step=used, l_adv=value)
                 if value < 0:
@@ -94,6 +89,22 @@ class AdversarialAnchor(Anchor):
             used += 1
         self.delta = delta.detach()
         model.log(input=self.inputs, inner_steps=used, delta_norm=self.delta.norm().item())
+
+    def fixed(self, x: torch.Tensor, t: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """What delta does not change: the references' predictions (R, B, C, h, w) and the base that both sides lose."""
+        with self.model.original():
+            if self.blank is None:
+                targets = self.model.predict(x, t, self.references)
+                return targets, torch.zeros_like(targets[0])
+            *targets, base = self.model.predict(x, t, torch.cat([self.references, self.blank]))
+        return torch.stack(targets) - base, base
+
+    def similarity(
+        self, delta: torch.Tensor, x: torch.Tensor, t: torch.Tensor, targets: torch.Tensor, base: torch.Tensor
+    ) -> torch.Tensor:
+        """L_adv of a delta at (x_t, t), against what `fixed` gives there; the frozen weights must be in place."""
+        states = self.model.encode_perturbed(self.prompt, self.span, delta, self.site)
+        return self._similarity(self.model.predict(x, t, states)[0] - base, targets)
 
     def _similarity(self, anchor: torch.Tensor, references: torch.Tensor) -> torch.Tensor:
         """Weighted over the references (R, B, C, h, w): the batch mean of the cosine or of the mean product."""

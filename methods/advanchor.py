@@ -33,6 +33,7 @@ class Settings:
     strategy: Literal["alternating", "sequential", "cyclical"] = "alternating"
     inner_steps: int = 30
     delta_lr: float = 1e-4
+    delta_init: float = 1e-7  # so small that rounding decides where delta goes first (docs/anchors.md)
     group: Group = "xattn"
     steps: int = 50
     lr: float = 1e-5
@@ -66,6 +67,7 @@ def erase(model, concept, settings):
         lr=s.delta_lr,
         inner_steps=s.inner_steps,
         accumulate_grads=s.accumulate_grads,
+        init=s.delta_init,
     )
     inputs = {
         "alternating": lambda: None,

@@ -1,0 +1,134 @@
+"""Whether rounding decides what AdvAnchor does: `python -m testbed.rounding`.
+
+At delta = 0 the similarity is at its highest and its gradient is nothing. Delta begins so near to it that a gradient in
+float32 may be more rounding than slope, and Adam makes a whole step of it, however short it is. Two measurements: the
+first gradient against that of float64, and erased weights against those of training pictures that are a millionth
+brighter.
+"""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+
+from benchmark import cli, diffusion, grid, plugins
+from benchmark.adversarial import AdversarialAnchor
+from benchmark.alignment import NoisedImages
+from benchmark.files import write_atomically
+from benchmark.records import Concept, Templates
+from testbed import pilot
+
+DOCS = Path(__file__).parent.parent / "docs"
+CONCEPTS = ("woodcut", "low poly")  # reserved
+STARTS = (1e-7, 1e-5, 1e-3)
+
+
+LABELS = ("abconcept", "advanchor-l1", "advanchor-l2")  # the first has no delta
+BRIGHTER = 1 + 1e-6
+
+
+def main(batch: int = 8) -> None:
+    """Write docs/rounding_gradients.csv and docs/rounding_weights.csv.
+
+    Args:
+        batch: latents that a gradient is averaged over.
+    """
+    model, clean, _ = pilot.loaded()
+    model.templates = Templates("{c} picture", "picture")
+    gradients, weights = [], []
+    for concept in CONCEPTS:
+        model.pool = pilot.pool(concept)
+        gradients += _gradients(model, concept, batch)
+        weights += _weights(model, clean, concept)
+    for name, rows in (("gradients", gradients), ("weights", weights)):
+        frame = pd.DataFrame(rows)
+        with write_atomically(DOCS / f"rounding_{name}.csv") as aside:
+            frame.to_csv(aside, index=False, float_format="%.3g", lineterminator="\n")
+        print(frame.to_string(index=False, float_format="%.3g"))
+
+
+def _gradients(model: diffusion.Diffusion, concept: str, batch: int) -> list[dict[str, Any]]:
+    """Both losses, both sites, three starts: the cosine of float32's first gradient with float64's, and their norms."""
+    model.generator = torch.Generator().manual_seed(0)
+    x, t, _ = NoisedImages(model, batch)(0)
+    found = {}
+    for kind in (torch.float32, torch.float64):
+        _cast(model, kind)
+        for case in itertools.product(("l1", "l2"), ("input", "output"), STARTS):
+            found[kind, case] = _gradient(model, concept, x.to(kind), t, *case).double()
+    _cast(model, torch.float32)
+    rows = []
+    for kind, case in found:
+        if kind == torch.float64:
+            exact, rounded = found[kind, case], found[torch.float32, case]
+            cosine = torch.cosine_similarity(exact, rounded, 0).item()
+            numbers = {"cosine": cosine, "norm": exact.norm().item(), "norm_float32": rounded.norm().item()}
+            rows.append({"concept": concept, **dict(zip(("loss", "site", "start"), case, strict=True))} | numbers)
+    return rows
+
+
+def _weights(model: diffusion.Diffusion, clean: dict[str, torch.Tensor], concept: str) -> list[dict[str, Any]]:
+    """How far apart erased weights end for pictures a millionth brighter, relative to how far erasing moved them."""
+    suite, pictures = grid.load_suite("testbed"), model.pool
+    rows = []
+    for label in LABELS:
+        method = plugins.load("methods", Path(grid.module(label)).stem)
+        values = grid.label_settings(suite, label)
+        for start in STARTS if "delta_init" in values else (None,):
+            settings = method.Settings(**values | ({"delta_init": start} if start else {}))
+            ends = []
+            for factor in (1, BRIGHTER):
+                model.set_weights(clean)
+                model.unet.requires_grad_(False)
+                model.generator, model.trace, model.pool = torch.Generator().manual_seed(0), [], pictures * factor
+                for _ in method.erase(model, Concept(concept, concept, concept), settings):
+                    pass
+                moved = [(w - clean[name]).detach().flatten() for name, w in model.unet.named_parameters()]
+                ends.append(torch.cat(moved))
+            apart = ((ends[0] - ends[1]).norm() / ends[0].norm()).item()
+            rows.append({"concept": concept, "method": label, "start": start, "difference": apart})
+    model.set_weights(clean)
+    return rows
+
+
+def _gradient(
+    model: diffusion.Diffusion, concept: str, x: torch.Tensor, t: torch.Tensor, loss: str, site: str, start: float
+) -> torch.Tensor:
+    """The gradient of L_adv for a delta of noise whose standard deviation is `start`, flat."""
+    model.generator = torch.Generator().manual_seed(1)
+    prompt, blank = model.templates.target.format(c=concept), model.templates.blank
+    anchor = AdversarialAnchor(
+        model,
+        prompt=prompt,
+        span=model.span(prompt, concept),
+        references=[prompt],
+        weights=[1.0],
+        blank=blank,
+        loss=loss,
+        similarity="cosine",
+        site=site,
+        lr=0.0,
+        inner_steps=0,
+        init=start,
+    )
+    delta = anchor.delta.to(x.dtype).requires_grad_(True)
+    fixed = anchor.fixed(x, t)
+    with model.original(gradients=True):
+        (gradient,) = torch.autograd.grad(anchor.similarity(delta, x, t, *fixed), delta)
+    return gradient.flatten()
+
+
+def _cast(model: diffusion.Diffusion, kind: torch.dtype) -> None:
+    """The model in another precision; what was encoded before is forgotten."""
+    for part in (model.unet, model.text_encoder):
+        part._apply(lambda tensor: tensor.to(kind) if tensor.is_floating_point() else tensor)
+    model.train("xattn")
+    model._encoded.clear()
+
+
+if __name__ == "__main__":
+    cli.run(main)
