@@ -2,7 +2,7 @@
 # make SUITE=testbed   the same with another suite
 # make help            what else there is
 
-SUITE ?= $(shell sed -n 's/^suite: *\([a-z0-9_]*\).*/\1/p' config.yaml)
+SUITE ?= $(shell sed -n 's/^suite: *["'"'"']*\([a-z0-9_]*\).*/\1/p' config.yaml)
 CORES ?= all
 PYTHON ?= python3
 BIN := .venv/bin

@@ -28,8 +28,8 @@ class AdversarialAnchor(Anchor):
         site: where delta is added, `input` or `output`; see `Diffusion.encode_perturbed`.
         lr: delta's learning rate, of an Adam that begins anew with each input.
         inner_steps: K, the most steps of delta per input; it stops earlier once the similarity is below 0.
-        accumulate_grads: sum delta's gradients over the steps of an input instead of zeroing them (the release).
         init: the standard deviation of the noise that delta begins as.
+        accumulate_grads: sum delta's gradients over the steps of an input instead of zeroing them (the release).
 
     Attributes:
         delta: (1, |span|, D). learning: whether `prepare` still adapts it. inputs: how many it has seen.
@@ -49,8 +49,8 @@ class AdversarialAnchor(Anchor):
         site: str,
         lr: float,
         inner_steps: int,
+        init: float,
         accumulate_grads: bool = False,
-        init: float = 1e-7,
     ):
         self.model, self.prompt, self.span, self.site = model, prompt, span, site
         self.references = model.encode(*references)
@@ -133,6 +133,7 @@ def in_place_of_a_prompt(model: Diffusion, phrase: str, site: str, lr: float, in
         site=site,
         lr=lr,
         inner_steps=inner_steps,
+        init=1e-7,  # as the release; docs/anchors.md says what that does
     )
 
 

@@ -6,6 +6,8 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
+from safetensors import SafetensorError, safe_open
+
 from benchmark import cli, eyes, grid, hub, plugins
 from benchmark.errors import BenchmarkError
 from benchmark.files import sha256, write_atomically
@@ -43,23 +45,38 @@ def hashes(folder: Path) -> dict[str, str]:
         weights = [path for path in sorted((folder / part).glob("*.safetensors")) if _wanted(path)]
         if not weights:
             raise BenchmarkError(f"{folder / part}: there is no .safetensors file of weights")
+        for path in weights:
+            _check_whole(path)
         used += [*weights, folder / part / "config.json"]
     for part in ("tokenizer", "scheduler"):
         used += [path for path in sorted((folder / part).iterdir()) if path.is_file()]
     return {str(path.relative_to(folder)): sha256(path) for path in used}
 
 
+def _check_whole(path: Path) -> None:
+    """A download that was cut off has a header that promises more than there is."""
+    try:
+        with safe_open(path, "np"):
+            pass
+    except (OSError, SafetensorError) as error:
+        raise BenchmarkError(f"{path}: is not whole: {error}") from error
+
+
 def check_shapes(folder: Path, size: int) -> None:
     """Refuse parts that do not fit each other, and a size of images that the autoencoder cannot halve often enough."""
-    unet, vae, text = (json.loads((folder / part / "config.json").read_text()) for part in NETWORKS)
-    for name, ours, theirs in (
-        ("unet: cross_attention_dim, text_encoder: hidden_size", unet["cross_attention_dim"], text["hidden_size"]),
-        ("unet: in_channels, vae: latent_channels", unet["in_channels"], vae["latent_channels"]),
-        ("unet: in_channels, out_channels", unet["in_channels"], unet["out_channels"]),
-    ):
+    try:
+        unet, vae, text = (json.loads((folder / part / "config.json").read_text()) for part in NETWORKS)
+        pairs = (
+            ("unet: cross_attention_dim, text_encoder: hidden_size", unet["cross_attention_dim"], text["hidden_size"]),
+            ("unet: in_channels, vae: latent_channels", unet["in_channels"], vae["latent_channels"]),
+            ("unet: in_channels, out_channels", unet["in_channels"], unet["out_channels"]),
+        )
+        halved = 2 ** (len(vae["block_out_channels"]) - 1)
+    except (OSError, ValueError, KeyError) as error:
+        raise BenchmarkError(f"{folder}: a config.json cannot be read: {error!r}") from error
+    for name, ours, theirs in pairs:
         if ours != theirs:
             raise BenchmarkError(f"{folder}: these are parts of different models: {name}: {ours} and {theirs}")
-    halved = 2 ** (len(vae["block_out_channels"]) - 1)
     if size % halved:
         raise BenchmarkError(
             f"sampler.size: {size} is not a multiple of {halved}, by which {folder}/vae reduces images"

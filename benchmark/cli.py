@@ -60,7 +60,8 @@ def _said(items: Iterable[Item], total: int | None, label: str) -> Iterator[Item
         yield item
         now = time.monotonic()
         if now - said >= SECONDS_BETWEEN_LINES and done != total:
-            print(f"{label}: {done} of {total or '?'} in {now - began:.0f} s", file=sys.stderr, flush=True)
+            of = f" of {total}" if total and done < total else ""
+            print(f"{label}: {done}{of} in {now - began:.0f} s", file=sys.stderr, flush=True)
             said = now
 
 

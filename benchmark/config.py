@@ -222,7 +222,8 @@ def check_label(suite: Suite, label: str) -> None:
     """Raise `ConfigError` unless a suite can run the label: one of its settings, or a method, or a checkpoint of it."""
     name, at, percent = label.partition("@")
     allowed = tuple(dict.fromkeys((*labels(suite), *suite.settings)))
-    if name not in allowed or (at and not (percent.isdigit() and 0 < int(percent) < 100)):
+    stops = percent.isdigit() and 0 < int(percent) < 100
+    if name not in allowed or (at and not (stops and "steps" in source.settings(module(name)))):
         raise ConfigError(unknown("--method", label, allowed, "label"))
 
 

@@ -89,6 +89,8 @@ def _erase(
     model.resume = _resumable(checkpoint, key)
     model.trace = model.resume.pop("trace", []) if model.resume else []
     total = getattr(settings, "steps", None)
+    if total and model.resume:
+        total -= model.resume["step"]
     with job.deferred() as stopping:
         for state in cli.progress(plugin.erase(model, concept, settings) or (), total, label):
             if state is not None and not (isinstance(state, dict) and isinstance(state.get("step"), int)):
@@ -173,9 +175,12 @@ def _meta(model: Any, settings: Any, seconds: float, changed: dict) -> dict:
 
 def _commit() -> str:
     """The commit that is checked out, marked if files differ from it; empty where git or a repository is missing."""
+
+    def git(*command: str) -> str:
+        return subprocess.run(["git", *command], capture_output=True, text=True, cwd=plugins.ROOT).stdout.strip()
+
     try:
-        asked = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
-        return subprocess.run(asked, capture_output=True, text=True, cwd=plugins.ROOT).stdout.strip()
+        return git("rev-parse", "HEAD") + ("-dirty" if git("status", "--porcelain") else "")
     except OSError:
         return ""
 

@@ -1,6 +1,6 @@
 """Which network looks for which metric: the names of metrics, observers (eyes) and what a task needs of them.
 
-Nothing is imported but this: the planner asks, too.
+Imports no plugin: the planner asks, too, and must stay light.
 """
 
 from __future__ import annotations

@@ -23,8 +23,8 @@ class Concept:
 
     `phrase` is the text that prompts use; `label` the judge's class; `attributes` are phrases for AdvAnchor's
     attribute variant; `anchors` are named alternative prompts (All-but-one takes `alternative`); `wordings` are other
-    phrases, by name, that ask for the same: evaluated like `phrase`, each as a probe of its own. Erasing sees of them
-    only those that are among the `attributes`.
+    phrases, by name, that ask for the same: evaluated like `phrase`, each as a probe of its own. Erasing does not see
+    them, unless they are `attributes`, too.
     """
 
     name: str

@@ -65,6 +65,8 @@ def main(
         if not if_any:
             raise BenchmarkError(lacks)
         print(f"{lacks}: left out")
+        for suffix in (".csv", ".md", ".tex", ".svg", ".png"):  # what an earlier scores.csv made is not of this one
+            out.with_suffix(suffix).unlink(missing_ok=True)
         return
     rows = complete(found, loaded.world)
     notes = [legend(loaded, found), *remarks(rows)]

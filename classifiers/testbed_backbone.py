@@ -87,5 +87,6 @@ def load() -> Backbone:
         net = Backbone(len(state["objects.bias"]), len(state["styles.bias"]))
         net.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in state.items()})
     except (OSError, SafetensorError, KeyError, RuntimeError) as error:
-        raise BenchmarkError(f"{WEIGHTS}: cannot be loaded ({error}); `make retrain` rebuilds it") from error
+        why = str(error).splitlines()[0]
+        raise BenchmarkError(f"{WEIGHTS}: cannot be loaded ({why}); `make retrain` rebuilds it") from error
     return net.eval().requires_grad_(False)

@@ -53,8 +53,10 @@ def main(workers: int = 2, methods: list[str] | None = None, chosen_only: bool =
         chosen_only: run nothing, apply the rule to the trials that are there.
         plan_file: concepts, conditions and grids. With `race: false` every trial of it is run, and nothing is chosen.
     """
-    plan, table = planned(plan_file), DOCS / f"{plan_file.stem}.csv"
+    plan, table = planned(plan_file), _table(plan_file)
     race = plan.get("race", True)
+    if chosen_only and not race:
+        raise BenchmarkError(f"--chosen-only: {plan_file} is no race: none of its settings is chosen")
     for label in methods or ():
         if label not in plan["methods"]:
             raise BenchmarkError(plugins.unknown("--methods", label, plan["methods"], "label"))
@@ -181,7 +183,10 @@ def run(
 
 @cache
 def planned(plan_file: Path = PLAN) -> dict[str, Any]:
-    return yaml.safe_load(plan_file.read_text())
+    try:
+        return yaml.safe_load(plan_file.read_text())
+    except OSError as error:
+        raise BenchmarkError(f"{plan_file}: cannot be read: {error.strerror}") from error
 
 
 @cache
@@ -207,6 +212,12 @@ def _grid(entry: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _text(settings: dict[str, Any]) -> str:
     return ", ".join(f"{k}: {v:.1e}" if isinstance(v, float) and v < 0.01 else f"{k}: {v}" for k, v in settings.items())
+
+
+def _table(plan_file: Path) -> Path:
+    """Where trials are kept: in docs/ those of this folder's plans, beside them those of others."""
+    ours = plan_file.resolve().parent == FOLDER.resolve()
+    return DOCS / f"{plan_file.stem}.csv" if ours else plan_file.with_suffix(".csv")
 
 
 def _read(table: Path) -> dict[str, dict[str, Any]]:

@@ -16,7 +16,6 @@ from benchmark.files import write_atomically
 from benchmark.records import Concept, Templates
 from testbed import pilot
 
-DOCS = Path(__file__).parent.parent / "docs"
 RATES = {"input": (1e-3, 1e-2, 1e-1), "output": (1e-2, 1e-1)}
 
 
@@ -43,9 +42,9 @@ def main(concept: str = "woodcut", steps: int = 4, inner_steps: int = 20, batch:
                     )
                 ]
     frame = pd.DataFrame(rows)
-    with write_atomically(DOCS / "traces.csv") as aside:
+    with write_atomically(pilot.DOCS / "traces.csv") as aside:
         frame.to_csv(aside, index=False, float_format="%.5f", lineterminator="\n")
-    _plot(frame, DOCS / "traces.svg")
+    _plot(frame, pilot.DOCS / "traces.svg")
     print(frame.groupby(["site", "delta_lr", "loss"]).l_adv.agg(["first", "min", "last", "size"]).round(3).to_string())
 
 

@@ -44,6 +44,16 @@ def test_a_missing_file_is_named(folder, missing, named):
         base.hashes(folder)
 
 
+def test_what_was_cut_off_is_named(folder):
+    path = folder / "unet/diffusion_pytorch_model.safetensors"
+    path.write_bytes(path.read_bytes()[:1_000_000])
+    with pytest.raises(BenchmarkError, match="unet/diffusion_pytorch_model.safetensors: is not whole"):
+        base.hashes(folder)
+    (folder / "vae/config.json").write_text('{"latent_channels": 4')
+    with pytest.raises(BenchmarkError, match="a config.json cannot be read"):
+        base.check_shapes(folder, 64)
+
+
 @pytest.mark.parametrize(
     ("part", "values", "named"),
     [
@@ -80,7 +90,12 @@ def test_a_judge_that_is_missing_or_cut_off_is_named(tmp_path, monkeypatch, dama
 
 @pytest.mark.parametrize(
     ("label", "named"),
-    [("esd-x", "there is no label 'esd-x'; did you mean esd?"), ("esd@0", "'esd@0'"), ("esd@fast", "'esd@fast'")],
+    [
+        ("esd-x", "there is no label 'esd-x'; did you mean esd?"),
+        ("esd@0", "'esd@0'"),
+        ("esd@fast", "'esd@fast'"),
+        ("scramble@50", "'scramble@50'"),
+    ],
 )
 def test_a_pasted_label_that_the_suite_cannot_run_is_refused(label, named):
     suite = grid.load_suite("quick")

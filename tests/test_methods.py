@@ -180,6 +180,7 @@ def adversarial_anchor(model, **changes):
         site="input",
         lr=1e-2,
         inner_steps=3,
+        init=1e-7,
     )
     return adversarial.AdversarialAnchor(model, **values | changes)
 

@@ -243,6 +243,7 @@ def test_the_gallery_needs_pictures(scored, world):
 
 def test_a_view_without_numbers_is_left_out_where_that_is_allowed(scored, world, capsys):
     pd.read_csv(scored, dtype=str, keep_default_na=False).assign(experiment="other").to_csv(scored, index=False)
+    (world / "style.md").write_text("of other scores")
     view.main("test", scored, "tables/style", world / "style", if_any=True)
     assert "has no number for tables/style, which shows style: left out" in capsys.readouterr().out
     assert not list(world.glob("style.*"))
