@@ -2,8 +2,8 @@
 
 At delta = 0 the similarity is at its highest and its gradient is nothing. Delta begins so near to it that a gradient in
 float32 may be more rounding than slope, and Adam makes a whole step of it, however short it is. Two measurements: the
-first gradient against that of float64, and erased weights against those of training pictures that are a millionth
-brighter.
+first gradient against that of float64, and erased weights against those of training pictures whose contrast is a
+millionth higher.
 """
 
 from __future__ import annotations
@@ -22,13 +22,10 @@ from benchmark.files import write_atomically
 from benchmark.records import Concept, Templates
 from testbed import pilot
 
-DOCS = Path(__file__).parent.parent / "docs"
 CONCEPTS = ("woodcut", "low poly")  # reserved
 STARTS = (1e-7, 1e-5, 1e-3)
-
-
-LABELS = ("abconcept", "advanchor-l1", "advanchor-l2")  # the first has no delta
-BRIGHTER = 1 + 1e-6
+LABELS = ("abconcept", "advanchor-l1", "advanchor-l2", "advanchor-l2-dot")  # the first has no delta
+STRETCHED = 1 + 1e-6
 
 
 def main(batch: int = 8) -> None:
@@ -46,19 +43,19 @@ def main(batch: int = 8) -> None:
         weights += _weights(model, clean, concept)
     for name, rows in (("gradients", gradients), ("weights", weights)):
         frame = pd.DataFrame(rows)
-        with write_atomically(DOCS / f"rounding_{name}.csv") as aside:
+        with write_atomically(pilot.DOCS / f"rounding_{name}.csv") as aside:
             frame.to_csv(aside, index=False, float_format="%.3g", lineterminator="\n")
         print(frame.to_string(index=False, float_format="%.3g"))
 
 
 def _gradients(model: diffusion.Diffusion, concept: str, batch: int) -> list[dict[str, Any]]:
-    """Both losses, both sites, three starts: the cosine of float32's first gradient with float64's, and their norms."""
+    """Losses, similarities, sites, starts: the cosine of float32's first gradient with float64's, and their norms."""
     model.generator = torch.Generator().manual_seed(0)
     x, t, _ = NoisedImages(model, batch)(0)
     found = {}
     for kind in (torch.float32, torch.float64):
         _cast(model, kind)
-        for case in itertools.product(("l1", "l2"), ("input", "output"), STARTS):
+        for case in itertools.product(("l1", "l2"), ("cosine", "dot"), ("input", "output"), STARTS):
             found[kind, case] = _gradient(model, concept, x.to(kind), t, *case).double()
     _cast(model, torch.float32)
     rows = []
@@ -67,12 +64,14 @@ def _gradients(model: diffusion.Diffusion, concept: str, batch: int) -> list[dic
             exact, rounded = found[kind, case], found[torch.float32, case]
             cosine = torch.cosine_similarity(exact, rounded, 0).item()
             numbers = {"cosine": cosine, "norm": exact.norm().item(), "norm_float32": rounded.norm().item()}
-            rows.append({"concept": concept, **dict(zip(("loss", "site", "start"), case, strict=True))} | numbers)
+            rows.append(
+                {"concept": concept, **dict(zip(("loss", "similarity", "site", "start"), case, strict=True))} | numbers
+            )
     return rows
 
 
 def _weights(model: diffusion.Diffusion, clean: dict[str, torch.Tensor], concept: str) -> list[dict[str, Any]]:
-    """How far apart erased weights end for pictures a millionth brighter, relative to how far erasing moved them."""
+    """How far apart weights end with pictures stretched by a millionth, relative to how far erasing moved them."""
     suite, pictures = grid.load_suite("testbed"), model.pool
     rows = []
     for label in LABELS:
@@ -81,7 +80,7 @@ def _weights(model: diffusion.Diffusion, clean: dict[str, torch.Tensor], concept
         for start in STARTS if "delta_init" in values else (None,):
             settings = method.Settings(**values | ({"delta_init": start} if start else {}))
             ends = []
-            for factor in (1, BRIGHTER):
+            for factor in (1, STRETCHED):
                 model.set_weights(clean)
                 model.unet.requires_grad_(False)
                 model.generator, model.trace, model.pool = torch.Generator().manual_seed(0), [], pictures * factor
@@ -96,7 +95,14 @@ def _weights(model: diffusion.Diffusion, clean: dict[str, torch.Tensor], concept
 
 
 def _gradient(
-    model: diffusion.Diffusion, concept: str, x: torch.Tensor, t: torch.Tensor, loss: str, site: str, start: float
+    model: diffusion.Diffusion,
+    concept: str,
+    x: torch.Tensor,
+    t: torch.Tensor,
+    loss: str,
+    similarity: str,
+    site: str,
+    start: float,
 ) -> torch.Tensor:
     """The gradient of L_adv for a delta of noise whose standard deviation is `start`, flat."""
     model.generator = torch.Generator().manual_seed(1)
@@ -109,7 +115,7 @@ def _gradient(
         weights=[1.0],
         blank=blank,
         loss=loss,
-        similarity="cosine",
+        similarity=similarity,
         site=site,
         lr=0.0,
         inner_steps=0,
