@@ -37,14 +37,15 @@ def main(
         seed: the fine-tuning seed.
         pool: the manifest of the images to train on, for methods that need some.
     """
-    import torch
-
-    from benchmark import diffusion
-
     plan = grid.load_suite(suite)
     grid.check_label(plan, method)
     subject, base = grid.load_task(task, plan.world), weights.base(plan)
     wanted = {name: NOBODY if name == grid.NOTHING else subject.concept(name) for name in concepts}
+
+    import torch  # takes seconds: what was asked for wrongly is refused before
+
+    from benchmark import diffusion
+
     plugin = plugins.load("methods", Path(grid.module(method)).stem)
     values = grid.label_settings(plan, method)
     settings = plugin.Settings(**values) if hasattr(plugin, "Settings") else None

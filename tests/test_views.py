@@ -2,14 +2,11 @@
 
 import re
 import shutil
-import subprocess
-import sys
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import ROOT
 from matplotlib.figure import Figure
 from PIL import Image
 from synthetic import METHODS, OBJECTS, STYLES, draw, furnish, scores
@@ -18,7 +15,6 @@ from benchmark import manifest, plugins, view
 from benchmark.errors import BenchmarkError
 from benchmark.figures import _labels, gallery
 from benchmark.metrics import accuracy, fid, lpips
-from benchmark.metrics._intervals import Score
 from benchmark.summary import MEAN
 from benchmark.tables import _paper, portrait
 
@@ -275,33 +271,6 @@ def test_views_that_do_not_exist(scored, world):
         view.main("test", scored, "style", world / "out")
     with pytest.raises(BenchmarkError, match="cannot be read"):
         view.main("test", world / "none.csv", "tables/style", world / "out")
-
-
-@pytest.mark.parametrize("kind", ["tables", "figures"])
-def test_views_have_a_caption(kind):
-    for name in plugins.names(f"benchmark/{kind}"):
-        module = plugins.load(f"benchmark/{kind}", name)
-        assert module.CAPTION and callable(getattr(module, kind[:-1]))
-
-
-@pytest.mark.parametrize("runner", ["observe", "score", "view"])
-def test_runners_explain_themselves(runner):
-    command = [sys.executable, "-m", f"benchmark.{runner}", "--help"]
-    end = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    assert end.returncode == 0 and f"python -m benchmark.{runner}" in end.stdout
-
-
-def test_the_papers_numbers_are_here():
-    folder = ROOT / "benchmark/paper"
-    tables = {i: pd.read_csv(folder / f"table{i}.csv") for i in range(1, 6)}
-    assert [len(table) for table in tables.values()] == [420, 420, 140, 24, 32]
-    one = tables[1].set_index(["concept", "method", "split", "metric"]).value
-    assert one["Van Gogh", "AdvAnchor-Ladv1", "erase", "ACC"] == 34.0
-    assert pd.read_csv(folder / "nudenet_ori_counts.csv").images_with_class[:8].sum() == 815
-
-
-def test_scores_are_named_tuples_of_four():
-    assert Score._fields == ("value", "n", "ci_low", "ci_high")
 
 
 def test_the_original_alone_has_all_views(world):
