@@ -35,7 +35,8 @@ def summarise(scores: pd.DataFrame, metrics: Mapping[str, ModuleType]) -> pd.Dat
 
     Rows with probe `MEAN` are means over the probes of a role, rows with concept `MEAN` over erased concepts. A model
     in which no concept was erased (`control`) has rows for each concept that others erase, as if it had lost it. `n`
-    counts the images behind a number. `metrics` are the modules of those in `scores`.
+    counts the images behind a number, `by_seed` are the numbers that the mean over seeds is of. `metrics` are the
+    modules of those in `scores`.
     """
     rows = pd.concat([_per_concept(group) for _, group in scores.groupby("experiment", sort=False)])
     scope = {name: (list(r.concept.unique()), list(r.probe.unique())) for name, r in rows.groupby("experiment")}
@@ -49,9 +50,11 @@ def summarise(scores: pd.DataFrame, metrics: Mapping[str, ModuleType]) -> pd.Dat
         found = {place: Number(*number) for place, number in zip(places, numbers, strict=True)}
         seeds = repeats[key[0], key[2]]
         cube = _cube(found, seeds, *scope[key[0]], retained, getattr(module, "interval", None))
-        for concept, probe, (value, low, high, n) in cube:
+        for concept, probe, per_seed in cube:
+            value, low, high, n = over_seeds(per_seed)
             low, high = np.clip((low, high), *module.RANGE)
             number = {"value": value, "ci_low": low, "ci_high": high, "n": int(n), "seeds": len(seeds)}
+            number["by_seed"] = tuple(one.value for one in per_seed)
             made.append(dict(zip(keys, key, strict=True)) | {"concept": concept, "probe": probe} | number)
     return pd.DataFrame(made)
 
@@ -106,8 +109,8 @@ def _cube(
     probes: Sequence[str],
     retained: bool,
     interval: Interval | None,
-) -> Iterator[tuple[str, str, Number]]:
-    """The numbers of one method, metric and role, with all their means."""
+) -> Iterator[tuple[str, str, Sequence[Number]]]:
+    """The numbers of one method, metric and role, one per seed, with all their means over concepts and probes."""
     means: list[list[Number]] = []  # of each concept: one per seed
     for concept in concepts:
         asked = [probe for probe in probes if (asked_for(probe) != concept) == retained]
@@ -115,9 +118,9 @@ def _cube(
             continue
         table = [[found.get((seed, concept, probe), MISSING) for probe in asked] for seed in seeds]
         for probe, numbers in zip(asked, zip(*table, strict=True), strict=True):
-            yield concept, probe, over_seeds(numbers)
+            yield concept, probe, numbers
         means.append([mean(row, interval=interval) for row in table])
-        yield concept, MEAN, over_seeds(means[-1])
+        yield concept, MEAN, means[-1]
     if means:  # the same images are retained after every erasure: their errors do not average out over concepts
         per_seed = zip(*means, strict=True)
-        yield MEAN, MEAN, over_seeds([mean(numbers, shared=retained, interval=interval) for numbers in per_seed])
+        yield MEAN, MEAN, [mean(numbers, shared=retained, interval=interval) for numbers in per_seed]

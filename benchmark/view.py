@@ -38,42 +38,58 @@ STYLE = {
 
 
 def main(
-    suite: str, scores: Path, view: str, out: Path, images: list[Path] | None = None, if_any: bool = False
-) -> None:
-    """Draw one table or figure from scores.csv.
+    suite: str, scores: Path, out: Path, view: list[str] | None = None, images: list[Path] | None = None,
+    if_any: bool = False,
+) -> None:  # fmt: skip
+    """Draw tables and figures from scores.csv.
 
     Args:
         suite: A file of benchmark/suites/.
         scores: The scores.csv.
-        view: tables/<name> or figures/<name>.
-        out: Where to write, without the ending: tables become .csv, .md and .tex, figures .csv, .svg and .png.
-        images: The manifest.csv of each part, for a figure that shows pictures.
-        if_any: Without a number for it, say so and draw nothing, instead of failing.
+        out: The folder to write to: tables become <view>.csv, .md and .tex, figures <view>.csv, .svg and .png.
+        view: tables/<name> or figures/<name>, one or several.
+        images: The manifest.csv of each part, for figures that show pictures.
+        if_any: Say which views there is no number for and leave them out, instead of failing.
     """
     loaded = config.load_suite(suite)
-    kind, _, name = view.partition("/")
-    if kind not in ("tables", "figures"):
-        raise BenchmarkError(f"--view {view}: is neither tables/<name> nor figures/<name>")
-    module = plugins.load(f"benchmark/{kind}", name)
-    feeding = [key for key, experiment in loaded.experiments.items() if view in experiment.views]
     found = read(scores)
     if strange := set(found.suite) - {suite}:
         raise BenchmarkError(f"{scores}: has numbers of suite {', '.join(sorted(strange))}, not of {suite}")
-    found = found[found.experiment.isin(feeding)]
-    if found.empty:
-        lacks = f"{scores}: has no number for {view}, which shows {', '.join(feeding) or 'no experiment'}"
+    if strange := set(found.experiment) - set(loaded.experiments):
+        raise BenchmarkError(
+            plugins.unknown(f"{scores}: suite {suite}", min(strange), loaded.experiments, "experiment")
+        )
+    for name in view or []:
+        module = _module(name)
+        feeding = [key for key, experiment in loaded.experiments.items() if name in experiment.views]
+        rows = found[found.experiment.isin(feeding)]
+        if len(rows):
+            _draw(loaded, name, module, rows, images or [], out / name)
+            continue
+        lacks = f"{scores}: has no number for {name}, which shows {', '.join(feeding) or 'no experiment'}"
         if not if_any:
             raise BenchmarkError(lacks)
         print(f"{lacks}: left out")
         for suffix in (".csv", ".md", ".tex", ".svg", ".png"):  # what an earlier scores.csv made is not of this one
-            out.with_suffix(suffix).unlink(missing_ok=True)
-        return
-    rows = complete(found, loaded.world)
-    notes = [legend(loaded, found), *remarks(rows)]
-    if kind == "tables":
+            (out / f"{name}{suffix}").unlink(missing_ok=True)
+
+
+def _module(view: str) -> ModuleType:
+    kind, _, name = view.partition("/")
+    if kind not in ("tables", "figures"):
+        raise BenchmarkError(f"--view {view}: is neither tables/<name> nor figures/<name>")
+    return plugins.load(f"benchmark/{kind}", name)
+
+
+def _draw(
+    suite: config.Suite, view: str, module: ModuleType, scores: pd.DataFrame, images: list[Path], out: Path
+) -> None:
+    rows = complete(scores, suite.world)
+    notes = [legend(suite, scores), *remarks(rows)]
+    if view.startswith("tables/"):
         write_table(module, rows, notes, out)
     else:
-        shown = pictures(loaded, images or []) if getattr(module, "IMAGES", False) else ()
+        shown = pictures(suite, images) if getattr(module, "IMAGES", False) else ()
         write_figure(module, rows, notes, out, shown)
 
 

@@ -141,10 +141,10 @@ def test_the_whole_way_from_images_to_tables(world):
     for path in images:
         look(world, path, images[0], f"seen-{path.parent.name}")
     score.main("test", sorted(world.glob("seen-*/evidence.csv")), world / "scores.csv")
-    view.main("test", world / "scores.csv", "tables/style", world / "style")
-    view.main("test", world / "scores.csv", "figures/tradeoff", world / "tradeoff")
-    view.main("test", world / "scores.csv", "figures/gallery", world / "gallery", images)
-    table = pd.read_csv(world / "style.csv")
+    view.main("test", world / "scores.csv", world, ["tables/style"])
+    view.main("test", world / "scores.csv", world, ["figures/tradeoff"])
+    view.main("test", world / "scores.csv", world, ["figures/gallery"], images)
+    table = pd.read_csv(world / "tables/style.csv")
     assert table.value.notna().all() and set(table.method) == {method for method, _ in cells}
     fid = table[(table.metric == "fid_testbed") & (table.concept == "*")].set_index(["method", "role"]).value
     assert fid["original", "erased"] == fid["original", "retained"] == 0 < fid.drop("original", level=0).min()

@@ -41,24 +41,24 @@ def scored(world):
 
 
 def test_a_table_is_csv_markdown_and_latex(scored, world):
-    view.main("test", scored, "tables/style", world / "style")
-    table = pd.read_csv(world / "style.csv")
+    view.main("test", scored, world, ["tables/style"])
+    table = pd.read_csv(world / "tables/style.csv")
     assert set(table.metric) == {"accuracy", "degenerate", "fid_testbed", "kid_testbed", "lpips_testbed"}
     assert {"ci_low", "ci_high", "n"} <= set(table) and set(table.concept) == {"ink", "stained_glass", MEAN}
-    text = (world / "style.md").read_text()
+    text = (world / "tables/style.md").read_text()
     for said in ("Erase FID ↑", "Erase ACC ↓", "Preserve ACC ↑", "Preserve LPIPS ↓", "| stained glass |", "| Avg "):
         assert said in text
     assert "Suite test" in text and "8 of each erased" not in text and "32 of each erased concept" in text
     assert "rival-l1*: a reconstruction." in text
     assert "Flat pictures (Artistic styles): wreck 12.5 % of erased ones" in text or "wreck 12.5 % of retained" in text
-    latex = (world / "style.tex").read_text()
+    latex = (world / "tables/style.tex").read_text()
     assert latex.count(r"\begin{tabular}") == latex.count(r"\end{tabular}") == 3
     assert r"$\uparrow$" in latex and "95 \\%" in latex and not re.search(r"(?<!\\)[%_]", latex.partition("\n")[2])
 
 
 def test_columns_of_markdown_are_aligned(scored, world):
-    view.main("test", scored, "tables/style", world / "style")
-    for block in re.findall(r"(?:^\|.*\n)+", (world / "style.md").read_text(), re.MULTILINE):
+    view.main("test", scored, world, ["tables/style"])
+    for block in re.findall(r"(?:^\|.*\n)+", (world / "tables/style.md").read_text(), re.MULTILINE):
         lines = block.splitlines()
         assert len({len(line) for line in lines}) == 1 and len({line.count("|") for line in lines}) == 1
 
@@ -73,6 +73,20 @@ def test_methods_are_columns_in_the_order_of_the_suite_and_cells_are_triples(sco
     assert re.fullmatch(r"\d+\.\d/\d+(\.\d)?/\.\d{3}", triples.loc["ink", "fast"])
     assert erase.startswith("Erase: FID ↑ / ACC ↓ / LPIPS ↑")
     assert preserve.startswith("Preserve: FID ↓ / ACC ↑ / LPIPS ↓")
+
+
+def test_what_each_seed_left_stands_below(scored):
+    frame = view.complete(view.read(scored).query("experiment == 'object'"), "testbed")
+    *_, (heading, seeds) = _paper.blocks(frame)
+    assert heading == "Erase: ACC ↓, seed by seed of the erasing" and list(seeds.columns) == [
+        "fast",
+        "rival-l1*",
+        "rival-l2*",
+    ]
+    mine = frame[(frame.method == "fast") & (frame.role == "erased") & (frame.metric == "accuracy")]
+    mine = mine[(mine.concept == "fish") & (mine.probe == MEAN)].iloc[0]
+    assert len(mine.by_seed) == 3 and np.mean(mine.by_seed) == pytest.approx(mine.value)
+    assert seeds.loc["fish", "fast"] == "/".join(_paper.number(value, 0) for value in mine.by_seed)
 
 
 def test_numbers_are_printed_as_the_paper_prints_them():
@@ -110,16 +124,16 @@ def test_a_table_without_blocks_is_printed_as_it_is(scored, world, monkeypatch):
     from benchmark.tables import style
 
     monkeypatch.delattr(style, "blocks")
-    view.main("test", scored, "tables/style", world / "style")
-    assert "| experiment |" in (world / "style.md").read_text()
+    view.main("test", scored, world, ["tables/style"])
+    assert "| experiment |" in (world / "tables/style.md").read_text()
 
 
 def test_unfinished_tables_say_so(scored, world):
     found = pd.read_csv(scored)
     gone = (found.method == "fast") & (found.concept == "ink") & (found.probe == "neon")
     found[~gone].to_csv(scored, index=False)
-    view.main("test", scored, "tables/style", world / "style")
-    lines = (world / "style.md").read_text().splitlines()
+    view.main("test", scored, world, ["tables/style"])
+    lines = (world / "tables/style.md").read_text().splitlines()
     assert next(line for line in lines if line.startswith("| fast")).count("–") == 3
 
 
@@ -127,13 +141,14 @@ def test_unfinished_tables_say_so(scored, world):
 
 
 def test_the_tradeoff_shows_its_numbers(scored, world):
-    view.main("test", scored, "figures/tradeoff", world / "tradeoff")
-    plotted = pd.read_csv(world / "tradeoff.csv")
-    assert len(plotted) == 2 * len(METHODS) and set(plotted.method[plotted.control]) == {"original", "wreck"}
+    view.main("test", scored, world, ["figures/tradeoff"])
+    plotted = pd.read_csv(world / "figures/tradeoff.csv")
+    assert len(plotted) == 2 * 2 * len(METHODS) and set(plotted.kept) == {"accuracy", "lpips_testbed"}
+    assert set(plotted.method[plotted.control]) == {"original", "wreck"}
     assert plotted.notna().all().all()
-    with Image.open(world / "tradeoff.png") as png:
+    with Image.open(world / "figures/tradeoff.png") as png:
         assert png.width > 1000
-    assert (world / "tradeoff.svg").read_text().startswith("<?xml")
+    assert (world / "figures/tradeoff.svg").read_text().startswith("<?xml")
 
 
 def test_checkpoints_are_curves_from_the_original(world):
@@ -144,6 +159,8 @@ def test_checkpoints_are_curves_from_the_original(world):
     lines = [line for line in figure.axes[0].lines if len(line.get_xdata()) == 4]
     assert len(lines) == 1
     original = plotted[plotted.method == "original"].iloc[0]
+    assert figure.axes[0].get_ylim()[0] < figure.axes[0].get_ylim()[1], "upwards is better"
+    assert figure.axes[1].get_ylim()[0] > figure.axes[1].get_ylim()[1], "of distances, too"
     assert (lines[0].get_xdata()[0], lines[0].get_ydata()[0]) == (original.erased_value, original.retained_value)
     assert list(np.diff(lines[0].get_xdata()) < 0) == [True] * 3
     texts = [text.get_text() for text in figure.axes[0].texts]
@@ -153,9 +170,10 @@ def test_checkpoints_are_curves_from_the_original(world):
 
 def test_the_same_scores_are_the_same_files(scored, world):
     for name in ("one", "two"):
-        view.main("test", scored, "figures/tradeoff", world / name)
+        view.main("test", scored, world / name, ["figures/tradeoff"])
     for suffix in ("svg", "png", "csv"):
-        assert (world / f"one.{suffix}").read_bytes() == (world / f"two.{suffix}").read_bytes()
+        one, two = (world / name / f"figures/tradeoff.{suffix}" for name in ("one", "two"))
+        assert one.read_bytes() == two.read_bytes()
 
 
 def test_labels_cover_neither_points_nor_each_other():
@@ -181,23 +199,23 @@ def manifests(world):
 
 
 def test_the_gallery_shows_the_same_noise_in_a_row(scored, world, manifests):
-    view.main("test", scored, "figures/gallery", world / "gallery", manifests)
-    shown = pd.read_csv(world / "gallery.csv")
+    view.main("test", scored, world, ["figures/gallery"], manifests)
+    shown = pd.read_csv(world / "figures/gallery.csv")
     assert set(shown.method) == {"original", "wreck", "fast", "rival-l1"}
     for _, row in shown.groupby("row"):
         assert len(row[["probe", "prompt", "seed", "index"]].drop_duplicates()) == 1
     erased = shown[(shown.method == "fast") & (shown.kind == "erased")]
     assert (erased.probe == erased.erased).all() and set(erased.probe) == {"ink", "stained_glass"}
     assert (shown.probe[shown.kind == "kept"] != shown.without[shown.kind == "kept"]).all()
-    assert (world / "gallery.svg").exists() and (world / "gallery.png").exists()
+    assert (world / "figures/gallery.svg").exists() and (world / "figures/gallery.png").exists()
 
 
 def test_the_gallery_shows_each_methods_first_seed(scored, world, manifests):
     for path in manifests[2:]:
         rows = manifest.read(path)
         manifest.write(path, [replace(row, tuning_seed=1) for row in rows])
-    view.main("test", scored, "figures/gallery", world / "gallery", manifests)
-    assert set(pd.read_csv(world / "gallery.csv").method) == {"original", "wreck", "fast", "rival-l1"}
+    view.main("test", scored, world, ["figures/gallery"], manifests)
+    assert set(pd.read_csv(world / "figures/gallery.csv").method) == {"original", "wreck", "fast", "rival-l1"}
 
 
 def test_the_gallery_pastes_pictures_unaltered(scored, world, manifests):
@@ -225,24 +243,26 @@ def test_a_changed_picture_is_not_shown(scored, world, manifests):
     for path in manifests[0].parent.rglob("*.png"):
         shutil.copy(next(manifests[1].parent.rglob("*.png")), path)
     with pytest.raises(BenchmarkError, match="its hash is not the manifest's"):
-        view.main("test", scored, "figures/gallery", world / "gallery", manifests)
-    assert not (world / "gallery.svg").exists()
+        view.main("test", scored, world, ["figures/gallery"], manifests)
+    assert not (world / "figures/gallery.svg").exists()
 
 
 def test_the_gallery_needs_pictures(scored, world):
     with pytest.raises(BenchmarkError, match="needs --images"):
-        view.main("test", scored, "figures/gallery", world / "gallery")
+        view.main("test", scored, world, ["figures/gallery"])
 
 
 # ── what a view refuses ──
 
 
 def test_a_view_without_numbers_is_left_out_where_that_is_allowed(scored, world, capsys):
-    pd.read_csv(scored, dtype=str, keep_default_na=False).assign(experiment="other").to_csv(scored, index=False)
-    (world / "style.md").write_text("of other scores")
-    view.main("test", scored, "tables/style", world / "style", if_any=True)
+    found = pd.read_csv(scored, dtype=str, keep_default_na=False)
+    found[found.experiment == "object"].to_csv(scored, index=False)
+    (world / "tables").mkdir()
+    (world / "tables/style.md").write_text("of other scores")
+    view.main("test", scored, world, ["tables/style", "tables/object"], if_any=True)
     assert "has no number for tables/style, which shows style: left out" in capsys.readouterr().out
-    assert not list(world.glob("style.*"))
+    assert {path.stem for path in (world / "tables").iterdir()} == {"object"}
 
 
 @pytest.mark.parametrize(
@@ -253,31 +273,32 @@ def test_a_view_without_numbers_is_left_out_where_that_is_allowed(scored, world,
         (lambda s: pd.concat([s, s.iloc[[4]]]), "line .* gives a number again"),
         (lambda s: s.assign(suite="quick"), "has numbers of suite quick, not of test"),
         (lambda s: s.replace("stained_glass", "marble"), "have a concept marble that task style does not have"),
-        (lambda s: s.assign(experiment="other"), "has no number for tables/style, which shows style"),
+        (lambda s: s[s.experiment == "object"], "has no number for tables/style, which shows style"),
+        (lambda s: s.assign(experiment="styl"), "there is no experiment 'styl'; did you mean style"),
         (lambda s: s.replace("accuracy", "acuracy"), "there is no metric 'acuracy'; did you mean accuracy"),
     ],
 )
 def test_scores_that_are_not_whole(scored, world, spoil, said):
     spoil(pd.read_csv(scored)).to_csv(scored, index=False)
     with pytest.raises(BenchmarkError, match=said):
-        view.main("test", scored, "tables/style", world / "style")
-    assert not (world / "style.md").exists()
+        view.main("test", scored, world, ["tables/style"])
+    assert not (world / "tables/style.md").exists()
 
 
 def test_views_that_do_not_exist(scored, world):
     with pytest.raises(BenchmarkError, match="did you mean style"):
-        view.main("test", scored, "tables/styles", world / "out")
+        view.main("test", scored, world, ["tables/styles"])
     with pytest.raises(BenchmarkError, match="neither tables/<name> nor figures/<name>"):
         view.main("test", scored, "style", world / "out")
     with pytest.raises(BenchmarkError, match="cannot be read"):
-        view.main("test", world / "none.csv", "tables/style", world / "out")
+        view.main("test", world / "none.csv", world, ["tables/style"])
 
 
 def test_the_original_alone_has_all_views(world):
     """It is run first, and its numbers are looked at before any GPU is spent on erasing."""
     alone = scores("style", "style", {"original": (97, 95)}, [], list(STYLES))
     alone.to_csv(world / "scores.csv", index=False)
-    view.main("test", world / "scores.csv", "tables/style", world / "style")
-    means = pd.read_csv(world / "style.csv").query("metric == 'accuracy' and concept != '*'")
+    view.main("test", world / "scores.csv", world, ["tables/style"])
+    means = pd.read_csv(world / "tables/style.csv").query("metric == 'accuracy' and concept != '*'")
     assert set(means.concept[means.role == "erased"]) == set(STYLES)
-    view.main("test", world / "scores.csv", "figures/tradeoff", world / "tradeoff")
+    view.main("test", world / "scores.csv", world, ["figures/tradeoff"])

@@ -1,6 +1,8 @@
 """What is erased against what is kept: one point per method, between the two controls.
 
-Methods drawn at checkpoints along their training (`label@25`) are curves, which begin at the original model.
+What is kept is measured twice: a model may draw other concepts that a judge still recognises, and yet draw them
+otherwise than before. Methods drawn at checkpoints along their training (`label@25`) are curves, which begin at the
+original model.
 """
 
 from __future__ import annotations
@@ -13,39 +15,59 @@ from matplotlib.ticker import MaxNLocator
 
 from benchmark.figures._labels import label
 
-CAPTION = "The judge's accuracy on what was erased against its accuracy on all other concepts, with 95 % intervals"
+CAPTION = (
+    "The judge's accuracy on what was erased against its accuracy on all other concepts, and against their images' "
+    "distance from the original model's, with 95 % intervals"
+)
 MEAN = "*"
-METRIC = "accuracy"
+ERASED = "accuracy"
+KEPT = {"accuracy": "accuracy on all other concepts, %", "lpips": "LPIPS of all other concepts"}  # by kind of metric
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")  # Okabe and Ito: apart for all eyes
 MARKERS = "osD^v"
 CONTROL = "#444444"
 
 
 def figure(scores: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
-    """One panel per experiment; the plotted numbers beside it."""
+    """A column of panels per experiment, a row per measure of what is kept; the plotted numbers beside it."""
     plotted = _points(scores)
-    panels = list(plotted.groupby("experiment", sort=False))
+    experiments, kinds = list(plotted.experiment.unique()), list(plotted.kept.unique())
     styles = _styles(plotted)
-    size = (3.9 * len(panels) + 0.7, 4.3)
-    made = Figure(size)
-    all_axes = made.subplots(1, len(panels), sharey=True, squeeze=False)[0]
-    made.subplots_adjust(left=0.62 / size[0], right=1 - 0.08 / size[0], bottom=0.12, top=0.88, wspace=0.14)
-    all_axes[0].set(ylim=_limits(plotted), ylabel="accuracy on all other concepts, %   better →")
-    for axes, (_, points) in zip(all_axes, panels, strict=True):
-        _panel(axes, points, styles)
+    width, height = 3.9 * len(experiments) + 0.7, 2.9 * len(kinds) + 0.9
+    made = Figure((width, height))
+    panels = made.subplots(len(kinds), len(experiments), sharex=True, sharey="row", squeeze=False)
+    made.subplots_adjust(
+        left=0.62 / width, right=1 - 0.08 / width, bottom=0.5 / height, top=1 - 0.5 / height, wspace=0.14, hspace=0.1
+    )
+    for i, kind in enumerate(kinds):
+        row = plotted[plotted.kept == kind]
+        panels[i, 0].set(ylim=_limits(row), ylabel=f"{KEPT[kind.split('_')[0]]}   better →")
+        for j, experiment in enumerate(experiments):
+            points = row[row.experiment == experiment]
+            panels[i, j].set_visible(len(points) > 0)
+            if len(points):
+                _panel(panels[i, j], points, styles)
+            if i == 0:
+                _heading(panels[i, j], points)
+            if i == len(kinds) - 1:
+                panels[i, j].set_xlabel("← better   accuracy on the erased concept, %")
     return made, plotted
 
 
 def _points(scores: pd.DataFrame) -> pd.DataFrame:
-    """A row per experiment and method: accuracy on what is erased and on what is retained, with intervals."""
-    rows = scores[(scores.metric == METRIC) & (scores.probe == MEAN)]
+    """A row per experiment, method and measure: accuracy on what is erased, what is retained, with intervals."""
+    rows = scores[scores.probe == MEAN]
+    erased = rows[rows.concept != MEAN].groupby("experiment").phrase.unique().map(", ".join).rename("erased")
     keys = ["experiment", "title", "method", "label", "control"]
-    means = rows[rows.concept == MEAN].set_index([*keys, "role"])[["value", "ci_low", "ci_high"]].unstack("role")
-    means.columns = [f"{role}_{name}" for name, role in means.columns]
-    erased = rows[rows.concept != MEAN].groupby("experiment").phrase.unique()
-    found = rows[keys].drop_duplicates().merge(means.reset_index(), on=keys)
-    found["erased"] = [", ".join(erased[experiment]) for experiment in found.experiment]
-    return found.dropna(subset=["erased_value", "retained_value"])
+    numbers = ["value", "ci_low", "ci_high"]
+    means = rows[rows.concept == MEAN]
+    lost = means[(means.metric == ERASED) & (means.role == "erased")].set_index(keys)[numbers].add_prefix("erased_")
+    found = []
+    for kind in KEPT:
+        named = [name for name in means.metric.unique() if name.split("_")[0] == kind]
+        kept = means[means.metric.isin(named[:1]) & (means.role == "retained")].rename(columns={"metric": "kept"})
+        kept = kept.set_index([*keys, "kept", "direction"])[numbers].add_prefix("retained_").reset_index()
+        found.append(kept.merge(lost.reset_index(), on=keys).merge(erased.reset_index(), on="experiment"))
+    return pd.concat(found, ignore_index=True).dropna(subset=["erased_value", "retained_value"])
 
 
 def _styles(points: pd.DataFrame) -> dict[str, tuple[str, str]]:
@@ -56,20 +78,30 @@ def _styles(points: pd.DataFrame) -> dict[str, tuple[str, str]]:
 
 
 def _limits(points: pd.DataFrame) -> tuple[float, float]:
-    """What is kept, from what erasers keep to all: a control that wrecks the model may lie far below it."""
-    low = np.nanmin([points.retained_ci_low[~points.control].min(), points.retained_value.max() - 10])
+    """What is kept, from what erasers keep to all: a control that wrecks the model may lie far from it.
+
+    The first number is the axis' lower end, which is the larger one if smaller is better.
+    """
+    worst = points[~points.control]
+    if points.direction.iloc[0] == "down":
+        end = np.nanmax([worst.retained_ci_high.max(), worst.retained_value.max(), 0.1])
+        return 1.04 * end, -0.04 * end
+    low = np.nanmin([worst.retained_ci_low.min(), points.retained_value.max() - 10])
     low = 5 * np.floor(low / 5) if low > 25 else 0
     return low - 0.04 * (100 - low), 100 + 0.04 * (100 - low)
 
 
+def _heading(axes: Axes, points: pd.DataFrame) -> None:
+    axes.set_title(points.title.iloc[0], pad=16)
+    axes.text(0, 1.025, _subtitle(points), transform=axes.transAxes, color="#666666", fontsize=7.5)
+
+
 def _panel(axes: Axes, points: pd.DataFrame, styles: dict[str, tuple[str, str]]) -> None:
-    axes.set(xlim=(-4, 104), xlabel="← better   accuracy on the erased concept, %")
+    axes.set_xlim(-4, 104)
     axes.set_xticks(range(0, 101, 25))
     axes.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 2.5, 5, 10]))
     axes.grid(color="#eeeeee", linewidth=0.6)
     axes.set_axisbelow(True)
-    axes.set_title(points.title.iloc[0], pad=16)
-    axes.text(0, 1.025, _subtitle(points), transform=axes.transAxes, color="#666666", fontsize=7.5)
 
     crowd = []  # what labels should not cover
     for name, (colour, marker) in styles.items():
@@ -87,15 +119,17 @@ def _panel(axes: Axes, points: pd.DataFrame, styles: dict[str, tuple[str, str]])
 
     ends = points[~points.method.str.contains("@")]
     low, high = axes.get_ylim()
-    below = ends.retained_value < low
-    ends = ends.assign(y=ends.retained_value.where(~below, low + 0.03 * (high - low)))
-    ends["text"] = ends.label.where(~below, ends.label + ends.retained_value.map(": {:.0f} %, below this axis".format))
+    beyond = (ends.retained_value - low) * (high - low) < 0
+    number = "{:.0f} %" if high > low else "{:.2f}"
+    ends = ends.assign(beyond=beyond, y=ends.retained_value.where(~beyond, low + 0.03 * (high - low)))
+    said = ends.label + ends.retained_value.map(f": {number}, beyond this axis".format)
+    ends["text"] = ends.label.where(~beyond, said)
     for control in ends[ends.control].itertuples():
-        axes.plot(control.erased_value, control.y, "v" if control.y > control.retained_value else "o", color=CONTROL,
+        axes.plot(control.erased_value, control.y, "v" if control.beyond else "o", color=CONTROL,
                   markersize=5.5, markerfacecolor="white", markeredgewidth=1.1, zorder=4)  # fmt: skip
-    _intervals(axes, ends[ends.control & ~below], CONTROL)
+    _intervals(axes, ends[ends.control & ~beyond], CONTROL)
     colours = [CONTROL if end.control else styles[end.method][0] for end in ends.itertuples()]
-    x, y, seen = ends.erased_value, ends.y, ends[~below]
+    x, y, seen = ends.erased_value, ends.y, ends[~beyond]
     crowd += [
         *zip(seen.erased_ci_low, seen.y, seen.erased_ci_high, seen.y, strict=True),
         *zip(seen.erased_value, seen.retained_ci_low, seen.erased_value, seen.retained_ci_high, strict=True),

@@ -1,7 +1,8 @@
 """The layout of the paper's Tables 1 and 2: a row per erased concept and their mean, a column per method.
 
 A cell is FID / ACC / LPIPS: of the erased concept's images, or as a mean over all others, the retained ones. The means
-come first once more, a row per method, where there is room for their intervals.
+come first once more, a row per method, where there is room for their intervals; what each seed of the erasing left
+comes last, if there are several.
 """
 
 from __future__ import annotations
@@ -13,17 +14,20 @@ import pandas as pd
 MEAN = "*"
 NAMES = {"detected": "detected", "fid": "FID", "accuracy": "ACC", "lpips": "LPIPS"}  # in the order of the paper
 DIGITS = {"detected": (1, 0), "fid": (1, 0), "accuracy": (1, 0), "lpips": (3, 3)}  # of numbers and of their intervals
+JUDGED = "accuracy"
 SIDES = {"erased": "Erase", "retained": "Preserve"}
 ARROWS = {"up": "↑", "down": "↓"}
 PRINTED = {"original": "original (ORI)"}
 COLUMNS = [
     "experiment", "concept", "method", "role", "metric", "direction", "value", "ci_low", "ci_high", "n", "seeds",
+    "by_seed",
 ]  # fmt: skip
 
 
 def table(scores: pd.DataFrame) -> pd.DataFrame:
     """A row per erased concept, method, role and metric, those that are not printed too; concept `*` is the mean."""
-    return scores.loc[scores.probe == MEAN, COLUMNS].reset_index(drop=True)
+    rows = scores.loc[scores.probe == MEAN, COLUMNS].reset_index(drop=True)
+    return rows.assign(by_seed=["/".join(f"{value:.6g}" for value in values) for values in rows.by_seed])
 
 
 def means(scores: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
@@ -40,6 +44,9 @@ def blocks(scores: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
             triple = " / ".join(_heading(rows, role, metric) for metric in metrics)
             whose = "images of the erased concept" if role == "erased" else "mean over all other concepts"
             yield f"{side}: {triple} ({whose})", _triples(rows[rows.role == role], metrics)
+        judged = rows[(rows.role == "erased") & (rows.metric == JUDGED) & (rows.seeds > 1)]
+        if len(judged):
+            yield f"Erase: {_heading(rows, 'erased', JUDGED)}, seed by seed of the erasing", _by_seed(judged)
 
 
 def _experiments(scores: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame, dict[str, str]]]:
@@ -92,6 +99,13 @@ def _triples(rows: pd.DataFrame, metrics: dict[str, str]) -> pd.DataFrame:
         for label in rows.label.unique()
     }
     return pd.DataFrame(made, index=pd.Index(phrases, name="erased"))
+
+
+def _by_seed(rows: pd.DataFrame) -> pd.DataFrame:
+    """A row per concept, their mean last; a column per method that was repeated."""
+    cells = rows.by_seed.map(lambda values: "/".join(number(value, 0) for value in values))
+    made = rows.assign(cell=cells).pivot(index="phrase", columns="label", values="cell")
+    return made.loc[rows.phrase.unique(), rows.label.unique()].rename_axis("erased")
 
 
 def number(value: float | None, digits: int) -> str:

@@ -25,10 +25,10 @@ rule table:
         code=lambda w: code("benchmark/view.py", f"benchmark/tables/{w.view}.py"),
         suite=SUITE.name,
         experiments=lambda w: feeding(f"tables/{w.view}"),
-        out=lambda w, output: Path(output.csv).with_suffix(""),
+        results=SUITE.folder,
     shell:
         "python -m benchmark.view --suite {params.suite} --scores {input.scores} --view tables/{wildcards.view}"
-        " --out {params.out} 2>&1 | tee {log}"
+        " --out {params.results} 2>&1 | tee {log}"
 
 
 rule figure:
@@ -48,10 +48,10 @@ rule figure:
         suite=SUITE.name,
         experiments=lambda w: feeding(f"figures/{w.view}"),
         images=lambda w, input: option("images", input.images),
-        out=lambda w, output: Path(output.csv).with_suffix(""),
+        results=SUITE.folder,
     shell:
         "python -m benchmark.view --suite {params.suite} --scores {input.scores} --view figures/{wildcards.view}"
-        " {params.images} --out {params.out} 2>&1 | tee {log}"
+        " {params.images} --out {params.results} 2>&1 | tee {log}"
 
 
 rule tables:
@@ -60,10 +60,10 @@ rule tables:
     params:
         suite=SUITE.name,
         results=SUITE.folder,
-        views=redrawable("tables"),
+        views=option("view", " ".join(redrawable("tables"))),
     shell:
-        "for view in {params.views}; do python -m benchmark.view --suite {params.suite}"
-        " --scores {params.results}/scores.csv --if-any --view $view --out {params.results}/$view; done 2>&1 | tee {log}"
+        "python -m benchmark.view --suite {params.suite} --scores {params.results}/scores.csv --if-any {params.views}"
+        " --out {params.results} 2>&1 | tee {log}"
 
 
 rule figures:
@@ -72,9 +72,8 @@ rule figures:
     params:
         suite=SUITE.name,
         results=SUITE.folder,
-        views=redrawable("figures"),
+        views=option("view", " ".join(redrawable("figures"))),
         images=option("images", " ".join(path for view in redrawable("figures") for path in manifests(view))),
     shell:
-        "for view in {params.views}; do python -m benchmark.view --suite {params.suite}"
-        " --scores {params.results}/scores.csv --if-any --view $view {params.images} --out {params.results}/$view; done"
-        " 2>&1 | tee {log}"
+        "python -m benchmark.view --suite {params.suite} --scores {params.results}/scores.csv --if-any {params.views}"
+        " {params.images} --out {params.results} 2>&1 | tee {log}"
