@@ -113,7 +113,8 @@ runner = Path(__file__).stem
 out = Path(sys.argv[sys.argv.index("--out") + 1])
 declared = {"classify": "card.json", "erase": "models.csv", "generate": "manifest.csv", "observe": "evidence.csv"}
 if runner == "view":
-    paths = [out.with_suffix(suffix) for suffix in (".csv", ".md", ".tex", ".svg", ".png")]
+    views = [word for word in sys.argv if word.startswith(("tables/", "figures/"))]
+    paths = [out / (view + suffix) for view in views for suffix in (".csv", ".md", ".tex", ".svg", ".png")]
 else:
     paths = [out / declared[runner] if runner in declared else out]
 for path in paths:

@@ -289,7 +289,7 @@ def test_views_that_do_not_exist(scored, world):
     with pytest.raises(BenchmarkError, match="did you mean style"):
         view.main("test", scored, world, ["tables/styles"])
     with pytest.raises(BenchmarkError, match="neither tables/<name> nor figures/<name>"):
-        view.main("test", scored, "style", world / "out")
+        view.main("test", scored, world, ["style"])
     with pytest.raises(BenchmarkError, match="cannot be read"):
         view.main("test", world / "none.csv", world, ["tables/style"])
 

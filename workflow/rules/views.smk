@@ -25,10 +25,10 @@ rule table:
         code=lambda w: code("benchmark/view.py", f"benchmark/tables/{w.view}.py"),
         suite=SUITE.name,
         experiments=lambda w: feeding(f"tables/{w.view}"),
-        results=SUITE.folder,
+        out=lambda w, output: Path(output.csv).parents[1],
     shell:
         "python -m benchmark.view --suite {params.suite} --scores {input.scores} --view tables/{wildcards.view}"
-        " --out {params.results} 2>&1 | tee {log}"
+        " --out {params.out} 2>&1 | tee {log}"
 
 
 rule figure:
@@ -48,10 +48,10 @@ rule figure:
         suite=SUITE.name,
         experiments=lambda w: feeding(f"figures/{w.view}"),
         images=lambda w, input: option("images", input.images),
-        results=SUITE.folder,
+        out=lambda w, output: Path(output.csv).parents[1],
     shell:
         "python -m benchmark.view --suite {params.suite} --scores {input.scores} --view figures/{wildcards.view}"
-        " {params.images} --out {params.results} 2>&1 | tee {log}"
+        " {params.images} --out {params.out} 2>&1 | tee {log}"
 
 
 rule tables:
