@@ -119,7 +119,9 @@ class AdversarialAnchor(Anchor):
         self.delta, self.learning, self.inputs = state["delta"], state["learning"], state["inputs"]
 
 
-def in_place_of_a_prompt(model: Diffusion, phrase: str, site: str, lr: float, inner_steps: int) -> AdversarialAnchor:
+def in_place_of_a_prompt(
+    model: Diffusion, phrase: str, *, site: str, lr: float, inner_steps: int, init: float
+) -> AdversarialAnchor:
     """The anchor of a bare phrase with L_adv1, for methods that else pull to another prompt (ESD, SDD)."""
     return AdversarialAnchor(
         model,
@@ -133,7 +135,7 @@ def in_place_of_a_prompt(model: Diffusion, phrase: str, site: str, lr: float, in
         site=site,
         lr=lr,
         inner_steps=inner_steps,
-        init=1e-7,  # as the release; docs/anchors.md says what that does
+        init=init,
     )
 
 

@@ -34,6 +34,7 @@ class Settings:
     anchor: Literal["empty", "adversarial"] = "empty"
     site: Literal["input", "output"] = "input"
     delta_lr: float = 1e-4
+    delta_init: float = 1e-7
     inner_steps: int = 30
 
 
@@ -43,7 +44,9 @@ def erase(model, concept, settings):
     average = Average(s.ema)
     anchor = PromptAnchor(model, "", source="student")
     if s.anchor == "adversarial":
-        anchor = in_place_of_a_prompt(model, phrase, site=s.site, lr=s.delta_lr, inner_steps=s.inner_steps)
+        anchor = in_place_of_a_prompt(
+            model, phrase, site=s.site, lr=s.delta_lr, inner_steps=s.inner_steps, init=s.delta_init
+        )
     yield from align(
         model,
         steps=s.steps,

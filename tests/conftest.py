@@ -10,6 +10,8 @@ import pytest
 
 from benchmark import grid, plugins, source
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # of torch, which tests load later: workers would fight for the cores
+
 ROOT = Path(__file__).resolve().parent.parent
 
 METHOD = '''"""A method for tests.

@@ -18,7 +18,7 @@ def test_views_have_a_caption(kind):
         assert module.CAPTION and callable(getattr(module, kind[:-1]))
 
 
-@pytest.mark.parametrize("runner", ["observe", "score", "view"])
+@pytest.mark.parametrize("runner", ["observe", "score", "view", "compare"])
 def test_runners_explain_themselves(runner):
     command = [sys.executable, "-m", f"benchmark.{runner}", "--help"]
     end = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 from synthetic import METHODS, OBJECTS, STYLES, draw, furnish, scores
 
-from benchmark import manifest, plugins, view
+from benchmark import compare, manifest, plugins, view
 from benchmark.errors import BenchmarkError
 from benchmark.figures import _labels, gallery
 from benchmark.metrics import accuracy, fid, lpips
@@ -135,6 +135,30 @@ def test_unfinished_tables_say_so(scored, world):
     view.main("test", scored, world, ["tables/style"])
     lines = (world / "tables/style.md").read_text().splitlines()
     assert next(line for line in lines if line.startswith("| fast")).count("–") == 3
+
+
+def test_two_runs_are_compared_number_by_number(scored, world, capsys):
+    theirs = pd.read_csv(scored)
+    chosen = (theirs.method == "fast") & (theirs.metric == "accuracy") & (theirs.role == "erased")
+    theirs.loc[chosen, ["value", "ci_low", "ci_high"]] += 50
+    theirs = theirs[theirs.method != "rival-l2"]
+    theirs.to_csv(world / "theirs.csv", index=False)
+    compare.main(scored, world / "theirs.csv")
+    said = capsys.readouterr().out
+    row = next(line for line in said.splitlines() if line.startswith("| fast, erased"))
+    assert [cell.strip() for cell in row.split("|")[2:-1]] == [
+        "50",
+        "0",
+        "0",
+        "0",
+        "0",
+        str(5 * chosen.sum()),
+        str(chosen.sum()),
+    ]
+    assert f"{len(theirs)} numbers in common, {len(theirs) - chosen.sum()} of them equal." in said
+    assert "numbers only in mine: of rival-l2." in said and "only in theirs" not in said
+    with pytest.raises(BenchmarkError, match="no number in common"):
+        compare.report(view.read(scored), view.read(scored).assign(suite="other"))
 
 
 # ── figures ──
