@@ -11,7 +11,8 @@ from benchmark.errors import BenchmarkError
 from benchmark.score import COLUMNS
 from benchmark.view import markdown, read
 
-KEYS = [*COLUMNS[:9], "version"]
+KEYS = [*COLUMNS[:9], "n", "version"]
+NUMBER = ["value", "ci_low", "ci_high"]
 
 
 def main(mine: Path, theirs: Path) -> None:
@@ -25,26 +26,37 @@ def main(mine: Path, theirs: Path) -> None:
 
 
 def report(mine: pd.DataFrame, theirs: pd.DataFrame) -> str:
-    """The comparison of two scores.csv as a text. Raises `BenchmarkError` if they have no number in common."""
-    both = mine.merge(theirs, on=KEYS, how="outer", suffixes=("", "_theirs"), indicator="where")
-    lone = {side: both[both["where"] == f"{place}_only"] for side, place in (("mine", "left"), ("theirs", "right"))}
-    both = both[both["where"] == "both"]
-    if both.empty:
-        raise BenchmarkError("the two have no number in common: suite, experiment, method, concept, seed and versions")
-    both = both.assign(
-        gap=(both.value - both.value_theirs).abs(),
-        apart=(both.ci_high < both.ci_low_theirs) | (both.ci_high_theirs < both.ci_low),
+    """The comparison of two scores.csv as a text. Raises `BenchmarkError` if they have no number in common.
+
+    Numbers are the same number if they are about the same images: as many, by the same version of task and metric.
+    """
+    pairs = mine.assign(place=range(len(mine))).merge(
+        theirs, on=KEYS, how="outer", suffixes=("", "_theirs"), indicator="where"
     )
+    both = pairs[pairs["where"] == "both"].sort_values("place")
+    if both.empty:
+        raise BenchmarkError(f"the two have no number in common, that is with the same {', '.join(KEYS)}")
+    ours, others = both[NUMBER], both[[f"{name}_theirs" for name in NUMBER]].set_axis(NUMBER, axis=1)
+    apart = (ours.ci_high < others.ci_low) | (others.ci_high < ours.ci_low)
+    known = (ours + others).notna().all(axis=1)
+    both = both.assign(gap=(ours.value - others.value).abs(), apart=apart.astype(float).where(known))
     rows = {}
     for (method, role), numbers in both.groupby(["method", "role"], sort=False):
         largest = {metric: f"{gap:.3g}" for metric, gap in numbers.groupby("metric", sort=False).gap.max().items()}
-        rows[f"{method}, {role}"] = largest | {"numbers": len(numbers), "intervals apart": numbers.apart.sum()}
+        intervals = f"{numbers.apart.sum():.0f} of {numbers.apart.count()}"
+        rows[f"{method}, {role}"] = largest | {"intervals apart": intervals}
     table = pd.DataFrame.from_dict(rows, "index").fillna("–").rename_axis("model, concepts")
-    notes = [f"{len(both)} numbers in common, {(both.gap == 0).sum()} of them equal."]
-    for side, numbers in lone.items():
-        if len(numbers):
-            notes.append(f"{len(numbers)} numbers only in {side}: of {', '.join(numbers.method.unique())}.")
+    same = int(((ours == others) | (ours.isna() & others.isna())).all(axis=1).sum())
+    notes = [f"{len(both)} numbers in common, {same} of them equal to the last digit, their intervals too."]
+    for side, place in (("mine", "left_only"), ("theirs", "right_only")):
+        lone = pairs[pairs["where"] == place]
+        if len(lone):
+            notes.append(f"{len(lone)} numbers only in {side} (or of other counts or versions): of {_named(lone)}.")
     return markdown("The largest difference of a number", [("", table)], notes)
+
+
+def _named(rows: pd.DataFrame) -> str:
+    return ", ".join(rows.sort_values("place").method.unique())
 
 
 if __name__ == "__main__":

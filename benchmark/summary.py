@@ -35,12 +35,12 @@ def summarise(scores: pd.DataFrame, metrics: Mapping[str, ModuleType]) -> pd.Dat
 
     Rows with probe `MEAN` are means over the probes of a role, rows with concept `MEAN` over erased concepts. A model
     in which no concept was erased (`control`) has rows for each concept that others erase, as if it had lost it. `n`
-    counts the images behind a number, `by_seed` are the numbers that the mean over seeds is of. `metrics` are the
-    modules of those in `scores`.
+    counts the images behind a number, `by_seed` has the number of each seed. `metrics` are the modules of
+    those in `scores`.
     """
     rows = pd.concat([_per_concept(group) for _, group in scores.groupby("experiment", sort=False)])
     scope = {name: (list(r.concept.unique()), list(r.probe.unique())) for name, r in rows.groupby("experiment")}
-    repeats = {key: list(r.seed.unique()) for key, r in rows.groupby(["experiment", "method"])}
+    repeats = {key: sorted(r.seed.unique()) for key, r in rows.groupby(["experiment", "method"])}
     keys = ["experiment", "task", "method", "metric", "role", "control"]
     made = []
     for key, group in rows.groupby(keys, sort=False):
@@ -54,7 +54,7 @@ def summarise(scores: pd.DataFrame, metrics: Mapping[str, ModuleType]) -> pd.Dat
             value, low, high, n = over_seeds(per_seed)
             low, high = np.clip((low, high), *module.RANGE)
             number = {"value": value, "ci_low": low, "ci_high": high, "n": int(n), "seeds": len(seeds)}
-            number["by_seed"] = tuple(one.value for one in per_seed)
+            number["by_seed"] = {seed: one.value for seed, one in zip(seeds, per_seed, strict=True)}
             made.append(dict(zip(keys, key, strict=True)) | {"concept": concept, "probe": probe} | number)
     return pd.DataFrame(made)
 

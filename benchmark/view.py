@@ -47,7 +47,7 @@ def main(
         suite: A file of benchmark/suites/.
         scores: The scores.csv.
         out: The folder to write to: tables become <view>.csv, .md and .tex, figures <view>.csv, .svg and .png.
-        view: tables/<name> or figures/<name>, one or several.
+        view: tables/<name> or figures/<name>, one or several; none is nothing to do.
         images: The manifest.csv of each part, for figures that show pictures.
         if_any: Say which views there is no number for and leave them out, instead of failing.
     """
@@ -59,8 +59,7 @@ def main(
         raise BenchmarkError(
             plugins.unknown(f"{scores}: suite {suite}", min(strange), loaded.experiments, "experiment")
         )
-    for name in view or []:
-        module = _module(name)
+    for name, module in {name: _module(name) for name in view or []}.items():
         feeding = [key for key, experiment in loaded.experiments.items() if name in experiment.views]
         rows = found[found.experiment.isin(feeding)]
         if len(rows):

@@ -34,7 +34,7 @@ class Settings:
     anchor: Literal["empty", "adversarial"] = "empty"
     site: Literal["input", "output"] = "input"
     delta_lr: float = 1e-4
-    delta_init: float = 1e-7
+    delta_init: float = 1e-7  # as the release of AdvAnchor (docs/anchors.md)
     inner_steps: int = 30
 
 

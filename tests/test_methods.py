@@ -196,9 +196,13 @@ def test_the_similarity_of_raw_predictions_starts_at_one_and_delta_learns(model)
 
 
 @pytest.mark.parametrize("name", ["esd", "sdd"])
-def test_the_adversarial_anchor_plugs_into_other_losses(model, name):
-    changed, states = run(model, name, anchor="adversarial")
-    assert changed and states[-1]["anchor"]["delta"].abs().max() > 1e-3
+def test_the_adversarial_anchor_plugs_into_other_losses(model, loaded, name):
+    clean = loaded[1]
+    changed, states = run(model, name, anchor="adversarial", delta_init=1.0)
+    assert changed and states[-1]["anchor"]["delta"].std() == pytest.approx(1, rel=0.3), "it begins as it is told"
+    model.set_weights(clean)
+    _, states = run(model, name, anchor="adversarial")
+    assert 1e-3 < states[-1]["anchor"]["delta"].abs().max() < 0.5, "and moves"
 
 
 def test_cosine_and_mean_product_agree_in_sign(model):

@@ -75,18 +75,17 @@ def test_methods_are_columns_in_the_order_of_the_suite_and_cells_are_triples(sco
     assert preserve.startswith("Preserve: FID ↓ / ACC ↑ / LPIPS ↓")
 
 
-def test_what_each_seed_left_stands_below(scored):
-    frame = view.complete(view.read(scored).query("experiment == 'object'"), "testbed")
+def test_what_each_seed_left_stands_below(scored, world):
+    found = view.read(scored).query("experiment == 'object'").sample(frac=1, random_state=0)
+    frame = view.complete(found[~((found.method == "rival-l1") & (found.seed == 1))], "testbed")
     *_, (heading, seeds) = _paper.blocks(frame)
-    assert heading == "Erase: ACC ↓, seed by seed of the erasing" and list(seeds.columns) == [
-        "fast",
-        "rival-l1*",
-        "rival-l2*",
-    ]
+    assert heading == "Erase: ACC ↓, seed by seed of the erasing (0, 1, 2)"
+    assert set(seeds.columns) == {"fast", "rival-l1*", "rival-l2*"}, "controls are not repeated"
     mine = frame[(frame.method == "fast") & (frame.role == "erased") & (frame.metric == "accuracy")]
     mine = mine[(mine.concept == "fish") & (mine.probe == MEAN)].iloc[0]
-    assert len(mine.by_seed) == 3 and np.mean(mine.by_seed) == pytest.approx(mine.value)
-    assert seeds.loc["fish", "fast"] == "/".join(_paper.number(value, 0) for value in mine.by_seed)
+    assert list(mine.by_seed) == [0, 1, 2] and np.mean(list(mine.by_seed.values())) == pytest.approx(mine.value)
+    assert seeds.loc["fish", "fast"] == "/".join(_paper.number(value, 0) for value in mine.by_seed.values())
+    assert seeds.loc["fish", "rival-l1*"].split("/")[1] == "–", "a seed that is not there"
 
 
 def test_numbers_are_printed_as_the_paper_prints_them():
@@ -141,22 +140,21 @@ def test_two_runs_are_compared_number_by_number(scored, world, capsys):
     theirs = pd.read_csv(scored)
     chosen = (theirs.method == "fast") & (theirs.metric == "accuracy") & (theirs.role == "erased")
     theirs.loc[chosen, ["value", "ci_low", "ci_high"]] += 50
+    unknown = (theirs.method == "wreck") & (theirs.role == "erased")
+    theirs.loc[unknown, ["ci_low", "ci_high"]] = np.nan
+    theirs.loc[theirs.method == "rival-l1", "n"] += 1
     theirs = theirs[theirs.method != "rival-l2"]
     theirs.to_csv(world / "theirs.csv", index=False)
     compare.main(scored, world / "theirs.csv")
     said = capsys.readouterr().out
-    row = next(line for line in said.splitlines() if line.startswith("| fast, erased"))
-    assert [cell.strip() for cell in row.split("|")[2:-1]] == [
-        "50",
-        "0",
-        "0",
-        "0",
-        "0",
-        str(5 * chosen.sum()),
-        str(chosen.sum()),
-    ]
-    assert f"{len(theirs)} numbers in common, {len(theirs) - chosen.sum()} of them equal." in said
-    assert "numbers only in mine: of rival-l2." in said and "only in theirs" not in said
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in said.splitlines() if line.startswith("| ")][2:]
+    assert [row[0].partition(",")[0] for row in rows] == ["original", "wreck", "wreck", "fast", "fast"]
+    assert ["fast, erased", "50", "0", "0", "0", "0", f"{chosen.sum()} of {5 * chosen.sum()}"] in rows
+    assert ["wreck, erased", "0", "0", "0", "0", "0", "0 of 0"] in rows, "intervals that are unknown do not agree"
+    common = theirs[theirs.method != "rival-l1"]
+    assert f"{len(common)} numbers in common, {len(common) - chosen.sum() - unknown.sum()} of them equal" in said
+    assert "only in mine (or of other counts or versions): of rival-l1, rival-l2." in said
+    assert "only in theirs (or of other counts or versions): of rival-l1." in said
     with pytest.raises(BenchmarkError, match="no number in common"):
         compare.report(view.read(scored), view.read(scored).assign(suite="other"))
 
@@ -167,7 +165,7 @@ def test_two_runs_are_compared_number_by_number(scored, world, capsys):
 def test_the_tradeoff_shows_its_numbers(scored, world):
     view.main("test", scored, world, ["figures/tradeoff"])
     plotted = pd.read_csv(world / "figures/tradeoff.csv")
-    assert len(plotted) == 2 * 2 * len(METHODS) and set(plotted.kept) == {"accuracy", "lpips_testbed"}
+    assert len(plotted) == 2 * 2 * len(METHODS) and set(plotted.kept) == {"accuracy", "lpips"}
     assert set(plotted.method[plotted.control]) == {"original", "wreck"}
     assert plotted.notna().all().all()
     with Image.open(world / "figures/tradeoff.png") as png:
@@ -190,6 +188,29 @@ def test_checkpoints_are_curves_from_the_original(world):
     texts = [text.get_text() for text in figure.axes[0].texts]
     assert "fast" in texts and not [text for text in texts if "@" in text]
     assert any("stopped at 25, 50 % of the steps" in text for text in texts)
+
+
+def test_a_control_that_wrecks_all_stands_at_the_edge_with_its_number(world):
+    wild = {"original": (97, 95), "wreck": (5, 8), "fast": (2, 90)}
+    found = view.complete(scores("curves", "style", wild, ["ink"], list(STYLES)), "testbed")
+    figure, plotted = plugins.load("benchmark/figures", "tradeoff").figure(found)
+    wreck = plotted[plotted.method == "wreck"].set_index("kept").retained_value
+    for axes, number in zip(figure.axes, (f"{wreck.accuracy:.0f} %", f"{wreck.lpips:.2f}"), strict=True):
+        assert f"wreck: {number}, beyond this axis" in [text.get_text() for text in axes.texts]
+
+
+def test_the_tradeoff_of_what_is_not_measured_says_so(scored):
+    found = view.read(scored)
+    found = found[~((found.experiment == "style") & (found.metric == "lpips_testbed"))]
+    figure, plotted = plugins.load("benchmark/figures", "tradeoff").figure(view.complete(found, "testbed"))
+    assert plotted.groupby("experiment").kept.unique().map(list).to_dict() == {
+        "style": ["accuracy"],
+        "object": ["accuracy", "lpips"],
+    }
+    assert ["not measured" in {text.get_text() for text in axes.texts} for axes in figure.axes] == [0, 0, 1, 0]
+    with pytest.raises(BenchmarkError, match="no method has an accuracy"):
+        found = found[found.metric != "accuracy"]
+        plugins.load("benchmark/figures", "tradeoff").figure(view.complete(found, "testbed"))
 
 
 def test_the_same_scores_are_the_same_files(scored, world):
@@ -287,6 +308,8 @@ def test_a_view_without_numbers_is_left_out_where_that_is_allowed(scored, world,
     view.main("test", scored, world, ["tables/style", "tables/object"], if_any=True)
     assert "has no number for tables/style, which shows style: left out" in capsys.readouterr().out
     assert {path.stem for path in (world / "tables").iterdir()} == {"object"}
+    view.main("test", scored, world / "nothing"), "a suite whose figures all show pictures that are not here"
+    assert not (world / "nothing").exists()
 
 
 @pytest.mark.parametrize(

@@ -13,11 +13,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from benchmark.errors import BenchmarkError
 from benchmark.figures._labels import label
 
 CAPTION = (
-    "The judge's accuracy on what was erased against its accuracy on all other concepts, and against their images' "
-    "distance from the original model's, with 95 % intervals"
+    "What was erased, as the judge sees it, against what was kept of all other concepts: the judge's accuracy, and how "
+    "far their images are from the original model's (LPIPS), with 95 % intervals"
 )
 MEAN = "*"
 ERASED = "accuracy"
@@ -30,7 +31,9 @@ CONTROL = "#444444"
 def figure(scores: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
     """A column of panels per experiment, a row per measure of what is kept; the plotted numbers beside it."""
     plotted = _points(scores)
-    experiments, kinds = list(plotted.experiment.unique()), list(plotted.kept.unique())
+    if plotted.empty:
+        raise BenchmarkError("no method has an accuracy on what is erased and a number for what is retained")
+    experiments, kinds = list(plotted.groupby("experiment", sort=False)), list(plotted.kept.unique())
     styles = _styles(plotted)
     width, height = 3.9 * len(experiments) + 0.7, 2.9 * len(kinds) + 0.9
     made = Figure((width, height))
@@ -38,18 +41,14 @@ def figure(scores: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
     made.subplots_adjust(
         left=0.62 / width, right=1 - 0.08 / width, bottom=0.5 / height, top=1 - 0.5 / height, wspace=0.14, hspace=0.1
     )
-    for i, kind in enumerate(kinds):
-        row = plotted[plotted.kept == kind]
-        panels[i, 0].set(ylim=_limits(row), ylabel=f"{KEPT[kind.split('_')[0]]}   better →")
-        for j, experiment in enumerate(experiments):
-            points = row[row.experiment == experiment]
-            panels[i, j].set_visible(len(points) > 0)
-            if len(points):
-                _panel(panels[i, j], points, styles)
-            if i == 0:
-                _heading(panels[i, j], points)
-            if i == len(kinds) - 1:
-                panels[i, j].set_xlabel("← better   accuracy on the erased concept, %")
+    for row, kind in zip(panels, kinds, strict=True):
+        row[0].set(ylim=_limits(plotted[plotted.kept == kind]), ylabel=f"{KEPT[kind]}   better →")
+        for axes, (_, points) in zip(row, experiments, strict=True):
+            _panel(axes, points[points.kept == kind], styles)
+    for top, bottom, (_, points) in zip(panels[0], panels[-1], experiments, strict=True):
+        top.set_title(points.title.iloc[0], pad=16)
+        top.text(0, 1.025, _subtitle(points), transform=top.transAxes, color="#666666", fontsize=7.5)
+        bottom.set_xlabel("← better   accuracy on the erased concept, %")
     return made, plotted
 
 
@@ -59,15 +58,14 @@ def _points(scores: pd.DataFrame) -> pd.DataFrame:
     erased = rows[rows.concept != MEAN].groupby("experiment").phrase.unique().map(", ".join).rename("erased")
     keys = ["experiment", "title", "method", "label", "control"]
     numbers = ["value", "ci_low", "ci_high"]
-    means = rows[rows.concept == MEAN]
+    means = rows[rows.concept == MEAN].assign(kept=rows.metric.str.split("_").str[0])
     lost = means[(means.metric == ERASED) & (means.role == "erased")].set_index(keys)[numbers].add_prefix("erased_")
-    found = []
-    for kind in KEPT:
-        named = [name for name in means.metric.unique() if name.split("_")[0] == kind]
-        kept = means[means.metric.isin(named[:1]) & (means.role == "retained")].rename(columns={"metric": "kept"})
-        kept = kept.set_index([*keys, "kept", "direction"])[numbers].add_prefix("retained_").reset_index()
-        found.append(kept.merge(lost.reset_index(), on=keys).merge(erased.reset_index(), on="experiment"))
-    return pd.concat(found, ignore_index=True).dropna(subset=["erased_value", "retained_value"])
+    retained = means[(means.role == "retained") & means.kept.isin(KEPT)]
+    first = retained.groupby(["experiment", "kept"]).metric.transform("first")  # of two networks' LPIPS
+    kept = retained[retained.metric == first].sort_values("kept", key=lambda kinds: kinds.map(list(KEPT).index))
+    kept = kept.set_index([*keys, "kept", "metric", "direction"])[numbers].add_prefix("retained_").reset_index()
+    found = kept.merge(lost.reset_index(), on=keys).merge(erased.reset_index(), on="experiment")
+    return found.dropna(subset=["erased_value", "retained_value"])
 
 
 def _styles(points: pd.DataFrame) -> dict[str, tuple[str, str]]:
@@ -91,17 +89,15 @@ def _limits(points: pd.DataFrame) -> tuple[float, float]:
     return low - 0.04 * (100 - low), 100 + 0.04 * (100 - low)
 
 
-def _heading(axes: Axes, points: pd.DataFrame) -> None:
-    axes.set_title(points.title.iloc[0], pad=16)
-    axes.text(0, 1.025, _subtitle(points), transform=axes.transAxes, color="#666666", fontsize=7.5)
-
-
 def _panel(axes: Axes, points: pd.DataFrame, styles: dict[str, tuple[str, str]]) -> None:
     axes.set_xlim(-4, 104)
     axes.set_xticks(range(0, 101, 25))
     axes.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 2.5, 5, 10]))
     axes.grid(color="#eeeeee", linewidth=0.6)
     axes.set_axisbelow(True)
+    if points.empty:
+        axes.text(0.5, 0.5, "not measured", transform=axes.transAxes, ha="center", color="#888888")
+        return
 
     crowd = []  # what labels should not cover
     for name, (colour, marker) in styles.items():

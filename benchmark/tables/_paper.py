@@ -27,7 +27,9 @@ COLUMNS = [
 def table(scores: pd.DataFrame) -> pd.DataFrame:
     """A row per erased concept, method, role and metric, those that are not printed too; concept `*` is the mean."""
     rows = scores.loc[scores.probe == MEAN, COLUMNS].reset_index(drop=True)
-    return rows.assign(by_seed=["/".join(f"{value:.6g}" for value in values) for values in rows.by_seed])
+    return rows.assign(
+        by_seed=["; ".join(f"{seed}: {value:.6g}" for seed, value in each.items()) for each in rows.by_seed]
+    )
 
 
 def means(scores: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
@@ -46,7 +48,9 @@ def blocks(scores: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
             yield f"{side}: {triple} ({whose})", _triples(rows[rows.role == role], metrics)
         judged = rows[(rows.role == "erased") & (rows.metric == JUDGED) & (rows.seeds > 1)]
         if len(judged):
-            yield f"Erase: {_heading(rows, 'erased', JUDGED)}, seed by seed of the erasing", _by_seed(judged)
+            seeds = sorted(set().union(*judged.by_seed))
+            named = f"seed by seed of the erasing ({', '.join(map(str, seeds))})"
+            yield f"Erase: {_heading(rows, 'erased', JUDGED)}, {named}", _by_seed(judged, seeds)
 
 
 def _experiments(scores: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame, dict[str, str]]]:
@@ -101,9 +105,9 @@ def _triples(rows: pd.DataFrame, metrics: dict[str, str]) -> pd.DataFrame:
     return pd.DataFrame(made, index=pd.Index(phrases, name="erased"))
 
 
-def _by_seed(rows: pd.DataFrame) -> pd.DataFrame:
+def _by_seed(rows: pd.DataFrame, seeds: list[int]) -> pd.DataFrame:
     """A row per concept, their mean last; a column per method that was repeated."""
-    cells = rows.by_seed.map(lambda values: "/".join(number(value, 0) for value in values))
+    cells = rows.by_seed.map(lambda values: "/".join(number(values.get(seed), 0) for seed in seeds))
     made = rows.assign(cell=cells).pivot(index="phrase", columns="label", values="cell")
     return made.loc[rows.phrase.unique(), rows.label.unique()].rename_axis("erased")
 
