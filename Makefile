@@ -1,5 +1,5 @@
 # make                 create .venv, run the suite of config.yaml to its end, print its tables
-# make SUITE=testbed   the same with another suite
+# make SUITE=testbed   the same with another suite; METHODS=esd,mine and CONCEPTS=chalk narrow it (make list: to what)
 # make help            what else there is
 
 SUITE ?= $(shell sed -n 's/^suite: *["'"'"']*\([a-z0-9_]*\).*/\1/p' config.yaml)
@@ -7,7 +7,8 @@ CORES ?= all
 PYTHON ?= python3
 BIN := .venv/bin
 RESULTS := results/$(SUITE)
-OPTIONS := --cores $(CORES) --config suite=$(SUITE) --rerun-incomplete
+NARROWED := $(if $(METHODS),'methods=[$(METHODS)]') $(if $(CONCEPTS),'concepts=[$(CONCEPTS)]')
+OPTIONS := --cores $(CORES) --config suite=$(SUITE) $(NARROWED) --rerun-incomplete
 
 # On few cores, jobs side by side with one thread each beat one job with all threads.
 export OMP_NUM_THREADS ?= 1
@@ -16,7 +17,7 @@ export MALLOC_MMAP_THRESHOLD_ ?= 4294967296
 export MALLOC_TRIM_THRESHOLD_ ?= 17179869184
 
 .DEFAULT_GOAL := run
-.PHONY: run show tables plan test test-kill test-slurm scale verify quality repro retrain lint clean help
+.PHONY: run show tables plan list test test-kill test-slurm scale verify quality repro retrain lint clean help
 
 run: .venv/installed ## run the suite and print its tables
 	$(BIN)/snakemake $(OPTIONS) --quiet rules
@@ -32,7 +33,11 @@ tables: .venv/installed ## draw tables and figures again from results/<suite>/sc
 plan: .venv/installed ## say what would run, and why
 	$(BIN)/snakemake $(OPTIONS) --dry-run
 
+list: .venv/installed ## say what the suite can run: experiments, methods and their settings, concepts
+	@$(BIN)/python -m benchmark.available --suite $(SUITE)
+
 .venv/installed: requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "error: $(PYTHON) is older than Python 3.11; make PYTHON=python3.11")'
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check --requirement requirements.txt
 	touch $@
@@ -73,11 +78,11 @@ retrain: .venv/installed ## rebuild the testbed from the emoji packages, in hour
 
 lint: .venv/installed ## check the style of Python and Snakemake files
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check .
 
-clean: ## remove all results and Snakemake's memory of them
-	rm -rf .snakemake .repro
-	find results -mindepth 1 ! -name README.md -delete
+clean: ## remove the suite's results; those of other suites stay
+	rm -rf $(RESULTS) .repro
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12

@@ -14,16 +14,21 @@ from typing import Any
 import torch
 
 from benchmark.diffusion import Diffusion
+from benchmark.errors import BenchmarkError
 
 State = dict[str, Any]
-Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor]  # x_t (B, C, h, w), t (B,), the noise in x_t
+Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]  # x_t (B, C, h, w), t (B,), the noise in x_t if known
 
 
 # ── where latents come from ──
 
 
 class NoisedImages:
-    """Images of the pool, in order, noised to timesteps uniform over all 1000. No U-Net passes."""
+    """Images of the pool, in order, noised to timesteps uniform over all 1000. No U-Net passes.
+
+    Args:
+        batch: B, images per step of the method.
+    """
 
     def __init__(self, model: Diffusion, batch: int):
         self.model, self.batch = model, batch
@@ -40,7 +45,10 @@ class NoisedImages:
 class PartialDenoise:
     """Noise that a model has denoised under a prompt for k of N DDIM steps, k uniform, and the timestep it is then at.
 
+    What noise is left in such latents is not known. Every call draws anew, whatever the step of the method.
+
     Args:
+        batch: B, latents per step of the method.
         guidance: classifier-free guidance while denoising.
         steps: N.
         weights: whose weights denoise: a function that returns them, or None for the student's own.
@@ -64,13 +72,13 @@ class PartialDenoise:
 
     def __call__(self, step: int) -> Batch:
         model, times = self.model, self.scheduler.timesteps
-        x = noise = model.randn(self.batch, *model.latent_shape)
+        x = model.randn(self.batch, *model.latent_shape)
         k = int(model.randint(len(times), 1))
         with model.using(self.weights()):
             for t in times[:k]:
                 blank, asked = model.predict(x, t.expand(self.batch).to(x.device), self.states)
                 x = self.scheduler.step(blank + self.guidance * (asked - blank), t, x).prev_sample
-        return x, times[k].expand(self.batch).to(x.device), noise
+        return x, times[k].expand(self.batch).to(x.device), None
 
 
 # ── what is matched ──
@@ -88,7 +96,7 @@ class Anchor:
         """(K, L, D)"""
         raise NotImplementedError
 
-    def combine(self, predictions: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
+    def combine(self, predictions: torch.Tensor, noise: torch.Tensor | None) -> torch.Tensor:
         """From predictions (K, B, C, h, w) for the contexts to the target (B, C, h, w); by default the first."""
         return predictions[0]
 
@@ -115,7 +123,9 @@ class PromptAnchor(Anchor):
 class NoiseAnchor(PromptAnchor):
     """The noise that is in the latents: ordinary training on an anchor's images with the concept's prompt."""
 
-    def combine(self, predictions: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
+    def combine(self, predictions: torch.Tensor, noise: torch.Tensor | None) -> torch.Tensor:
+        if noise is None:
+            raise BenchmarkError("NoiseAnchor needs latents whose noise is known: NoisedImages")
         return noise
 
 
@@ -136,7 +146,7 @@ class NegativeGuidance(Anchor):
     def contexts(self) -> torch.Tensor:
         return torch.cat([self.surrogate.contexts(), self.states])
 
-    def combine(self, predictions: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
+    def combine(self, predictions: torch.Tensor, noise: torch.Tensor | None) -> torch.Tensor:
         surrogate, concept = predictions
         return surrogate - self.eta * (concept - surrogate)
 
@@ -243,7 +253,12 @@ def align(
 
 @torch.no_grad()
 def _targets(
-    model: Diffusion, anchor: Anchor, kept: torch.Tensor | None, x: torch.Tensor, t: torch.Tensor, noise: torch.Tensor
+    model: Diffusion,
+    anchor: Anchor,
+    kept: torch.Tensor | None,
+    x: torch.Tensor,
+    t: torch.Tensor,
+    noise: torch.Tensor | None,
 ) -> tuple[torch.Tensor, torch.Tensor | tuple]:
     """The anchor's target and the originals of what is preserved: one pass if both are the frozen model's."""
     contexts = anchor.contexts()

@@ -24,15 +24,15 @@ def main(suite: str, out: Path) -> None:
         suite: a file of benchmark/suites.
         out: the JSON file to write.
     """
-    plan = grid.load_suite(suite)
-    folder = Path(plan.base) if plan.revision is None else hub.fetch_model(plan.base, plan.revision)
-    found = Base(str(folder), plan.revision, hashes(folder))
-    check_shapes(folder, plan.sampler.size)
-    if plan.revision:
-        _fetch_eyes(plan)
+    loaded = grid.load_suite(suite)
+    folder = Path(loaded.base) if loaded.revision is None else hub.fetch_model(loaded.base, loaded.revision)
+    found = Base(str(folder), loaded.revision, hashes(folder))
+    check_shapes(folder, loaded.sampler.size)
+    if loaded.revision:
+        _fetch_eyes(loaded)
     with write_atomically(out) as aside:
         aside.write_text(json.dumps(asdict(found), indent=1) + "\n")
-    print(f"{out}: {plan.base}, {len(found.files)} files")
+    print(f"{out}: {loaded.base}, {len(found.files)} files")
 
 
 def hashes(folder: Path) -> dict[str, str]:
@@ -63,7 +63,7 @@ def _check_whole(path: Path) -> None:
 
 
 def check_shapes(folder: Path, size: int) -> None:
-    """Refuse parts that do not fit each other, and a size of images that the autoencoder cannot halve often enough."""
+    """Refuse parts that do not fit each other, models that predict no noise, sizes that the autoencoder cannot halve."""
     try:
         unet, vae, text = (json.loads((folder / part / "config.json").read_text()) for part in NETWORKS)
         pairs = (
@@ -72,21 +72,24 @@ def check_shapes(folder: Path, size: int) -> None:
             ("unet: in_channels, out_channels", unet["in_channels"], unet["out_channels"]),
         )
         halved = 2 ** (len(vae["block_out_channels"]) - 1)
+        predicted = json.loads((folder / "scheduler/scheduler_config.json").read_text()).get("prediction_type")
     except (OSError, ValueError, KeyError) as error:
         raise BenchmarkError(f"{folder}: a config.json cannot be read: {error!r}") from error
     for name, ours, theirs in pairs:
         if ours != theirs:
             raise BenchmarkError(f"{folder}: these are parts of different models: {name}: {ours} and {theirs}")
+    if predicted not in (None, "epsilon"):
+        raise BenchmarkError(f"{folder}: predicts {predicted}, but methods here match predicted noise (epsilon)")
     if size % halved:
         raise BenchmarkError(
             f"sampler.size: {size} is not a multiple of {halved}, by which {folder}/vae reduces images"
         )
 
 
-def _fetch_eyes(plan: grid.Suite) -> None:
+def _fetch_eyes(suite: grid.Suite) -> None:
     """The networks behind judges and eyes, too: jobs on compute nodes then find all that they need."""
-    for name in dict.fromkeys(experiment.task for experiment in plan.experiments.values()):
-        task = grid.load_task(name, plan.world)
+    for name in dict.fromkeys(experiment.task for experiment in suite.experiments.values()):
+        task = grid.load_task(name, suite.world)
         observers = [plugins.load("benchmark/observers", file) for file in eyes.needed(task).values()]
         for plugin in (plugins.load("classifiers", task.judge.classifier), *observers):
             if hasattr(plugin, "URL"):

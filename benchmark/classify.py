@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from benchmark import cli, grid, job, manifest, plugins, weights
+from benchmark import cli, devices, grid, job, manifest, plugins, weights
 from benchmark.errors import BenchmarkError
 from benchmark.files import sha256, write_atomically
 
@@ -24,15 +24,15 @@ def main(suite: str, task: str, out: Path, images: Path | None = None) -> None:
         out: the folder to write to.
         images: the manifest of the training images, whose probes are the classes.
     """
-    plan = grid.load_suite(suite)
-    judge = grid.load_task(task, plan.world).judge
+    loaded = grid.load_suite(suite)
+    judge = grid.load_task(task, loaded.world).judge
     plugin = plugins.load("classifiers", judge.classifier)
     if judge.train is None:
         card = {"classifier": judge.classifier, "classes": list(plugin.CLASSES)}
     else:
         if images is None:
             raise BenchmarkError(f"the judge of task {task} is trained: --images must name its training images")
-        card = _train(plugin, judge.classes, judge.classifier, images, out, plan.sampler.threads)
+        card = _train(plugin, judge.classes, judge.classifier, images, out, loaded.sampler.threads)
     with write_atomically(out / "card.json") as aside:
         aside.write_text(json.dumps(card, indent=1) + "\n")
     share = f", {card['accuracy']:.1%} of {card['n']} held-out images" if "accuracy" in card else ""
@@ -80,15 +80,12 @@ def _features(network: Any, classes: tuple[str, ...], images: Path) -> tuple[Any
     import torch
 
     rows = manifest.read(images)
-    for row in rows:
-        if sha256(images.parent / row.file) != row.sha256:
-            raise BenchmarkError(f"{images.parent / row.file}: is not the image that {images} lists")
-    device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = devices.device()
     network.to(device)
     parts = []
     with torch.no_grad():
         for start in range(0, len(rows), 64):
-            pictures = np.stack([manifest.pixels(images.parent / row.file) for row in rows[start : start + 64]])
+            pictures = np.stack([manifest.picture(images.parent / r.file, r.sha256) for r in rows[start : start + 64]])
             batch = torch.from_numpy(pictures).to(device).permute(0, 3, 1, 2).float() / 255
             parts.append(network.features(batch).cpu())
     network.to("cpu")

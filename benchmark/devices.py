@@ -1,4 +1,4 @@
-"""One GPU for one job, on a machine with several and no scheduler.
+"""Which device a job computes on: one GPU for one job, also on a machine with several and no scheduler.
 
 A job locks a file per device and makes that device the only visible one. The kernel drops the lock when the process
 ends, however it ends: nothing can leak, nothing has to be cleaned up. Where there is one device or none, or where a
@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 POLL = 0.2  # seconds
@@ -34,6 +35,14 @@ def claimed() -> Iterator[str | None]:
     finally:
         os.environ.pop(VISIBLE) if before is None else os.environ.update({VISIBLE: before})
         os.close(handle)
+
+
+def device() -> Any:
+    """The torch device that this process computes on, the GPU if it has one, where float32 then means float32."""
+    import torch
+
+    torch.backends.cudnn.allow_tf32 = False  # else convolutions of some generations of GPUs round to ten bits
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def devices() -> list[str]:

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from benchmark import devices
 from benchmark.errors import BenchmarkError
 from benchmark.records import Group
 
@@ -128,15 +129,13 @@ class Diffusion:
         Args:
             x: latents (B, C, h, w).
             t: timesteps (B,).
-            states: contexts (K, L, D), or (K, B, L, D) if they differ within the batch.
+            states: contexts (K, L, D).
 
         Returns: (K, B, C, h, w).
         """
         k, b = len(states), len(x)
-        if states.ndim == 3:
-            states = states[:, None].expand(-1, b, -1, -1)
         x, t = x.repeat(k, 1, 1, 1), t.repeat(k)
-        return self.unet(x, t, states.reshape(k * b, *states.shape[2:])).sample.unflatten(0, (k, b))
+        return self.unet(x, t, states.repeat_interleave(b, 0)).sample.unflatten(0, (k, b))
 
     @property
     def latent_shape(self) -> tuple[int, int, int]:
@@ -222,8 +221,7 @@ def load(folder: str | Path, precision: str = "float32") -> Diffusion:
     for part in ("unet", "vae", "text_encoder", "tokenizer", "scheduler"):
         if not (folder / part).is_dir():
             raise BenchmarkError(f"{folder}: this is not a Stable Diffusion folder of diffusers: {part}/ is missing")
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    torch.backends.cudnn.allow_tf32 = False  # float32 means float32, on each generation of GPUs
+    device = devices.device()
     parts = []
     try:
         for kind, name in ((UNet2DConditionModel, "unet"), (AutoencoderKL, "vae"), (CLIPTextModel, "text_encoder")):

@@ -34,12 +34,12 @@ def main(
         method: a method's label: a file of methods/, or a variant of the suite's settings.
         concepts: the concepts to erase, each from the base model.
         out: the folder for models.csv and, per concept, delta.safetensors, meta.json and trace.csv.
-        seed: the fine-tuning seed.
+        seed: of the erasing.
         pool: the manifest of the images to train on, for methods that need some.
     """
-    plan = grid.load_suite(suite)
-    grid.check_label(plan, method)
-    subject, base = grid.load_task(task, plan.world), weights.base(plan)
+    loaded = grid.load_suite(suite)
+    grid.check_label(loaded, method)
+    subject, base = grid.load_task(task, loaded.world), weights.base(loaded)
     wanted = {name: NOBODY if name == grid.NOTHING else subject.concept(name) for name in concepts}
 
     import torch  # takes seconds: what was asked for wrongly is refused before
@@ -47,11 +47,11 @@ def main(
     from benchmark import diffusion
 
     plugin = plugins.load("methods", Path(grid.module(method)).stem)
-    values = grid.label_settings(plan, method)
+    values = grid.label_settings(loaded, method)
     settings = plugin.Settings(**values) if hasattr(plugin, "Settings") else None
     source = grid.fingerprint(grid.module(method))
     images = manifest.read(pool) if pool else []
-    torch.set_num_threads(plan.sampler.threads)
+    torch.set_num_threads(loaded.sampler.threads)
 
     rows, model, clean = [], None, {}
     for name, concept in wanted.items():
@@ -148,10 +148,7 @@ def _pixels(pool: Path, shown: list[manifest.Image]) -> Any:
     import numpy as np
     import torch
 
-    for image in shown:
-        if sha256(pool.parent / image.file) != image.sha256:
-            raise BenchmarkError(f"{pool.parent / image.file}: is not the image that {pool} lists")
-    stacked = np.stack([manifest.pixels(pool.parent / image.file) for image in shown])
+    stacked = np.stack([manifest.picture(pool.parent / image.file, image.sha256) for image in shown])
     return torch.from_numpy(stacked).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 

@@ -17,7 +17,6 @@ import pandas as pd
 
 from benchmark import manifest
 from benchmark.errors import BenchmarkError
-from benchmark.files import sha256
 
 MANIFEST = [field.name for field in fields(manifest.Image)]
 CELL = ["task", "method", "erased", "tuning_seed"]  # which model drew an image
@@ -82,10 +81,3 @@ def features(path: Path, rows: pd.DataFrame, eye: str) -> np.ndarray:
     if wrong.any():
         raise BenchmarkError(f"{file}: features of {rows.file[wrong].iloc[0]} are not finite numbers")
     return array
-
-
-def picture(path: Path, digest: str) -> np.ndarray:
-    """An image as uint8 (H, W, 3). Raises `BenchmarkError` if it is missing, cut off or not the one that was drawn."""
-    if sha256(path) != digest:
-        raise BenchmarkError(f"{path}: was changed or cut off since it was drawn: its hash is not the manifest's")
-    return manifest.pixels(path)

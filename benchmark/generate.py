@@ -40,18 +40,19 @@ def main(
         method: the label whose models draw.
         out: the folder of the images and of manifest.csv.
         set: evaluation, train (for the task's judge), or pool:concept and pool:anchor (for methods).
-        seed: the fine-tuning seed of the models.
+        seed: of the erasing, by which the models came to be.
         models: the models.csv of the erased models; without it the base model draws.
         concepts: the erased concepts, or those of a pool.
     """
-    plan, subject = grid.load_suite(suite), grid.load_task(task, grid.load_suite(suite).world)
-    grid.check_label(plan, method)
+    loaded = grid.load_suite(suite)
+    subject = grid.load_task(task, loaded.world)
+    grid.check_label(loaded, method)
     if models is None and method != grid.ORIGINAL:
         raise BenchmarkError(
             f"--models: models.csv of {method} is needed; the base model draws for {grid.ORIGINAL} only"
         )
     concepts = concepts or [grid.NOTHING]
-    base = weights.base(plan)
+    base = weights.base(loaded)
     deltas = weights.deltas(models) if models else {grid.NOTHING: None}
     erased = concepts if set == "evaluation" else [grid.NOTHING]
     for concept in erased:
@@ -59,11 +60,11 @@ def main(
             where, there = models or "without --models", ", ".join(deltas)
             raise BenchmarkError(f"{where}: there is no model that has lost {concept!r} (there are: {there})")
 
-    sampler = digest([plan.sampler, grid.fingerprint("benchmark/sampling.py")])
+    sampler = digest([loaded.sampler, grid.fingerprint("benchmark/sampling.py")])
     rows: list[_Wanted] = []
     for concept in erased:
         model_key = digest([base.key, deltas[concept].sha256 if deltas[concept] else None])
-        for prompt in _prompts(plan, subject, set, concept, concepts):
+        for prompt in _prompts(loaded, subject, set, concept, concepts):
             for index in range(prompt.images):
                 key = digest([model_key, prompt.text, prompt.seed, prompt.images, index, sampler])
                 name = f"{concept}/{prompt.probe}/{prompt.seed}_{index}.png"
@@ -74,19 +75,19 @@ def main(
 
     missing = [row for row in rows if manifest.key_of(out / row.image.file) != row.image.key]
     if missing:
-        _draw(base, plan.sampler, deltas, missing, out, f"draw {task} {method} {set}")
+        _draw(base, loaded.sampler, deltas, missing, out, f"draw {task} {method} {set}")
     manifest.write(out / "manifest.csv", (_hashed(row.image, out) for row in rows))
     print(f"{out}/manifest.csv: {len(rows)} images, {len(missing)} drawn, {len(rows) - len(missing)} kept")
 
 
-def _prompts(plan: grid.Suite, task, set: str, erased: str, concepts: list[str]) -> tuple[Prompt, ...]:
+def _prompts(suite: grid.Suite, task, set: str, erased: str, concepts: list[str]) -> tuple[Prompt, ...]:
     if set == "evaluation":
-        return grid.prompts(task, plan, None if erased == grid.NOTHING else erased)
+        return grid.prompts(task, suite, None if erased == grid.NOTHING else erased)
     if set == "train":
-        return grid.train_prompts(task.judge, plan)
+        return grid.train_prompts(task.judge, suite)
     kind = set.removeprefix("pool:")
     if kind in grid.POOLS and set.startswith("pool:"):
-        return grid.pool_prompts(task, plan, kind, tuple(concepts))
+        return grid.pool_prompts(task, suite, kind, tuple(concepts))
     raise BenchmarkError(f"--set {set}: allowed are evaluation, train, pool:concept, pool:anchor")
 
 

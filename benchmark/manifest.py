@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmark.errors import BenchmarkError
-from benchmark.files import write_atomically
+from benchmark.files import sha256, write_atomically
 
 KEY = "erasure-key"  # the PNG text chunk that says what the image was drawn from
 
@@ -76,12 +76,14 @@ def key_of(path: Path) -> str | None:
         return None
 
 
-def pixels(path: Path) -> np.ndarray:
-    """The picture of a file, uint8 (H, W, 3). Raises `BenchmarkError` if it cannot be decoded."""
+def picture(path: Path, digest: str) -> np.ndarray:
+    """The picture of a file, uint8 (H, W, 3). Raises `BenchmarkError` unless it has this SHA-256 and can be read."""
     from PIL import Image as Picture
 
+    if sha256(path) != digest:
+        raise BenchmarkError(f"{path}: was changed or cut off since it was drawn: its hash is not the manifest's")
     try:
-        with Picture.open(path) as picture:
-            return np.asarray(picture.convert("RGB"))
+        with Picture.open(path) as found:
+            return np.asarray(found.convert("RGB"))
     except (OSError, SyntaxError) as error:
         raise BenchmarkError(f"{path}: cannot be read as an image: {error}") from error

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from benchmark import cli, evidence, eyes, job, plugins
+from benchmark import cli, evidence, eyes, job, manifest, plugins
 from benchmark.config import NOTHING, load_suite, load_task
 from benchmark.errors import BenchmarkError
 from benchmark.files import write_atomically
@@ -33,7 +33,7 @@ class Pictures:
             yield np.stack([self._picture(row.file, row.sha256) for row in rows.itertuples()])
 
     def _picture(self, file: str, sha256: str) -> np.ndarray:
-        picture = evidence.picture(self.folder / file, sha256)
+        picture = manifest.picture(self.folder / file, sha256)
         height, width, _ = picture.shape
         if (height, width) != (self.size, self.size):
             raise BenchmarkError(f"{self.folder / file}: has {width}×{height} pixels, not {self.size}×{self.size}")
@@ -53,8 +53,8 @@ def main(suite: str, task: str, images: Path, partners: Path, judge: Path, out: 
         out: The folder for evidence.csv and the arrays of features.
     """
     loaded = load_suite(suite)
-    resolved = load_task(task, loaded.world)
-    names = eyes.needed(resolved)
+    subject = load_task(task, loaded.world)
+    names = eyes.needed(subject)
     rows, originals = evidence.read(images), evidence.read(partners)
     originals = originals.iloc[evidence.partners(rows, originals, images)]
     _refuse_unchanged(rows, originals, images, partners)
@@ -68,7 +68,7 @@ def main(suite: str, task: str, images: Path, partners: Path, judge: Path, out: 
     for eye, file in names.items():
         observer = plugins.load("benchmark/observers", file)
         pictures = Pictures(rows, images.parent, *shape, label=eye)
-        columns, features = observer.observe(pictures, Pictures(originals, partners.parent, *shape), resolved, judge)
+        columns, features = observer.observe(pictures, Pictures(originals, partners.parent, *shape), subject, judge)
         if features is not None:
             columns = columns | {f"{eye}_features": _save(features, out / f"{eye}.npy", rows)}
         for column, values in columns.items():
@@ -87,8 +87,8 @@ def _refuse_unchanged(rows: pd.DataFrame, originals: pd.DataFrame, images: Path,
         pairs = zip(rows[mine].itertuples(), originals[mine].itertuples(), strict=True)
         if all(
             np.array_equal(
-                evidence.picture(images.parent / image.file, image.sha256),
-                evidence.picture(partners.parent / partner.file, partner.sha256),
+                manifest.picture(images.parent / image.file, image.sha256),
+                manifest.picture(partners.parent / partner.file, partner.sha256),
             )
             for image, partner in pairs
         ):

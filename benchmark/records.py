@@ -133,7 +133,7 @@ class Sampler:
 
 @dataclass(frozen=True)
 class Cell:
-    """One erasure: `concept` erased by the method labelled `method` with fine-tuning seed `seed`, in `task`."""
+    """One erasure: `concept` erased by the method labelled `method` with the seed `seed` of the erasing, in `task`."""
 
     task: str
     method: str

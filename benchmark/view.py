@@ -10,7 +10,7 @@ from types import ModuleType
 import numpy as np
 import pandas as pd
 
-from benchmark import cli, config, evidence, eyes, plugins
+from benchmark import cli, config, evidence, eyes, manifest, plugins
 from benchmark.errors import BenchmarkError
 from benchmark.files import write_atomically
 from benchmark.score import COLUMNS
@@ -255,7 +255,7 @@ def pictures(suite: config.Suite, paths: list[Path]) -> tuple[pd.DataFrame, Call
     sensitive = {name for name in found.task.unique() if config.load_task(name, suite.world).sensitive}
 
     def open_picture(row: pd.Series) -> np.ndarray:
-        picture = evidence.picture(row.folder / row.file, row.sha256)
+        picture = manifest.picture(row.folder / row.file, row.sha256)
         return mosaic(picture) if row.task in sensitive else picture
 
     return found, open_picture

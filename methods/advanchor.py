@@ -92,9 +92,11 @@ def _references(concept, s, perturbed, target):
 
     The release also halves the sum, which neither the stopping rule nor Adam can see.
     """
-    has = min(len(concept.attributes), len(ATTRIBUTE_COUNTS))
-    if s.attributes > has or not (s.attributes or s.include_concept):
-        raise BenchmarkError(f"{concept.name} has {has} attributes; {s.attributes} are asked for")
+    if s.attributes > min(len(concept.attributes), len(ATTRIBUTE_COUNTS)):
+        most = f"{len(concept.attributes)} attributes, of which at most {len(ATTRIBUTE_COUNTS)} have a weight"
+        raise BenchmarkError(f"attributes: {s.attributes} are asked for, but {concept.name} has {most}")
+    if not (s.attributes or s.include_concept):
+        raise BenchmarkError("include_concept: without the concept delta needs attributes to lead away from")
     counts = ATTRIBUTE_COUNTS[: s.attributes]
     references = [perturbed.replace(concept.phrase, attribute) for attribute in concept.attributes[: s.attributes]]
     weights = [count / sum(ATTRIBUTE_COUNTS) for count in counts]

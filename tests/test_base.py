@@ -68,6 +68,13 @@ def test_parts_of_different_models_are_refused(folder, part, values, named):
         base.check_shapes(folder, 64)
 
 
+def test_a_model_that_predicts_no_noise_is_refused(folder):
+    schedule = folder / "scheduler/scheduler_config.json"
+    schedule.write_text(json.dumps(json.loads(schedule.read_text()) | {"prediction_type": "v_prediction"}))
+    with pytest.raises(BenchmarkError, match="predicts v_prediction, but methods here match predicted noise"):
+        base.check_shapes(folder, 64)
+
+
 def test_a_size_that_the_autoencoder_cannot_halve_is_refused(folder):
     with pytest.raises(BenchmarkError, match="sampler.size: 66 is not a multiple of 4"):
         base.check_shapes(folder, 66)

@@ -1,5 +1,6 @@
 """What every view, runner and copied table must have."""
 
+import re
 import subprocess
 import sys
 
@@ -7,7 +8,7 @@ import pandas as pd
 import pytest
 from conftest import ROOT
 
-from benchmark import plugins
+from benchmark import available, config, plugins
 from benchmark.metrics._intervals import Score
 
 
@@ -18,7 +19,18 @@ def test_views_have_a_caption(kind):
         assert module.CAPTION and callable(getattr(module, kind[:-1]))
 
 
-@pytest.mark.parametrize("runner", ["observe", "score", "view", "compare"])
+@pytest.mark.parametrize("suite", plugins.names("benchmark/suites", ".yaml"))
+def test_what_a_suite_can_run_is_listed_with_all_that_it_sets(suite, capsys):
+    available.main(suite)
+    said = capsys.readouterr().out
+    loaded = config.load_suite(suite)
+    assert all(f"experiment {name}: task" in said for name in loaded.experiments)
+    labels = {label for experiment in loaded.experiments.values() for label in experiment.methods}
+    assert all(re.search(rf"^  {re.escape(label)} ", said, re.MULTILINE) for label in labels)
+    assert suite == "paper" or "lr 0.0003 (1e-05)" in said
+
+
+@pytest.mark.parametrize("runner", ["observe", "score", "view", "compare", "available"])
 def test_runners_explain_themselves(runner):
     command = [sys.executable, "-m", f"benchmark.{runner}", "--help"]
     end = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)

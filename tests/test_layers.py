@@ -26,7 +26,10 @@ LAYERS = {
         {f"benchmark.{name}" for name in ("diffusion", "alignment", "adversarial", "records", "errors")},
         set(),
     ),
-    "benchmark/observers": ({"benchmark.records", "benchmark.errors", "benchmark.plugins", "benchmark.hub"}, set()),
+    "benchmark/observers": (
+        {f"benchmark.{name}" for name in ("records", "errors", "plugins", "hub", "devices")},
+        set(),
+    ),
     "benchmark/metrics": (
         {"benchmark.records", "benchmark.errors"},
         {"torch", "torchvision", "diffusers", "transformers"},

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from benchmark import adversarial, diffusion, erase, grid, plugins
-from benchmark.alignment import NoisedImages, PartialDenoise, PromptAnchor, align
+from benchmark.alignment import NoiseAnchor, NoisedImages, PartialDenoise, PromptAnchor, align
 from benchmark.errors import BenchmarkError
 
 METHODS = plugins.names("methods")
@@ -160,11 +160,21 @@ def test_partial_denoising_reports_the_timestep_that_its_latent_is_at(model):
     source = PartialDenoise(model, "chalk", 2, 3.0, 5)
     seen = {}
     for step in range(40):
-        x, t, noise = source(step)
-        seen.setdefault(int(t[0]), torch.equal(x, noise))
+        before = torch.Generator()
+        before.set_state(model.generator.get_state())
+        x, t, _ = source(step)
+        seen.setdefault(int(t[0]), torch.equal(x, torch.randn(x.shape, generator=before)))
     first = int(source.scheduler.timesteps[0])
     assert set(seen) == set(source.scheduler.timesteps.tolist())
     assert [t for t, untouched in seen.items() if untouched] == [first], "only k = 0 returns the initial noise"
+
+
+def test_noise_that_is_not_known_is_nothing_to_match(model):
+    model.train("xattn")
+    latents = PartialDenoise(model, "chalk", batch=2, guidance=3.0, steps=4)
+    taught = align(model, steps=1, lr=1e-3, prompt="chalk", latents=latents, anchor=NoiseAnchor(model, ""))
+    with pytest.raises(BenchmarkError, match="needs latents whose noise is known"):
+        list(taught)
 
 
 def adversarial_anchor(model, **changes):
@@ -245,5 +255,7 @@ def test_the_attribute_variant_leads_away_from_the_first_attributes_weighted_as_
     assert weights == [1.0, 200 / 815]
     prompts, _ = _references(chalk, Settings(attributes=1, include_concept=False), "chalk picture", "chalk picture")
     assert prompts == ["rough strokes on a dark board picture"]
-    with pytest.raises(BenchmarkError, match="chalk has 1 attributes; 2 are asked for"):
+    with pytest.raises(BenchmarkError, match="attributes: 2 are asked for, but chalk has 1"):
         _references(chalk, Settings(attributes=2), "chalk picture", "chalk picture")
+    with pytest.raises(BenchmarkError, match="include_concept: without the concept"):
+        _references(chalk, Settings(include_concept=False), "chalk picture", "chalk picture")

@@ -85,7 +85,7 @@ def test_evidence_is_the_manifest_and_what_was_seen(world, drawn):
     assert {"classifier_label", "classifier_confidence", "spread", "lpips_testbed", "testbed_features"} <= set(seen)
     features = evidence.features(world / "seen/evidence.csv", seen, "testbed")
     assert features.shape == (8 + 3 * 4, 7) and features.dtype == np.float32
-    pictures = [evidence.picture(fast.parent / row.file, row.sha256) for row in listed.itertuples()]
+    pictures = [manifest.picture(fast.parent / row.file, row.sha256) for row in listed.itertuples()]
     alone = [Eye().features(_torch.tensor(picture[None]))[0].numpy(force=True) for picture in pictures]
     np.testing.assert_allclose(features, alone, rtol=1e-4, atol=1e-6)
 
@@ -220,11 +220,14 @@ def test_two_eyes_of_one_name_are_refused(small, world):
 
 
 def test_an_erasure_that_changed_nothing_is_refused(world, drawn):
-    before = {(row.probe, row.seed, row.index): drawn[0].parent / row.file for row in manifest.read(drawn[0])}
+    before = {
+        (row.probe, row.seed, row.index): manifest.picture(drawn[0].parent / row.file, row.sha256)
+        for row in manifest.read(drawn[0])
+    }
     rows = []
     for row in manifest.read(drawn[1]):
         file = drawn[1].parent / row.file
-        manifest.save_png(file, manifest.pixels(before[row.probe, row.seed, row.index]), "another model's key")
+        manifest.save_png(file, before[row.probe, row.seed, row.index], "another model's key")
         rows.append(replace(row, sha256=sha256(file)))
     manifest.write(drawn[1], rows)
     with pytest.raises(BenchmarkError, match="after erasing ink every image is as before"):

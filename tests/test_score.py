@@ -1,6 +1,7 @@
 """From evidence to scores.csv: which numbers there are, and what is not scored."""
 
 import hashlib
+import re
 
 import numpy as np
 import pandas as pd
@@ -62,7 +63,10 @@ def run(paths, tmp_path, name="scores.csv"):
 def test_columns_and_roles(some, tmp_path):
     scores = run(some, tmp_path)
     assert tuple(scores.columns) == score.COLUMNS
-    assert set(scores.suite) == {"test"} and set(scores.experiment) == {"style"} and set(scores.version) == {"3.1"}
+    assert set(scores.suite) == {"test"} and set(scores.experiment) == {"style"}
+    versions = scores.groupby("method").version.unique()
+    assert all(re.fullmatch(r"3\.1\.[0-9a-f]{6}", version) for each in versions for version in each)
+    assert {len(each) for each in versions} == {1} and scores.version.nunique() == 3, "settings are part of it"
     fast = scores[scores.method == "fast"]
     assert len(fast) == 5 * len(STYLES) and set(fast.concept) == {"ink"}
     assert set(fast.role[fast.probe == "ink"]) == {"erased"} and set(fast.role[fast.probe != "ink"]) == {"retained"}

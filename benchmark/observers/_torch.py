@@ -1,14 +1,11 @@
-"""What observers that run networks share: pictures as tensors, and where to put them."""
+"""What observers that run networks share: pictures as tensors, where networks run."""
 
 from __future__ import annotations
 
 import numpy as np
 import torch
 
-
-def device() -> torch.device:
-    torch.backends.cudnn.allow_tf32 = False  # eyes, too, see in float32
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+from benchmark.devices import device
 
 
 def tensor(batch: np.ndarray) -> torch.Tensor:

@@ -14,8 +14,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load
 
 from benchmark import plugins
+from benchmark.devices import device
 from benchmark.errors import BenchmarkError
-from benchmark.observers._torch import device, tensor
+from benchmark.observers._torch import tensor
 from benchmark.records import Task
 
 NAME = "classifier"

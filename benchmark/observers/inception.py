@@ -13,8 +13,8 @@ import torch
 from torch_fidelity.feature_extractor_inceptionv3 import URL_INCEPTION_V3 as URL
 from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
+from benchmark.devices import device
 from benchmark.hub import fetch_file
-from benchmark.observers._torch import device
 from benchmark.records import Task
 
 NAME = "inception"

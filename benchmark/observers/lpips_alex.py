@@ -16,8 +16,9 @@ import torch
 from PIL import Image
 from torchvision.models import AlexNet_Weights
 
+from benchmark.devices import device
 from benchmark.hub import fetch_file
-from benchmark.observers._torch import device, tensor
+from benchmark.observers._torch import tensor
 from benchmark.records import Task
 
 NAME = "alex_64"

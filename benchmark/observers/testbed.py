@@ -13,7 +13,8 @@ import numpy as np
 import torch
 
 from benchmark import plugins
-from benchmark.observers._torch import device, tensor
+from benchmark.devices import device
+from benchmark.observers._torch import tensor
 from benchmark.records import Task
 
 NAME = "testbed"
