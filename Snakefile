@@ -2,6 +2,7 @@
 # snakemake --cores all                    the suite of config.yaml, to its tables and figures
 # snakemake --cores all --profile slurm    the same on a cluster
 # snakemake --cores all tables figures     the views again, from results/<suite>/scores.csv, without any model
+#   (--config suite=<suite> with each of them, for another suite than config.yaml's)
 import sys
 
 from snakemake.utils import min_version, validate

@@ -63,7 +63,7 @@ def _check_whole(path: Path) -> None:
 
 
 def check_shapes(folder: Path, size: int) -> None:
-    """Refuse parts that do not fit each other, models that predict no noise, sizes that the autoencoder cannot halve."""
+    """Refuse parts that do not fit each other, models that predict no noise, sizes that the autoencoder cannot make."""
     try:
         unet, vae, text = (json.loads((folder / part / "config.json").read_text()) for part in NETWORKS)
         pairs = (
