@@ -8,10 +8,10 @@ import pandas as pd
 
 from benchmark import cli
 from benchmark.errors import BenchmarkError
-from benchmark.score import COLUMNS
+from benchmark.score import IDENTITY
 from benchmark.view import markdown, read
 
-KEYS = [*COLUMNS[:9], "n", "version"]
+KEYS = [*IDENTITY, "n", "version"]
 NUMBER = ["value", "ci_low", "ci_high"]
 
 

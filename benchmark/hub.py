@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 import sys
 from pathlib import Path
 
 from benchmark.errors import BenchmarkError
+from benchmark.files import sha256
 
 
 def fetch_model(model: str, revision: str) -> Path:
@@ -44,7 +44,6 @@ def fetch_file(url: str) -> Path:
         except (OSError, RuntimeError) as error:
             advice = f"fetch it elsewhere and save it as {path}"
             raise BenchmarkError(f"{url} cannot be downloaded ({error}); {advice}") from error
-    with path.open("rb") as file:
-        if not hashlib.file_digest(file, "sha256").hexdigest().startswith(digest):
-            raise BenchmarkError(f"{path}: is not the file of {url}; remove it")
+    if not sha256(path).startswith(digest):
+        raise BenchmarkError(f"{path}: is not the file of {url}; remove it")
     return path

@@ -24,6 +24,7 @@ COLUMNS = (
     "suite", "experiment", "task", "method", "concept", "seed", "metric", "probe", "role",
     "value", "n", "ci_low", "ci_high", "version",
 )  # fmt: skip
+IDENTITY = COLUMNS[:9]  # what a number is of
 Numbers = list[dict[str, Any]]  # rows of scores.csv, without what they share
 
 

@@ -13,7 +13,7 @@ import pandas as pd
 from benchmark import cli, config, evidence, eyes, manifest, plugins
 from benchmark.errors import BenchmarkError
 from benchmark.files import write_atomically
-from benchmark.score import COLUMNS
+from benchmark.score import COLUMNS, IDENTITY
 from benchmark.source import literal
 from benchmark.summary import MEAN, summarise
 
@@ -104,7 +104,7 @@ def read(path: Path) -> pd.DataFrame:
     for column in ("seed", "value", "n", "ci_low", "ci_high"):
         scores[column] = pd.to_numeric(scores[column], errors="coerce")
     unknown = ~np.isfinite(scores[["seed", "value", "n"]].to_numpy(float)).all(1)
-    twice = scores.duplicated(list(COLUMNS[:9]))
+    twice = scores.duplicated(list(IDENTITY))
     for wrong, what in ((unknown, "lacks a number"), (twice, "gives a number again")):
         if wrong.any():
             raise BenchmarkError(f"{path}: line {int(np.argmax(wrong)) + 2} {what}")
