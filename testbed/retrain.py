@@ -1,7 +1,7 @@
 """Rebuilds everything that the testbed ships, from the npm packages to the weights: `make retrain`.
 
 Fetches the drawings with npm, draws the pictures, trains judges, autoencoder and U-Net with fixed seeds, and writes
-`testbed/model` and `testbed/judges`. Needs two and a half hours alone on two cores; a killed run resumes.
+`testbed/model` and `testbed/judges`. Needs two hours alone on two fast cores; a killed run resumes.
 """
 
 from __future__ import annotations
@@ -82,6 +82,7 @@ def export(work: Path, judges, autoencoder, unet, text, words) -> None:
 
     aside = work / "model"
     shutil.rmtree(aside, ignore_errors=True)
+    words.backend_tokenizer.no_padding()  # how training padded last is not part of it
     pipeline = StableDiffusionPipeline(
         vae=autoencoder,
         text_encoder=text,
