@@ -82,7 +82,7 @@ lint: .venv/installed ## check the style of Python and Snakemake files
 	$(BIN)/snakefmt --check .
 
 clean: ## remove the suite's results; those of other suites stay
-	rm -rf $(RESULTS) .repro
+	rm -rf $(if $(SUITE),$(RESULTS)) .repro
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12

@@ -24,11 +24,7 @@ Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]  # x_t (B, C, h, 
 
 
 class NoisedImages:
-    """Images of the pool, in order, noised to timesteps uniform over all 1000. No U-Net passes.
-
-    Args:
-        batch: B, images per step of the method.
-    """
+    """B images of the pool a step, in order, noised to timesteps uniform over all 1000. No U-Net passes."""
 
     def __init__(self, model: Diffusion, batch: int):
         self.model, self.batch = model, batch
@@ -215,8 +211,7 @@ def align(
         average: if given, its weights end up in the model instead of the last ones.
         before: something to run to its end before the first step (AdvAnchor's sequential and cyclical strategies).
     """
-    weights = list(model.unet.parameters())
-    weights = [w for w in weights if w.requires_grad]
+    weights = [w for w in model.unet.parameters() if w.requires_grad]
     step_with = OPTIMIZERS[optimizer](weights, lr=lr, weight_decay=weight_decay)
     kept_states = model.encode(*[p.prompt for p in preserve]) if preserve else None
     asked = model.encode(prompt)

@@ -29,7 +29,7 @@ def report(mine: pd.DataFrame, theirs: pd.DataFrame) -> str:
     """The comparison of two scores.csv as a text. Raises `BenchmarkError` if they have no number in common.
 
     Two are the same number if they are about as many images, by the same version of task and metric, with the same base
-    model (by name), sampler and settings of the method: their `n` and `version`.
+    model (by name), sampler, budgets and settings: their `n` and `version`.
     """
     pairs = mine.assign(place=range(len(mine))).merge(
         theirs, on=KEYS, how="outer", suffixes=("", "_theirs"), indicator="where"

@@ -117,13 +117,13 @@ def _found(cell: Cell, plan: grid.Plan, numbers: Mapping[Cell, Numbers]) -> Numb
 def _scores(cell: Cell, plan: grid.Plan, metrics: list[Metric], seen: Seen, original: Seen) -> Numbers:
     """Every metric for every concept that the cell's model was asked for.
 
-    Their version is the task's, the metric's, and six digits of what the suite says of base model, sampler and method.
+    Their version is the task's, the metric's, and six digits of what the suite says of model, sampler, budgets, method.
     """
     task = plan.tasks[cell.task]
     labels = {probe: concept.label for concept in task.concepts for probe in concept.probes}
     mine = np.flatnonzero((seen.rows.erased == cell.concept) & (seen.rows.tuning_seed == cell.seed))
-    suite, settings = plan.suite, grid.label_settings(plan.suite, cell.method)
-    conditions = digest([suite.base, suite.revision, suite.sampler, grid.module(cell.method), settings])[:6]
+    s, settings = plan.suite, grid.label_settings(plan.suite, cell.method)
+    conditions = digest([s.base, s.revision, s.sampler, s.budgets, grid.module(cell.method), settings])[:6]
     threshold = task.detector.threshold if task.detector else np.nan
     rows = seen.rows.iloc[mine].assign(label=lambda r: r.probe.map(labels), threshold=threshold)
     theirs = partners(rows, original.rows, seen.path)

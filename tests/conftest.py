@@ -137,3 +137,24 @@ def fake(tmp_path_factory) -> Path:
     for runner in ("base", "classify", "erase", "generate", "observe", "score", "view"):
         (copy / f"benchmark/{runner}.py").write_text(STAND_IN)
     return copy
+
+
+@pytest.fixture
+def world(small, tmp_path) -> Path:
+    """The made-up repository of `synthetic`."""
+    from synthetic import furnish
+
+    furnish(small, tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def scored(world) -> Path:
+    """A scores.csv of both of its experiments."""
+    import pandas as pd
+    from synthetic import LEVELS, OBJECTS, STYLES, scores
+
+    style = scores("style", "style", LEVELS, ["ink", "stained_glass"], list(STYLES))
+    things = scores("object", "object", LEVELS, ["fish"], list(OBJECTS), seeds=(0, 1, 2))
+    pd.concat([style, things]).to_csv(world / "scores.csv", index=False)
+    return world / "scores.csv"

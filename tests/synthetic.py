@@ -50,6 +50,7 @@ worlds:
 STYLES = {"ink": "ink", "stained_glass": "stained glass", "chalk": "chalk", "neon": "neon"}
 OBJECTS = {"fish": "fish", "gas_pump": "gas pump", "dog": "dog"}
 METHODS = ("original", "wreck", "fast", "rival-l1", "rival-l2")
+LEVELS = dict(zip(METHODS, [(97, 95), (5, 8), (2, 70), (10, 85), (0, 90)], strict=True))  # ACC erased, retained
 
 
 def furnish(write: Callable[[str, str], None], root: Path, styles=STYLES, objects=OBJECTS, suite=SUITE) -> None:

@@ -3,14 +3,12 @@
 import numpy as np
 import pandas as pd
 import pytest
-from synthetic import METHODS
 
 from benchmark.metrics import accuracy, fid, lpips
 from benchmark.metrics._intervals import share
 from benchmark.score import COLUMNS
 from benchmark.summary import MEAN, Number, mean, over_seeds, summarise
 
-LEVELS = dict(zip(METHODS, [(97, 95), (5, 8), (2, 70), (10, 85), (0, 90)], strict=True))
 MODULES = {"accuracy": accuracy, "fid_testbed": fid, "lpips_testbed": lpips}
 
 

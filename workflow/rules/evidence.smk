@@ -41,6 +41,6 @@ rule score:
         tasks=[asdict(task) for task in PLAN.tasks.values()],
         aliases=PLAN.aliases,
         experiments=grid.digest(PLAN.experiments),
-        conditions=grid.digest([SUITE.base, SUITE.revision, SUITE.sampler, SUITE.settings]),
+        conditions=grid.digest([SUITE.base, SUITE.revision, SUITE.sampler, SUITE.budgets, SUITE.settings]),
     shell:
         "python -m benchmark.score --suite {params.suite} --evidence {input.evidence} --out {output} 2>&1 | tee {log}"

@@ -1,0 +1,150 @@
+"""The trade-off and the gallery: what they plot, where labels stand, whose pictures are shown."""
+
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+from PIL import Image
+from synthetic import LEVELS, METHODS, STYLES, draw, scores
+
+from benchmark import manifest, plugins, view
+from benchmark.errors import BenchmarkError
+from benchmark.figures import _labels, gallery
+
+
+def test_the_tradeoff_shows_its_numbers(scored, world):
+    view.main("test", scored, world, ["figures/tradeoff"])
+    plotted = pd.read_csv(world / "figures/tradeoff.csv")
+    assert len(plotted) == 2 * 2 * len(METHODS) and set(plotted.kept) == {"accuracy", "lpips"}
+    assert set(plotted.method[plotted.control]) == {"original", "wreck"}
+    assert plotted.notna().all().all()
+    with Image.open(world / "figures/tradeoff.png") as png:
+        assert png.width > 1000
+    assert (world / "figures/tradeoff.svg").read_text().startswith("<?xml")
+
+
+def test_checkpoints_are_curves_from_the_original(world):
+    curve = {**dict(list(LEVELS.items())[:2]), "fast@25": (60, 90), "fast@50": (20, 80), "fast": (2, 70)}
+    found = scores("curves", "style", curve, ["ink"], list(STYLES))
+    module = plugins.load("benchmark/figures", "tradeoff")
+    figure, plotted = module.figure(view.complete(found, "testbed"))
+    lines = [line for line in figure.axes[0].lines if len(line.get_xdata()) == 4]
+    assert len(lines) == 1
+    original = plotted[plotted.method == "original"].iloc[0]
+    assert figure.axes[0].get_ylim()[0] < figure.axes[0].get_ylim()[1], "upwards is better"
+    assert figure.axes[1].get_ylim()[0] > figure.axes[1].get_ylim()[1], "of distances, too"
+    assert (lines[0].get_xdata()[0], lines[0].get_ydata()[0]) == (original.erased_value, original.retained_value)
+    assert list(np.diff(lines[0].get_xdata()) < 0) == [True] * 3
+    texts = [text.get_text() for text in figure.axes[0].texts]
+    assert "fast" in texts and not [text for text in texts if "@" in text]
+    assert any("stopped at 25, 50 % of the steps" in text for text in texts)
+
+
+def test_a_control_that_wrecks_all_stands_at_the_edge_with_its_number(world):
+    wild = {"original": (97, 95), "wreck": (5, 8), "fast": (2, 90)}
+    found = view.complete(scores("curves", "style", wild, ["ink"], list(STYLES)), "testbed")
+    figure, plotted = plugins.load("benchmark/figures", "tradeoff").figure(found)
+    wreck = plotted[plotted.method == "wreck"].set_index("kept").retained_value
+    for axes, number in zip(figure.axes, (f"{wreck.accuracy:.0f} %", f"{wreck.lpips:.2f}"), strict=True):
+        assert f"wreck: {number}, beyond this axis" in [text.get_text() for text in axes.texts]
+
+
+def test_the_tradeoff_of_what_is_not_measured_says_so(scored):
+    found = view.read(scored)
+    found = found[~((found.experiment == "style") & (found.metric == "lpips_testbed"))]
+    figure, plotted = plugins.load("benchmark/figures", "tradeoff").figure(view.complete(found, "testbed"))
+    assert plotted.groupby("experiment").kept.unique().map(list).to_dict() == {
+        "style": ["accuracy"],
+        "object": ["accuracy", "lpips"],
+    }
+    assert ["not measured" in {text.get_text() for text in axes.texts} for axes in figure.axes] == [0, 0, 1, 0]
+    with pytest.raises(BenchmarkError, match="no method has an accuracy"):
+        found = found[found.metric != "accuracy"]
+        plugins.load("benchmark/figures", "tradeoff").figure(view.complete(found, "testbed"))
+
+
+def test_the_same_scores_are_the_same_files(scored, world):
+    for name in ("one", "two"):
+        view.main("test", scored, world / name, ["figures/tradeoff"])
+    for suffix in ("svg", "png", "csv"):
+        one, two = (world / name / f"figures/tradeoff.{suffix}" for name in ("one", "two"))
+        assert one.read_bytes() == two.read_bytes()
+
+
+def test_labels_cover_neither_points_nor_each_other():
+    figure = Figure((5, 4))
+    axes = figure.subplots()
+    axes.set(xlim=(0, 100), ylim=(0, 100))
+    dice = np.random.default_rng(0)
+    points = [(x, y, f"method-{i}", "black") for i, (x, y) in enumerate(dice.uniform([0, 75], [15, 95], (9, 2)))]
+    _labels.label(axes, points, np.zeros((0, 4)))
+    figure.draw_without_rendering()
+    boxes = [text.get_window_extent() for text in axes.texts]
+    assert len(boxes) == 9
+    assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])
+    for x, y, *_ in points:
+        at = axes.transData.transform((x, y))
+        assert not any(box.contains(*at) for box in boxes)
+
+
+@pytest.fixture
+def manifests(world):
+    cells = [("original", "-"), ("wreck", "-"), ("fast", "ink"), ("fast", "stained_glass"), ("rival-l1", "ink")]
+    return [draw(world / f"{method}-{erased}", "style", method, erased) for method, erased in cells]
+
+
+def test_the_gallery_shows_the_same_noise_in_a_row(scored, world, manifests):
+    view.main("test", scored, world, ["figures/gallery"], manifests)
+    shown = pd.read_csv(world / "figures/gallery.csv")
+    assert set(shown.method) == {"original", "wreck", "fast", "rival-l1"}
+    for _, row in shown.groupby("row"):
+        assert len(row[["probe", "prompt", "seed", "index"]].drop_duplicates()) == 1
+    erased = shown[(shown.method == "fast") & (shown.kind == "erased")]
+    assert (erased.probe == erased.erased).all() and set(erased.probe) == {"ink", "stained_glass"}
+    assert (shown.probe[shown.kind == "kept"] != shown.without[shown.kind == "kept"]).all()
+    assert (world / "figures/gallery.svg").exists() and (world / "figures/gallery.png").exists()
+
+
+def test_the_gallery_shows_each_methods_first_seed(scored, world, manifests):
+    for path in manifests[2:]:
+        rows = manifest.read(path)
+        manifest.write(path, [replace(row, tuning_seed=1) for row in rows])
+    view.main("test", scored, world, ["figures/gallery"], manifests)
+    assert set(pd.read_csv(world / "figures/gallery.csv").method) == {"original", "wreck", "fast", "rival-l1"}
+
+
+def test_the_gallery_pastes_pictures_unaltered(scored, world, manifests):
+    found = view.complete(view.read(scored).query("experiment == 'style'"), "testbed")
+    images, open_picture = view.pictures(view.config.load_suite("test"), manifests)
+    block = gallery._choose(found, images)
+    canvas, tops = gallery._canvas(block, open_picture)
+    first = block.iloc[0]
+    corner = canvas[tops[first["row"]] :, first["column"] * (gallery.CELL + gallery.GAP) :]
+    np.testing.assert_array_equal(corner[: gallery.CELL : 8, : gallery.CELL : 8], open_picture(first))
+    large = np.arange(512 * 512 * 3, dtype=np.uint8).reshape(512, 512, 3)
+    assert gallery._fitted(large).shape == (gallery.CELL, gallery.CELL, 3)
+
+
+def test_sensitive_pictures_are_masked(small, scored, world, manifests):
+    task = (world / "benchmark/tasks/style.yaml").read_text()
+    small("benchmark/tasks/style.yaml", task + "sensitive: true\n")
+    images, open_picture = view.pictures(view.config.load_suite("test"), manifests)
+    picture = open_picture(images.iloc[0])
+    assert picture.shape == (16, 16, 3) and len(np.unique(picture.reshape(-1, 3), axis=0)) <= 64
+    assert (picture[::2, ::2] == picture[1::2, 1::2]).all()
+
+
+def test_a_changed_picture_is_not_shown(scored, world, manifests):
+    for path in manifests[0].parent.rglob("*.png"):
+        shutil.copy(next(manifests[1].parent.rglob("*.png")), path)
+    with pytest.raises(BenchmarkError, match="its hash is not the manifest's"):
+        view.main("test", scored, world, ["figures/gallery"], manifests)
+    assert not (world / "figures/gallery.svg").exists()
+
+
+def test_the_gallery_needs_pictures(scored, world):
+    with pytest.raises(BenchmarkError, match="needs --images"):
+        view.main("test", scored, world, ["figures/gallery"])
