@@ -116,7 +116,8 @@ class AdversarialAnchor(Anchor):
         return {"delta": self.delta, "learning": self.learning, "inputs": self.inputs}
 
     def load_state_dict(self, state: State) -> None:
-        self.delta, self.learning, self.inputs = state["delta"], state["learning"], state["inputs"]
+        self.delta = state["delta"].to(self.model.device)
+        self.learning, self.inputs = state["learning"], state["inputs"]
 
 
 def in_place_of_a_prompt(

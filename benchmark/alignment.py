@@ -293,8 +293,8 @@ def _resume(
     optimizer.load_state_dict(state["optimizer"])
     anchor.load_state_dict(state["anchor"])
     if average is not None:
-        average.mean = state["average"]
+        average.mean = {name: value.to(model.device) for name, value in state["average"].items()}
     for weight, gradient in zip(summed, state["gradients"], strict=True):
-        weight.grad = gradient.clone()
+        weight.grad = gradient.to(weight.device, copy=True)
     model.generator.set_state(state["generator"])
     return state["step"]

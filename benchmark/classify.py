@@ -12,6 +12,7 @@ from benchmark.files import sha256, write_atomically
 
 # The paper's recipe for ResNet18: only the last layer learns.
 EPOCHS, BATCH, PEAK, MOMENTUM, DECAY, SHARE = 20, 30, 1e-2, 0.9, 5e-4, 0.7
+LEAST = 0.5  # of each class's held-out images; what a judge does not recognise would pass for erased
 
 
 @job.fills("out")
@@ -59,11 +60,17 @@ def _train(plugin: Any, classes: tuple[str, ...], name: str, images: Path, out: 
             loss.backward()
             optimizer.step()
             rate.step()
-    weights.write_tensors(out / "judge.safetensors", network.state_dict())
     with torch.no_grad():
         said = head(features[test]).argmax(1)
     confusion = torch.zeros(len(classes), len(classes), dtype=torch.long)
     confusion.index_put_((labels[test], said), torch.ones(len(test), dtype=torch.long), accumulate=True)
+    recall = confusion.diagonal() / confusion.sum(1)
+    if recall.min() < LEAST:
+        seen = f"{recall.min():.0%} of held-out images of {classes[recall.argmin()]}"
+        raise BenchmarkError(
+            f"{images}: the judge trained on these recognises {seen}, at least {LEAST:.0%} are required"
+        )
+    weights.write_tensors(out / "judge.safetensors", network.state_dict())
     return {
         "classifier": name,
         "classes": list(classes),

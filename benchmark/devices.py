@@ -38,11 +38,18 @@ def claimed() -> Iterator[str | None]:
 
 
 def device() -> Any:
-    """The torch device that this process computes on, the GPU if it has one, where float32 then means float32."""
+    """The torch device that this process computes on, the GPU if it has one.
+
+    There float32 then means float32, and kernels are chosen that repeat themselves; torch warns of those that cannot.
+    """
     import torch
 
     torch.backends.cudnn.allow_tf32 = False  # else convolutions of some generations of GPUs round to ten bits
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if not torch.cuda.is_available():
+        return torch.device("cpu")
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # must be set before cuBLAS is first used
+    torch.use_deterministic_algorithms(True, warn_only=True)  # kernels that sum in any order would differ run by run
+    return torch.device("cuda")
 
 
 def devices() -> list[str]:

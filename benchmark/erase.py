@@ -136,7 +136,7 @@ def _resumable(checkpoint: Path, key: str) -> dict | None:
 
     if not checkpoint.exists():
         return None
-    state = torch.load(checkpoint, weights_only=True)
+    state = torch.load(checkpoint, map_location="cpu", weights_only=True)  # the device may have no room for it
     if state.pop("key") != key:
         return None
     print(f"{checkpoint.parent}: resumed after step {state['step']}")

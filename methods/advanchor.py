@@ -90,7 +90,8 @@ def erase(model, concept, settings):
 def _references(concept, s, perturbed, target):
     """The prompts that delta leads away from and their weights: the concept, then its first `attributes`.
 
-    The release also halves the sum, which neither the stopping rule nor Adam can see.
+    The release also halves the sum, which neither the stopping rule nor Adam can see, and without the concept it gives
+    each attribute the weight of the one before.
     """
     if s.attributes > min(len(concept.attributes), len(ATTRIBUTE_COUNTS)):
         most = f"{len(concept.attributes)} attributes, of which at most {len(ATTRIBUTE_COUNTS)} have a weight"

@@ -1,10 +1,14 @@
 """The toolkit and the sampler against stock diffusers, on the shipped miniature."""
 
+import json
+import shutil
+from pathlib import Path
 from typing import get_args
 
 import numpy as np
 import pytest
 import torch
+from transformers import CLIPTokenizer
 
 from benchmark import diffusion, sampling
 from benchmark.errors import BenchmarkError
@@ -33,6 +37,31 @@ def sampler(**changes):
 @pytest.fixture(scope="module")
 def model():
     return diffusion.load(FOLDER)
+
+
+@pytest.mark.parametrize("part", ["unet", "vae"])
+def test_a_model_that_draws_nothing_finite_is_refused(model, part):
+    bias = model.unet.conv_out.bias if part == "unet" else model.vae.decoder.conv_out.bias
+    before = bias.data.clone()
+    try:
+        bias.data.fill_(float("nan"))
+        with pytest.raises(BenchmarkError, match="draws no finite picture"):
+            list(sampling.draw(model, SHOTS, sampler()))
+    finally:
+        bias.data.copy_(before)
+
+
+def test_the_older_files_of_a_tokenizer_give_the_same_tokens(model, tmp_path):
+    """As Stable Diffusion 1.4 has them: vocab.json and merges.txt."""
+    whole = json.loads(Path(FOLDER, "tokenizer/tokenizer.json").read_text())["model"]
+    (tmp_path / "vocab.json").write_text(json.dumps(whole["vocab"]))
+    merges = [pair if isinstance(pair, str) else " ".join(pair) for pair in whole["merges"]]
+    (tmp_path / "merges.txt").write_text("\n".join(["#version: 0.2", *merges]) + "\n")
+    shutil.copy(Path(FOLDER, "tokenizer/tokenizer_config.json"), tmp_path)
+    older = CLIPTokenizer.from_pretrained(tmp_path)
+    for text in ("", "a chalk picture of a gas pump", "stained glass"):
+        assert older(text).input_ids == model.tokenizer(text).input_ids
+    assert older.pad_token_id == model.tokenizer.pad_token_id
 
 
 @pytest.mark.parametrize("scheduler", ["ddim", "lms", "dpm"])

@@ -1,0 +1,45 @@
+"""Training a judge: what it learns is measured on images held out, and a blind one is refused."""
+
+import json
+
+import numpy as np
+import pytest
+
+from benchmark import classify, manifest, plugins
+from benchmark.errors import BenchmarkError
+from benchmark.files import sha256
+
+COLOURS = {"blank": (230, 230, 230), "ink": (200, 30, 30), "chalk": (30, 60, 200)}
+
+
+def images(folder, colours):
+    """Ten noisy pictures of one colour per class, and their manifest."""
+    folder.mkdir()
+    rng, rows = np.random.default_rng(0), []
+    for name, colour in colours.items():
+        for i in range(10):
+            path = folder / f"{name}{i}.png"
+            pixels = np.clip(np.array(colour) + rng.normal(0, 10, (64, 64, 3)), 0, 255)
+            manifest.save_png(path, pixels.astype(np.uint8), "key")
+            rows.append(manifest.Image(path.name, "style", "original", 0, "-", name, name, i, 0, "key", sha256(path)))
+    manifest.write(folder / "manifest.csv", rows)
+    return folder / "manifest.csv"
+
+
+def train(tmp_path, colours):
+    listed = images(tmp_path / "images", colours)
+    plugin = plugins.load("classifiers", "testbed_style")
+    return classify._train(plugin, tuple(COLOURS), "testbed_style", listed, tmp_path, 1)
+
+
+def test_a_judge_is_measured_on_images_that_it_did_not_learn_from(tmp_path):
+    card = train(tmp_path, COLOURS)
+    assert card["accuracy"] == 1 and card["n"] == 9 and card["confusion"] == [[3, 0, 0], [0, 3, 0], [0, 0, 3]]
+    assert card["sha256"] == sha256(tmp_path / "judge.safetensors") and json.dumps(card)
+
+
+def test_a_judge_that_is_blind_to_a_class_is_refused_and_not_written(tmp_path):
+    alike = {**COLOURS, "chalk": COLOURS["ink"]}
+    with pytest.raises(BenchmarkError, match="recognises .* of held-out images of (ink|chalk), at least 50%"):
+        train(tmp_path, alike)
+    assert not (tmp_path / "judge.safetensors").exists()
