@@ -166,13 +166,19 @@ def _named(metric: str) -> tuple[bool, str]:
 
 
 def remarks(rows: pd.DataFrame) -> list[str]:
-    """What stars mean, and which methods drew flat pictures: these count as any other and could pass for erasure."""
+    """What stars mean, and which numbers could pass for more than they are: flat pictures, fewer seeds than others."""
     methods = dict.fromkeys(method.partition("@")[0] for method in rows.method)
     said = [f"{method}*: {note(method)}." for method in methods if note(method)]
     means = rows[(rows.metric == "degenerate") & (rows.concept == MEAN) & (rows.probe == MEAN) & (rows.value > 0)]
     for title, flat in means.groupby("title", sort=False):
         shares = ", ".join(f"{row.label} {row.value:.1f} % of {row.role} ones" for row in flat.itertuples())
         said.append(f"Flat pictures ({title}): {shares}.")
+    erasers = rows[(rows.concept == MEAN) & (rows.probe == MEAN) & ~rows.control].drop_duplicates(["title", "label"])
+    for title, each in erasers.groupby("title", sort=False):
+        fewer = each[each.seeds < each.seeds.max()]
+        if len(fewer):
+            named = ", ".join(f"{row.label} {row.seeds}" for row in fewer.itertuples())
+            said.append(f"Fewer seeds ({title}): {named}; their intervals leave out some of what seeds leave open.")
     return said
 
 

@@ -65,6 +65,7 @@ def test_what_each_seed_left_stands_below(scored, world):
     assert list(mine.by_seed) == [0, 1, 2] and np.mean(list(mine.by_seed.values())) == pytest.approx(mine.value)
     assert seeds.loc["fish", "fast"] == "/".join(_paper.number(value, 0) for value in mine.by_seed.values())
     assert seeds.loc["fish", "rival-l1*"].split("/")[1] == "–", "a seed that is not there"
+    assert any(said.startswith("Fewer seeds (Objects): rival-l1* 2;") for said in view.remarks(frame))
 
 
 def test_numbers_are_printed_as_the_paper_prints_them():
