@@ -27,17 +27,18 @@ def test_the_tradeoff_shows_its_numbers(scored, world):
 
 
 def test_checkpoints_are_curves_from_the_original(world):
-    curve = {**dict(list(LEVELS.items())[:2]), "fast@25": (60, 90), "fast@50": (20, 80), "fast": (2, 70)}
+    curve = {**dict(reversed(list(LEVELS.items())[:2])), "fast@25": (60, 90), "fast@50": (20, 80), "fast": (2, 70)}
     found = scores("curves", "style", curve, ["ink"], list(STYLES))
     module = plugins.load("benchmark/figures", "tradeoff")
     figure, plotted = module.figure(view.complete(found, "testbed"))
-    lines = [line for line in figure.axes[0].lines if len(line.get_xdata()) == 4]
-    assert len(lines) == 1
-    original = plotted[plotted.method == "original"].iloc[0]
+    originals = plotted[plotted.method == "original"].set_index("kept")
+    for axes, kept in zip(figure.axes, ("accuracy", "lpips"), strict=True):
+        (line,) = [line for line in axes.lines if len(line.get_xdata()) == 4]
+        begins = line.get_xdata()[0], line.get_ydata()[0]
+        assert begins == tuple(originals.loc[kept, ["erased_value", "retained_value"]])
+        assert list(np.diff(line.get_xdata()) < 0) == [True] * 3
     assert figure.axes[0].get_ylim()[0] < figure.axes[0].get_ylim()[1], "upwards is better"
     assert figure.axes[1].get_ylim()[0] > figure.axes[1].get_ylim()[1], "of distances, too"
-    assert (lines[0].get_xdata()[0], lines[0].get_ydata()[0]) == (original.erased_value, original.retained_value)
-    assert list(np.diff(lines[0].get_xdata()) < 0) == [True] * 3
     texts = [text.get_text() for text in figure.axes[0].texts]
     assert "fast" in texts and not [text for text in texts if "@" in text]
     assert any("stopped at 25, 50 % of the steps" in text for text in texts)
