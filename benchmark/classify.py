@@ -64,7 +64,7 @@ def _train(plugin: Any, classes: tuple[str, ...], name: str, images: Path, out: 
         said = head(features[test]).argmax(1)
     confusion = torch.zeros(len(classes), len(classes), dtype=torch.long)
     confusion.index_put_((labels[test], said), torch.ones(len(test), dtype=torch.long), accumulate=True)
-    recall = confusion.diagonal() / confusion.sum(1)
+    recall = confusion.diagonal() / confusion.sum(1).clamp(min=1)  # of a class without held-out images: 0
     if recall.min() < LEAST:
         seen = f"{recall.min():.0%} of held-out images of {classes[recall.argmin()]}"
         raise BenchmarkError(

@@ -115,7 +115,10 @@ def _images(model, clean, sampler, deltas, rows: list[_Wanted]) -> Iterator[tupl
         model.set_weights(clean)
         if deltas[concept]:
             model.set_weights(weights.read_delta(deltas[concept]))
-        yield from zip(mine, sampling.draw(model, [row.shot for row in mine], sampler), strict=True)
+        try:
+            yield from zip(mine, sampling.draw(model, [row.shot for row in mine], sampler), strict=True)
+        except BenchmarkError as error:
+            raise BenchmarkError(f"{mine[0].image.method}, erased {concept}: {error}") from error
 
 
 def _hashed(image: manifest.Image, out: Path) -> manifest.Image:

@@ -169,12 +169,11 @@ def remarks(rows: pd.DataFrame) -> list[str]:
     """What stars mean, and which numbers could pass for more than they are: flat pictures, fewer seeds than others."""
     methods = dict.fromkeys(method.partition("@")[0] for method in rows.method)
     said = [f"{method}*: {note(method)}." for method in methods if note(method)]
-    means = rows[(rows.metric == "degenerate") & (rows.concept == MEAN) & (rows.probe == MEAN) & (rows.value > 0)]
-    for title, flat in means.groupby("title", sort=False):
+    means = rows[(rows.concept == MEAN) & (rows.probe == MEAN)]
+    for title, flat in means[(means.metric == "degenerate") & (means.value > 0)].groupby("title", sort=False):
         shares = ", ".join(f"{row.label} {row.value:.1f} % of {row.role} ones" for row in flat.itertuples())
         said.append(f"Flat pictures ({title}): {shares}.")
-    erasers = rows[(rows.concept == MEAN) & (rows.probe == MEAN) & ~rows.control].drop_duplicates(["title", "label"])
-    for title, each in erasers.groupby("title", sort=False):
+    for title, each in means[~means.control].drop_duplicates(["title", "label"]).groupby("title", sort=False):
         fewer = each[each.seeds < each.seeds.max()]
         if len(fewer):
             named = ", ".join(f"{row.label} {row.seeds}" for row in fewer.itertuples())

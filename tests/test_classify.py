@@ -12,12 +12,12 @@ from benchmark.files import sha256
 COLOURS = {"blank": (230, 230, 230), "ink": (200, 30, 30), "chalk": (30, 60, 200)}
 
 
-def images(folder, colours):
-    """Ten noisy pictures of one colour per class, and their manifest."""
+def images(folder, colours, each):
+    """Noisy pictures of one colour per class, and their manifest."""
     folder.mkdir()
     rng, rows = np.random.default_rng(0), []
     for name, colour in colours.items():
-        for i in range(10):
+        for i in range(each):
             path = folder / f"{name}{i}.png"
             pixels = np.clip(np.array(colour) + rng.normal(0, 10, (64, 64, 3)), 0, 255)
             manifest.save_png(path, pixels.astype(np.uint8), "key")
@@ -26,8 +26,8 @@ def images(folder, colours):
     return folder / "manifest.csv"
 
 
-def train(tmp_path, colours):
-    listed = images(tmp_path / "images", colours)
+def train(tmp_path, colours, each=10):
+    listed = images(tmp_path / "images", colours, each)
     plugin = plugins.load("classifiers", "testbed_style")
     return classify._train(plugin, tuple(COLOURS), "testbed_style", listed, tmp_path, 1)
 
@@ -43,3 +43,8 @@ def test_a_judge_that_is_blind_to_a_class_is_refused_and_not_written(tmp_path):
     with pytest.raises(BenchmarkError, match="recognises .* of held-out images of (ink|chalk), at least 50%"):
         train(tmp_path, alike)
     assert not (tmp_path / "judge.safetensors").exists()
+
+
+def test_a_class_without_held_out_images_is_one_that_the_judge_is_not_seen_to_know(tmp_path):
+    with pytest.raises(BenchmarkError, match="recognises 0% of held-out images of"):
+        train(tmp_path, COLOURS, each=1)

@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 from safetensors.torch import save_file
-from synthetic import SIZE, STYLES, draw, furnish
+from synthetic import SIZE, STYLES, draw
 from torch import nn
 
 from benchmark import config, evidence, eyes, manifest, observe, plugins, score, view
@@ -49,9 +49,8 @@ class Eye(nn.Module):
 
 
 @pytest.fixture
-def world(small, tmp_path, monkeypatch):
-    """A small repository in which the judge and the testbed's eye are stand-ins, and a folder of its judge."""
-    furnish(small, tmp_path)
+def world(world, tmp_path, monkeypatch):
+    """The made-up repository, in which the judge and the testbed's eye are stand-ins, and a folder of its judge."""
     stand_ins = {"judge": SimpleNamespace(build=Judge), "testbed_backbone": SimpleNamespace(load=Eye)}
     real = plugins.load
     monkeypatch.setattr(plugins, "load", lambda folder, name: stand_ins.get(name) or real(folder, name))

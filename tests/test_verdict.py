@@ -61,6 +61,14 @@ def test_methods_are_ranked_as_the_paper_writes_them_and_as_its_authors_ran_them
     assert list(order["Erase ACC"]) == ["0.00 (4 methods)", "1.00 (4 methods)"]
 
 
+def test_methods_as_their_authors_ran_them_are_ranked_without_the_others():
+    labels = {"original": "ORI", "abconcept-release": "AbConcept", "advanchor-l1-release": "AdvAnchor-Ladv1"}
+    *_, (_, order) = verdict.blocks(measured(labels=labels))
+    assert list(order.index) == ["as its authors ran"] and (order == "1.00 (2 methods)").all(axis=None)
+    rows = measured(labels={"original": "ORI", "abconcept": "AbConcept", "abconcept-release": "AbConcept"})
+    assert len(list(verdict.blocks(rows))) == 2, "one column has no order"
+
+
 def test_a_mean_is_held_against_the_printed_rows_and_not_against_a_printed_average_that_is_wrong():
     labels = {"original": "ORI", "abconcept": "AbConcept", "advanchor-l2": "AdvAnchor-Ladv2"}
     (_, means), _, (_, order) = verdict.blocks(measured("table2.csv", labels))
@@ -105,6 +113,7 @@ def test_an_interval_wider_than_the_bands_decides_nothing():
     rows = measured()
     wide = rows.assign(ci_low=rows.value - 20, ci_high=rows.value + 20)
     assert cells(wide.where(wide.method == "esd", rows), "esd") == {"undecided"}
+    assert cells(rows.assign(ci_low=np.nan, ci_high=np.nan), "esd") == {"undecided"}, "no interval, no verdict"
 
 
 def test_a_missing_number_has_no_verdict():

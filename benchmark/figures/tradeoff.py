@@ -62,8 +62,8 @@ def _points(scores: pd.DataFrame) -> pd.DataFrame:
     lost = means[(means.metric == ERASED) & (means.role == "erased")].set_index(keys)[numbers].add_prefix("erased_")
     retained = means[(means.role == "retained") & means.kept.isin(KEPT)]
     first = retained.groupby(["experiment", "kept"]).metric.transform("first")  # of two networks' LPIPS
-    order = {"key": lambda kinds: kinds.map(list(KEPT).index), "kind": "stable"}  # methods stay in the suite's order
-    kept = retained[retained.metric == first].sort_values("kept", **order)
+    kept = retained[retained.metric == first]
+    kept = kept.iloc[np.argsort(kept.kept.map(list(KEPT).index), kind="stable")]  # methods stay in the suite's order
     kept = kept.set_index([*keys, "kept", "metric", "direction"])[numbers].add_prefix("retained_").reset_index()
     found = kept.merge(lost.reset_index(), on=keys).merge(erased.reset_index(), on="experiment")
     return found.dropna(subset=["erased_value", "retained_value"])
@@ -105,8 +105,7 @@ def _panel(axes: Axes, points: pd.DataFrame, styles: dict[str, tuple[str, str]])
         way = points[points.method.map(_method) == name]
         way = way.iloc[np.argsort([_percent(method) for method in way.method], kind="stable")]
         if len(way) > 1:
-            untouched = points[points.control].nlargest(1, "erased_value")  # where every training begins
-            line = pd.concat([untouched, way])
+            line = pd.concat([points[points.method == "original"], way])  # where every training begins
             axes.plot(line.erased_value, line.retained_value, color=colour, linewidth=1, alpha=0.8, zorder=2)
             crowd += _dots(line.erased_value, line.retained_value)
             axes.plot(way.erased_value[:-1], way.retained_value[:-1], marker, color=colour, markersize=2.5, zorder=3)

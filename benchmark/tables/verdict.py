@@ -8,8 +8,8 @@ one printed average is not (of L_adv2's objects). If the ACC of `original` is no
 checkpoint are not, and nothing is *comparable*.
 
 FID and LPIPS of retained concepts may differ for a reason that is no method's: the authors' originals and their erased
-models start from different halves of the checkpoint (EMA or not), which adds a constant; and the paper does not say
-which port of Inception it used, nor whether its FID is of all concepts' images together.
+models seem to start from different halves of the checkpoint (EMA or not), which would add a constant; and the paper
+does not say which port of Inception it used, nor whether its FID is of all concepts' images together.
 """
 
 from __future__ import annotations
@@ -80,8 +80,8 @@ def blocks(scores: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
             yield f"{name}: means, measured (printed)", _beside(means)
         counts = rows[rows.concept != MEAN].groupby(["method", "verdict"], sort=False).size().unstack(fill_value=0)
         yield f"{name}: verdicts on cells", counts.reindex(columns=VERDICTS, fill_value=0)
-        if means.method.nunique() > 2:  # two besides the original
-            yield f"{name}: order of the methods, Kendall's τ with the printed one", _order(means)
+        if len(order := _order(means)):
+            yield f"{name}: order of the methods, Kendall's τ with the printed one", order
 
 
 def _strays(rows: pd.DataFrame) -> list[str]:
@@ -130,7 +130,7 @@ def _verdict(metric: str, row: tuple, printed: float) -> str:
     if pd.isna(row.value):
         return MISSING
     band, apart = BANDS[metric](printed), abs(row.value - printed)
-    if row.ci_high - row.ci_low > 4 * band:
+    if not row.ci_high - row.ci_low <= 4 * band:  # nor is anything decided by a number without an interval
         return UNDECIDED
     by_chance = _chance(row.value, printed, PICTURES[row.role]) if metric == "ACC" and row.concept != MEAN else 0
     return REPRODUCED if apart <= max(band, by_chance) else CLOSE if apart <= 2 * band else APART
@@ -166,12 +166,14 @@ def _as_printed(row: tuple) -> str:
 
 def _order(means: pd.DataFrame) -> pd.DataFrame:
     """Of the columns with several labels, those of one form at a time, so that each column counts once."""
-    made: dict[str, list[str]] = {}
+    means = means[means.method != "original"]
     forms = means.method.map(FORMS)
-    shown = {form: title for form, title in ORDERS.items() if form == "text" or (forms == form).any()}
-    for form in shown:
-        ranked = means[forms.isin(["", form]) & (means.method != "original")]
+    made: dict[str, dict[str, str]] = {}
+    for form, title in ORDERS.items():
+        ranked = means[forms.isin(["", form])]
+        if ranked.method.nunique() < 2 or (form == "code" and not (forms == form).any()):
+            continue  # no order, or the same methods again
         for (role, metric), rows in ranked.groupby(["role", "metric"], sort=False):
             tau = kendalltau(rows.value, rows.printed).statistic
-            made.setdefault(f"{SIDES[role]} {metric}", []).append(f"{tau:.2f} ({len(rows)} methods)")
-    return pd.DataFrame(made, index=pd.Index(shown.values(), name="methods"))
+            made.setdefault(title, {})[f"{SIDES[role]} {metric}"] = f"{tau:.2f} ({len(rows)} methods)"
+    return pd.DataFrame.from_dict(made, orient="index").rename_axis("methods").fillna("–")
