@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 import torch
 
 from benchmark.alignment import Anchor, Batch, State
-from benchmark.diffusion import Diffusion
+from benchmark.workbench import Workbench
 
 
 class AdversarialAnchor(Anchor):
@@ -25,7 +25,7 @@ class AdversarialAnchor(Anchor):
         blank: the concept-free prompt; its prediction is subtracted from both sides if `loss` is `l2`.
         loss: `l1` compares raw predictions (L_adv1), `l2` the changes from the blank prompt (L_adv2).
         similarity: `cosine` (the paper) or `dot`, the mean product (the release); per image, then averaged.
-        site: where delta is added, `input` or `output`; see `Diffusion.encode_perturbed`.
+        site: where delta is added, `input` or `output`; see `Workbench.encode_perturbed`.
         lr: delta's learning rate, of an Adam that begins anew with each input.
         inner_steps: K, the most steps of delta per input; it stops earlier once the similarity is below 0.
         init: the standard deviation of the noise that delta begins as.
@@ -37,7 +37,7 @@ class AdversarialAnchor(Anchor):
 
     def __init__(
         self,
-        model: Diffusion,
+        model: Workbench,
         *,
         prompt: str,
         span: slice,
@@ -121,7 +121,7 @@ class AdversarialAnchor(Anchor):
 
 
 def in_place_of_a_prompt(
-    model: Diffusion, phrase: str, *, site: str, lr: float, inner_steps: int, init: float
+    model: Workbench, phrase: str, *, site: str, lr: float, inner_steps: int, init: float
 ) -> AdversarialAnchor:
     """The anchor of a bare phrase with L_adv1, for methods that else pull to another prompt (ESD, SDD)."""
     return AdversarialAnchor(

@@ -13,8 +13,8 @@ from typing import Any
 
 import torch
 
-from benchmark.diffusion import Diffusion
 from benchmark.errors import BenchmarkError
+from benchmark.workbench import Workbench
 
 State = dict[str, Any]
 Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]  # x_t (B, C, h, w), t (B,), the noise in x_t if known
@@ -26,7 +26,7 @@ Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]  # x_t (B, C, h, 
 class NoisedImages:
     """B images of the pool a step, in order, noised to timesteps uniform over all 1000. No U-Net passes."""
 
-    def __init__(self, model: Diffusion, batch: int):
+    def __init__(self, model: Workbench, batch: int):
         self.model, self.batch = model, batch
         self.mean, self.std = model.pool_latents()
 
@@ -52,7 +52,7 @@ class PartialDenoise:
 
     def __init__(
         self,
-        model: Diffusion,
+        model: Workbench,
         prompt: str,
         batch: int,
         guidance: float,
@@ -109,7 +109,7 @@ class Anchor:
 class PromptAnchor(Anchor):
     """The prediction for another prompt."""
 
-    def __init__(self, model: Diffusion, prompt: str, source: str = "frozen"):
+    def __init__(self, model: Workbench, prompt: str, source: str = "frozen"):
         self.states, self.source = model.encode(prompt), source
 
     def contexts(self) -> torch.Tensor:
@@ -131,7 +131,7 @@ class NegativeGuidance(Anchor):
     `surrogate` is itself an anchor with one context: the empty prompt, or an adversarial one.
     """
 
-    def __init__(self, model: Diffusion, concept: str, surrogate: Anchor, eta: float):
+    def __init__(self, model: Workbench, concept: str, surrogate: Anchor, eta: float):
         self.states, self.surrogate, self.eta = model.encode(concept), surrogate, eta
         self.prepare, self.state_dict, self.load_state_dict = (
             surrogate.prepare,
@@ -164,10 +164,10 @@ class Average:
     def __init__(self, decay: float):
         self.decay, self.mean = decay, {}
 
-    def start(self, model: Diffusion) -> None:
+    def start(self, model: Workbench) -> None:
         self.mean = {name: value.clone() for name, value in model.weights().items()}
 
-    def update(self, model: Diffusion) -> None:
+    def update(self, model: Workbench) -> None:
         for name, value in model.weights().items():
             self.mean[name].lerp_(value, 1 - self.decay)
 
@@ -181,7 +181,7 @@ OPTIMIZERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
 
 
 def align(
-    model: Diffusion,
+    model: Workbench,
     *,
     steps: int,
     lr: float,
@@ -248,7 +248,7 @@ def align(
 
 @torch.no_grad()
 def _targets(
-    model: Diffusion,
+    model: Workbench,
     anchor: Anchor,
     kept: torch.Tensor | None,
     x: torch.Tensor,
@@ -269,7 +269,7 @@ def _targets(
 
 
 def _state(
-    model: Diffusion, step: int, optimizer: Any, anchor: Anchor, average: Average | None, summed: list[torch.Tensor]
+    model: Workbench, step: int, optimizer: Any, anchor: Anchor, average: Average | None, summed: list[torch.Tensor]
 ) -> State:
     return {
         "step": step,
@@ -283,7 +283,7 @@ def _state(
 
 
 def _resume(
-    model: Diffusion, optimizer: Any, anchor: Anchor, average: Average | None, summed: list[torch.Tensor]
+    model: Workbench, optimizer: Any, anchor: Anchor, average: Average | None, summed: list[torch.Tensor]
 ) -> int:
     """Restore what a killed run yielded last; returns the step to go on with."""
     state = model.resume

@@ -53,6 +53,15 @@ def device() -> Any:
     return torch.device("cuda")
 
 
+def kind() -> str:
+    """The kind of device that this process computes on, for logs and manifests: between kinds, rounding differs."""
+    import torch
+
+    return (
+        torch.cuda.get_device_name() if torch.cuda.is_available() else f"cpu {torch.backends.cpu.get_cpu_capability()}"
+    )
+
+
 def devices() -> list[str]:
     """The GPUs that this process may use: those it was told of, else all that the machine has."""
     told = os.environ.get(VISIBLE)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import os
-import platform
 import resource
 import subprocess
 import time
@@ -13,13 +12,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from benchmark import cli, grid, job, manifest, plugins, weights
+from benchmark import causes, cli, devices, grid, job, manifest, plugins, weights
 from benchmark.errors import BenchmarkError
 from benchmark.files import sha256, write_atomically
-from benchmark.records import Concept, digest
+from benchmark.records import Target, digest
 
 CHECKPOINT_SECONDS = 60
-NOBODY = Concept(grid.NOTHING, "", "")  # what a control that knows no concept is given
 
 
 @job.fills("out")
@@ -40,34 +38,33 @@ def main(
     loaded = grid.load_suite(suite)
     grid.check_label(loaded, method)
     subject, base = grid.load_task(task, loaded.world), weights.base(loaded)
-    wanted = {name: NOBODY if name == grid.NOTHING else subject.concept(name) for name in concepts}
+    values = grid.label_settings(loaded, method)
+    wanted = {name: causes.target(subject, method, name, values) for name in concepts}
 
     import torch  # takes seconds: what was asked for wrongly is refused before
 
-    from benchmark import diffusion
+    from benchmark import workbench
 
     plugin = plugins.load("methods", Path(grid.module(method)).stem)
-    values = grid.label_settings(loaded, method)
     settings = plugin.Settings(**values) if hasattr(plugin, "Settings") else None
-    source = grid.fingerprint(grid.module(method))
     images = manifest.read(pool) if pool else []
     torch.set_num_threads(loaded.sampler.threads)
 
     rows, model, clean = [], None, {}
     for name, concept in wanted.items():
         shown = [image for image in images if image.probe in (name, "blank")]
-        known = [base.key, source, values, concept, subject.templates, seed, [i.sha256 for i in shown]]
-        key = digest([*known, sha256(__file__)])
+        cause = causes.erasure(loaded, subject, method, name, seed)
+        key = digest([cause, base.key, [image.sha256 for image in shown]])
         folder = out / name
         if weights.key_of(folder / "delta.safetensors") == key:
             print(f"{folder}: kept")
         else:
             if model is None:
-                model = diffusion.load(base.folder)
+                model = workbench.load(base.folder)
                 clean = model.copy()
             model.set_weights(clean)
             model.unet.requires_grad_(False)
-            model.templates = subject.templates
+            model.templates, model.groups = causes.templates(subject, method), causes.groups(method, values)
             model.generator = torch.Generator().manual_seed(int(digest([name, seed]), 16) % 2**63)
             model.pool = _pixels(pool, shown) if shown else None
             _erase(model, plugin, concept, settings, clean, folder, key, f"erase {name} with {method}")
@@ -78,7 +75,7 @@ def main(
 
 
 def _erase(
-    model: Any, plugin: Any, concept: Concept, settings: Any, clean: dict, folder: Path, key: str, label: str
+    model: Any, plugin: Any, concept: Target, settings: Any, clean: dict, folder: Path, key: str, label: str
 ) -> None:
     """Run the method, saving its state once a minute and when told to stop, and write what it changed."""
     import torch
@@ -160,7 +157,7 @@ def _meta(model: Any, settings: Any, seconds: float, changed: dict) -> dict:
     return {
         "settings": vars(settings) if settings else {},
         "seconds": round(seconds, 2),
-        "device": torch.cuda.get_device_name() if cuda else platform.processor() or platform.machine(),
+        "device": devices.kind(),
         "peak_memory_mb": torch.cuda.max_memory_allocated() // 2**20
         if cuda
         else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,

@@ -1,14 +1,16 @@
 """Evidence: what was seen in each image, and whose partner it is.
 
-`evidence.csv` has the manifest's columns and those of the observers; arrays of features lie beside it, row by row, as
-`<eye>.npy`, whose hash is its column `<eye>_features`. Missing values have no place in either.
+`evidence.csv` has the manifest's columns and those of the observers. What each observer saw lies beside it, row by row,
+as `<eye>.npz`: the picture's key, its columns and, if it has some, an array of features, whose file's hash is the column
+`<eye>_features`. Missing values have no place in either.
 """
 
 from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Iterable
+import zipfile
+from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from pathlib import Path
 
@@ -17,7 +19,9 @@ import pandas as pd
 
 from benchmark import manifest
 from benchmark.errors import BenchmarkError
+from benchmark.files import sha256, write_atomically
 
+FEATURES, SEAL = "features", "seal"  # arrays of `<eye>.npz` beside the observer's own columns
 MANIFEST = [field.name for field in fields(manifest.Image)]
 CELL = ["task", "method", "erased", "tuning_seed"]  # which model drew an image
 KEY = ["probe", "prompt", "seed", "index"]  # what an image and its partner have in common
@@ -65,16 +69,79 @@ def partners(rows: pd.DataFrame, originals: pd.DataFrame, path: Path) -> np.ndar
     return found
 
 
+class Kept:
+    """What one observer has seen, by the key of the picture: `<eye>.npz`. What cannot be read is not there."""
+
+    def __init__(self, path: Path):
+        self.path, self._places, self._arrays = path, {}, {}
+        if path.exists():
+            try:
+                self._load()
+            except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+                print(f"{path}: cannot be kept ({error}): all images are looked at again", flush=True)
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._places
+
+    def _load(self) -> None:
+        with np.load(self.path, allow_pickle=False) as file:
+            arrays = dict(file)
+        seal = str(arrays.pop(SEAL))
+        if seal != _hash(arrays):
+            raise ValueError("its hash is not that of what was seen")
+        self._places = {key: place for place, key in enumerate(arrays.pop("key"))}
+        self._arrays = arrays
+
+    def add(self, keys: list[str], seen: dict[str, np.ndarray]) -> None:
+        """Columns with one value, or one row of features, per key."""
+        before = len(next(iter(self._arrays.values()), ()))
+        for name, values in seen.items():
+            values = values.astype(str) if values.dtype == object else values
+            self._arrays[name] = np.concatenate([self._arrays[name], values]) if before else values
+        self._places |= {key: before + place for place, key in enumerate(keys)}
+
+    def save(self, keys: list[str] | None = None) -> None:
+        """Write what was seen; given keys, that of these pictures alone, in their order."""
+        keys = list(self._places) if keys is None else keys
+        arrays = self._of(keys) | {"key": np.array(keys, str)}
+        buffer = io.BytesIO()
+        np.savez(buffer, **arrays, **{SEAL: _hash(arrays)})
+        with write_atomically(self.path) as aside:
+            aside.write_bytes(buffer.getvalue())
+
+    def columns(self, keys: list[str]) -> dict[str, np.ndarray | str]:
+        """The columns of evidence.csv; in the place of features the hash of their file."""
+        columns: dict[str, np.ndarray | str] = self._of(keys)
+        if columns.pop(FEATURES, None) is not None:
+            columns[f"{self.path.stem}_features"] = sha256(self.path)
+        return columns
+
+    def _of(self, keys: list[str]) -> dict[str, np.ndarray]:
+        places = [self._places[key] for key in keys]
+        found = {name: values[places] for name, values in self._arrays.items()}  # texts as wide as the widest of these
+        return {n: np.array(v.tolist(), str) if v.dtype.kind == "U" else v for n, v in found.items()}
+
+
+def _hash(arrays: Mapping[str, np.ndarray]) -> str:
+    """The SHA-256 of named arrays."""
+    found = hashlib.sha256()
+    for name, values in sorted(arrays.items()):
+        found.update(f"{name} {values.dtype.str} {values.shape}".encode())
+        found.update(np.ascontiguousarray(values).tobytes())
+    return found.hexdigest()
+
+
 def features(path: Path, rows: pd.DataFrame, eye: str) -> np.ndarray:
     """The features of an eye beside an evidence.csv, one row per image, checked against their hash."""
-    file = path.with_name(f"{eye}.npy")
+    file = path.with_name(f"{eye}.npz")
     try:
         data = file.read_bytes()
     except OSError as error:
         raise BenchmarkError(f"{file}: cannot be read: {error.strerror}") from error
     if set(rows[f"{eye}_features"]) != {hashlib.sha256(data).hexdigest()}:
         raise BenchmarkError(f"{file}: is not the file that belongs to {path}: its hash differs")
-    array = np.load(io.BytesIO(data), allow_pickle=False)
+    with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+        array = arrays[FEATURES]
     if array.ndim != 2 or len(array) != len(rows):
         raise BenchmarkError(f"{file}: has shape {array.shape} for {len(rows)} images")
     wrong = ~np.isfinite(array).all(1)

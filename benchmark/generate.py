@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from benchmark import cli, grid, job, manifest, sampling, weights
+from benchmark import causes, cli, devices, grid, job, manifest, sampling, weights
 from benchmark.errors import BenchmarkError
 from benchmark.files import sha256
 from benchmark.records import Prompt, digest
@@ -60,24 +60,28 @@ def main(
             where, there = models or "without --models", ", ".join(deltas)
             raise BenchmarkError(f"{where}: there is no model that has lost {concept!r} (there are: {there})")
 
-    sampler = digest([loaded.sampler, grid.fingerprint("benchmark/sampling.py")])
+    drawing = digest(causes.drawing(loaded))
     rows: list[_Wanted] = []
     for concept in erased:
-        model_key = digest([base.key, deltas[concept].sha256 if deltas[concept] else None])
+        model = digest([base.key, deltas[concept].sha256 if deltas[concept] else None])
         for prompt in _prompts(loaded, subject, set, concept, concepts):
             for index in range(prompt.images):
-                key = digest([model_key, prompt.text, prompt.seed, prompt.images, index, sampler])
+                key = digest([drawing, model, prompt.text, prompt.seed, prompt.images, index])
                 name = f"{concept}/{prompt.probe}/{prompt.seed}_{index}.png"
                 image = manifest.Image(
-                    name, task, method, seed, concept, prompt.probe, prompt.text, prompt.seed, index, key, ""
+                    name, task, method, seed, concept, prompt.probe, prompt.text, prompt.seed, index, key, "", ""
                 )
                 rows.append(_Wanted(image, sampling.Shot(prompt.text, prompt.seed, index, prompt.images)))
 
-    missing = [row for row in rows if manifest.key_of(out / row.image.file) != row.image.key]
+    notes = {row.image.file: manifest.note_of(out / row.image.file) for row in rows}
+    missing = [row for row in rows if not (note := notes[row.image.file]) or note.key != row.image.key]
+    device = ""
     if missing:
-        _draw(base, loaded.sampler, deltas, missing, out, f"draw {task} {method} {set}")
-    manifest.write(out / "manifest.csv", (_hashed(row.image, out) for row in rows))
-    print(f"{out}/manifest.csv: {len(rows)} images, {len(missing)} drawn, {len(rows) - len(missing)} kept")
+        device = _draw(base, loaded.sampler, deltas, missing, out, f"draw {task} {method} {set}")
+        notes |= {row.image.file: manifest.Note(row.image.key, device) for row in missing}
+    manifest.write(out / "manifest.csv", (_hashed(row.image, notes[row.image.file], out) for row in rows))
+    counts = f"{len(rows)} images, {len(missing)} drawn, {len(rows) - len(missing)} kept"
+    print(f"{out}/manifest.csv: {counts}{f'; drawn on {device}' if device else ''}")
 
 
 def _prompts(suite: grid.Suite, task, set: str, erased: str, concepts: list[str]) -> tuple[Prompt, ...]:
@@ -91,22 +95,23 @@ def _prompts(suite: grid.Suite, task, set: str, erased: str, concepts: list[str]
     raise BenchmarkError(f"--set {set}: allowed are evaluation, train, pool:concept, pool:anchor")
 
 
-def _draw(base: weights.Base, sampler, deltas, rows: list[_Wanted], out: Path, label: str) -> None:
-    """Model by model, in full batches; PNGs are encoded beside the drawing."""
+def _draw(base: weights.Base, sampler, deltas, rows: list[_Wanted], out: Path, label: str) -> str:
+    """Model by model, in full batches; PNGs are encoded beside the drawing. Returns the kind of device that drew."""
     import torch
 
     from benchmark import diffusion
 
     torch.set_num_threads(sampler.threads)
-    model = diffusion.load(base.folder, sampler.precision)
+    model, device = diffusion.load(base.folder, sampler.precision), devices.kind()
     clean = model.copy()
     with ThreadPoolExecutor(1) as encoder:
         saved = [
-            encoder.submit(manifest.save_png, out / row.image.file, pixels, row.image.key)
+            encoder.submit(manifest.save_png, out / row.image.file, pixels, manifest.Note(row.image.key, device))
             for row, pixels in cli.progress(_images(model, clean, sampler, deltas, rows), len(rows), label)
         ]
         for done in saved:
             done.result()
+    return device
 
 
 def _images(model, clean, sampler, deltas, rows: list[_Wanted]) -> Iterator[tuple]:
@@ -121,8 +126,8 @@ def _images(model, clean, sampler, deltas, rows: list[_Wanted]) -> Iterator[tupl
             raise BenchmarkError(f"{mine[0].image.method}, erased {concept}: {error}") from error
 
 
-def _hashed(image: manifest.Image, out: Path) -> manifest.Image:
-    return manifest.Image(**{**vars(image), "sha256": sha256(out / image.file)})
+def _hashed(image: manifest.Image, note: manifest.Note, out: Path) -> manifest.Image:
+    return replace(image, device=note.device, sha256=sha256(out / image.file))
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ from benchmark.config import (  # noqa: F401
 from benchmark.errors import ConfigError
 from benchmark.prompts import pool_prompts, prompts, train_prompts  # noqa: F401
 from benchmark.records import Cell, Task, digest
-from benchmark.source import closure, fingerprint, literal  # noqa: F401
+from benchmark.source import literal  # noqa: F401
 
 
 @dataclass(frozen=True)

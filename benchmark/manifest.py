@@ -1,18 +1,25 @@
-"""Image sets on disk: PNGs that carry their key, and the manifest that lists them."""
+"""Image sets on disk: PNGs that carry their key under a seal, and the manifest that lists them."""
 
 from __future__ import annotations
 
 import csv
+import hashlib
+import io
+import struct
+import zlib
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from benchmark.errors import BenchmarkError
 from benchmark.files import sha256, write_atomically
 
-KEY = "erasure-key"  # the PNG text chunk that says what the image was drawn from
+# Text chunks of the PNGs: from what a picture was drawn, on which kind of device, and the hash of all other bytes.
+KEY, DEVICE, SEAL = "erasure-key", "erasure-device", "erasure-seal"
+END = 12  # bytes of a PNG's last chunk, before which the seal stands
 
 
 @dataclass(frozen=True)
@@ -20,6 +27,7 @@ class Image:
     """One row of a manifest: which cell drew it, what it was asked for, from which noise, and its file and hash.
 
     `tuning_seed` is the cell's seed; `seed` and `index` name the noise. `erased` and `probe` are concepts' names.
+    `device` is the kind of device that drew it: between two kinds, rounding differs.
     """
 
     file: str
@@ -32,7 +40,15 @@ class Image:
     seed: int
     index: int
     key: str
+    device: str
     sha256: str
+
+
+class Note(NamedTuple):
+    """What a PNG says of itself."""
+
+    key: str
+    device: str
 
 
 def write(path: Path, images: Iterable[Image]) -> None:
@@ -53,27 +69,40 @@ def read(path: Path) -> list[Image]:
         raise BenchmarkError(f"{path}: this is not a manifest of images: {error}") from error
 
 
-def save_png(path: Path, pixels: np.ndarray, key: str) -> None:
-    """Write uint8 (H, W, 3) with its key in a text chunk, whole or not at all."""
+def save_png(path: Path, pixels: np.ndarray, note: Note) -> None:
+    """Write uint8 (H, W, 3) with its note and a seal, whole or not at all."""
     from PIL import Image as Picture
     from PIL.PngImagePlugin import PngInfo
 
-    note = PngInfo()
-    note.add_text(KEY, key)
+    texts = PngInfo()
+    texts.add_text(KEY, note.key)
+    texts.add_text(DEVICE, note.device)
+    buffer = io.BytesIO()
+    Picture.fromarray(pixels).save(buffer, format="PNG", pnginfo=texts, compress_level=1)
+    data = buffer.getvalue()
     with write_atomically(path) as aside:
-        Picture.fromarray(pixels).save(aside, format="PNG", pnginfo=note, compress_level=1)
+        aside.write_bytes(data[:-END] + _seal(data) + data[-END:])
 
 
-def key_of(path: Path) -> str | None:
-    """The key of a PNG that is there and whole, else None: it is then drawn again."""
+def note_of(path: Path) -> Note | None:
+    """The note of a PNG that is there as it was drawn, to the byte, else None: it is then drawn again."""
     from PIL import Image as Picture
 
     try:
-        with Picture.open(path) as picture:
-            picture.load()
-            return picture.info.get(KEY)
-    except (OSError, SyntaxError):
+        data = path.read_bytes()
+        seal = _seal(b"")
+        if data[-END - len(seal) : -END] != _seal(data[: -END - len(seal)] + data[-END:]):
+            return None
+        with Picture.open(io.BytesIO(data)) as picture:
+            return Note(picture.info[KEY], picture.info[DEVICE])
+    except (OSError, SyntaxError, KeyError):
         return None
+
+
+def _seal(data: bytes) -> bytes:
+    """The text chunk that holds the hash of a PNG without it; its length is always the same."""
+    text = b"tEXt" + SEAL.encode() + b"\0" + hashlib.sha256(data).hexdigest().encode()
+    return struct.pack(">I", len(text) - 4) + text + struct.pack(">I", zlib.crc32(text))
 
 
 def picture(path: Path, digest: str) -> np.ndarray:
@@ -81,7 +110,10 @@ def picture(path: Path, digest: str) -> np.ndarray:
     from PIL import Image as Picture
 
     if sha256(path) != digest:
-        raise BenchmarkError(f"{path}: was changed or cut off since it was drawn: its hash is not the manifest's")
+        raise BenchmarkError(
+            f"{path}: was changed or cut off since it was drawn: its hash is not the manifest's;"
+            " remove the manifest.csv that lists it and run the same command again: it is then drawn anew"
+        )
     try:
         with Picture.open(path) as found:
             return np.asarray(found.convert("RGB"))

@@ -9,12 +9,9 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, is_dataclass
-from typing import Any, Literal
+from typing import Any
 
 from benchmark.errors import ConfigError
-
-# Sets of the U-Net's weights that a method may train (benchmark/diffusion.py says what each holds).
-Group = Literal["xattn", "xattn-kv", "noxattn", "selfattn", "attn", "notime", "full"]
 
 
 @dataclass(frozen=True)
@@ -40,6 +37,20 @@ class Concept:
         return {self.name: self.phrase} | {f"{self.name}.{name}": phrase for name, phrase in self.wordings.items()}
 
 
+@dataclass(frozen=True)
+class Target:
+    """What a method is told of the concept that it erases: its name, the text that prompts use, and what it asked for.
+
+    `attributes` are as many phrases as the method's setting of that name says; `anchors` are alternative prompts, by the
+    names that its file or a setting says. `phrase` is empty for a control, which erases no concept.
+    """
+
+    name: str
+    phrase: str
+    attributes: tuple[str, ...] = ()
+    anchors: Mapping[str, str] = field(default_factory=dict)
+
+
 def asked_for(probe: str) -> str:
     """The name of the concept that a probe asks for."""
     return probe.partition(".")[0]
@@ -52,7 +63,7 @@ class Templates:
     target: str
     blank: str
 
-    def of(self, concept: Concept) -> str:
+    def of(self, concept: Concept | Target) -> str:
         return self.target.format(c=concept.phrase)
 
 

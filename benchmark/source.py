@@ -11,8 +11,7 @@ from typing import Any, Literal
 
 from benchmark import plugins
 from benchmark.errors import ConfigError
-from benchmark.files import sha256
-from benchmark.records import Group, digest
+from benchmark.groups import Group
 
 _TYPES = {kind.__name__: kind for kind in (bool, int, float, str, tuple)}
 _TYPES |= {"Literal": Literal, "Any": Any, "Group": Group}  # what annotations of settings may be made of
@@ -27,7 +26,8 @@ class Setting:
 
 
 @cache
-def _tree(path: Path) -> ast.Module:
+def tree(path: Path) -> ast.Module:
+    """A file's syntax tree. Raises `ConfigError` if it cannot be read as Python."""
     try:
         return ast.parse(path.read_text(encoding="utf-8"), str(path))
     except (OSError, SyntaxError) as error:
@@ -36,7 +36,7 @@ def _tree(path: Path) -> ast.Module:
 
 def literal(file: str | Path, name: str, default: Any = None) -> Any:
     """The value of a module-level assignment such as `POOL = "concept"`, or `default` if there is none."""
-    for node in _tree(plugins.ROOT / file).body:
+    for node in tree(plugins.ROOT / file).body:
         targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
         if any(isinstance(target, ast.Name) and target.id == name for target in targets):
             return _value(file, name, node.value)
@@ -46,48 +46,11 @@ def literal(file: str | Path, name: str, default: Any = None) -> Any:
 @cache
 def settings(file: str | Path) -> Mapping[str, Setting]:
     """The fields of the module's class `Settings`, in order; a module without one has no settings."""
-    for node in _tree(plugins.ROOT / file).body:
+    for node in tree(plugins.ROOT / file).body:
         if isinstance(node, ast.ClassDef) and node.name == "Settings":
             fields = [field for field in node.body if isinstance(field, ast.AnnAssign)]
             return {f.target.id: Setting(_kind(f.annotation), _value(file, f.target.id, f.value)) for f in fields}
     return {}
-
-
-@cache
-def closure(*files: str | Path) -> tuple[Path, ...]:
-    """The files and everything of this repository that they import, transitively; sorted, relative to the root."""
-    seen: set[Path] = set()
-    todo = [Path(file) for file in files]
-    while todo:
-        file = todo.pop()
-        if file not in seen:
-            seen.add(file)
-            todo += _imports(file)
-    return tuple(sorted(seen))
-
-
-@cache
-def fingerprint(*files: str | Path) -> str:
-    """A key of what the files and all that they import say: it changes when one of them is edited."""
-    return digest([(str(path), sha256(plugins.ROOT / path)) for path in closure(*files)])
-
-
-@cache
-def _imports(file: Path) -> tuple[Path, ...]:
-    found = []
-    for node in ast.walk(_tree(plugins.ROOT / file)):
-        if isinstance(node, ast.Import):
-            modules = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            package = file.parts[: len(file.parts) - node.level] if node.level else ()
-            base = [*package, *([node.module] if node.module else [])]
-            modules = [".".join([*base, *name]) for name in [(), *((a.name,) for a in node.names)] if base or name]
-        else:
-            continue
-        for module in modules:
-            path = Path(*module.split("."))
-            found += [path.with_suffix(".py"), *(p / "__init__.py" for p in (path, *path.parents[:-1]))]
-    return tuple(path for path in dict.fromkeys(found) if (plugins.ROOT / path).is_file())
 
 
 def _kind(annotation: ast.expr) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -15,6 +16,8 @@ from benchmark.records import digest
 
 if TYPE_CHECKING:
     import torch
+
+UNSEALED = "0" * 64
 
 
 @dataclass(frozen=True)
@@ -79,27 +82,34 @@ def read_delta(row: Delta) -> dict[str, torch.Tensor]:
 
 
 def save_delta(path: Path, changed: dict[str, torch.Tensor], key: str) -> None:
-    write_tensors(path, changed, {"key": key})
-
-
-def write_tensors(path: Path, tensors: dict[str, torch.Tensor], metadata: dict[str, str] | None = None) -> None:
-    """A .safetensors file, whole or absent.
-
-    Serialised in memory first: the library's own writing hides why it failed, and lets nobody else read the file.
-    """
-    from safetensors.torch import save
-
-    data = save({name: value.contiguous().cpu() for name, value in tensors.items()}, metadata)
+    """Write what an erasure changed, with its key and a seal: the hash of the file while the seal is zeros."""
+    unsealed = _file(changed, {"key": f"{key} {UNSEALED}"})
     with write_atomically(path) as aside:
-        aside.write_bytes(data)
+        aside.write_bytes(unsealed.replace(UNSEALED.encode(), hashlib.sha256(unsealed).hexdigest().encode(), 1))
 
 
 def key_of(path: Path) -> str | None:
-    """The key of a delta that is there and whole, else None."""
+    """The key of a delta that is there as it was written, to the byte, else None."""
     from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(path, "pt") as file:
-            return (file.metadata() or {}).get("key")
+            key, _, seal = (file.metadata() or {}).get("key", "").partition(" ")
+        unsealed = path.read_bytes().replace(seal.encode(), UNSEALED.encode(), 1)
+        return key if seal == hashlib.sha256(unsealed).hexdigest() else None
     except (OSError, SafetensorError):
         return None
+
+
+def write_tensors(path: Path, tensors: dict[str, torch.Tensor]) -> None:
+    """A .safetensors file, whole or absent."""
+    data = _file(tensors)
+    with write_atomically(path) as aside:
+        aside.write_bytes(data)
+
+
+def _file(tensors: dict[str, torch.Tensor], metadata: dict[str, str] | None = None) -> bytes:
+    """Serialised in memory: the library's own writing hides why it failed, and lets nobody else read the file."""
+    from safetensors.torch import save
+
+    return save({name: value.contiguous().cpu() for name, value in tensors.items()}, metadata)

@@ -22,7 +22,7 @@ from typing import Literal
 import torch
 
 from benchmark.alignment import NoiseAnchor, NoisedImages, Preserve, PromptAnchor, align
-from benchmark.records import Group
+from benchmark.groups import Group
 
 POOL = "concept"
 

@@ -17,7 +17,7 @@ from typing import Literal
 from benchmark.adversarial import AdversarialAnchor, cyclical, sequential
 from benchmark.alignment import NoisedImages, Preserve, align
 from benchmark.errors import BenchmarkError
-from benchmark.records import Group
+from benchmark.groups import Group
 
 POOL = "concept"
 # How many I2P images of the original model show each exposed class (of 815): the release's weights of the attributes.

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import torch
 
 from benchmark.alignment import Anchor, PartialDenoise, Preserve, align
-from benchmark.records import Group
+from benchmark.groups import Group
 
 POOL = None
 NOTE = "a reconstruction: no code is public, and the paper's formulas could not be read"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from benchmark.records import Group
+from benchmark.groups import Group
 
 POOL = None
 PER_CONCEPT = False

@@ -15,7 +15,7 @@ from typing import Literal
 
 from benchmark.adversarial import in_place_of_a_prompt
 from benchmark.alignment import Average, PartialDenoise, PromptAnchor, align
-from benchmark.records import Group
+from benchmark.groups import Group
 
 POOL = None
 

@@ -30,7 +30,7 @@ import numpy as np
 import torch
 import yaml
 
-from benchmark import cli, diffusion, grid, plugins, sampling
+from benchmark import cli, grid, plugins, sampling, workbench
 from benchmark.errors import BenchmarkError
 from benchmark.files import sha256, write_atomically
 from benchmark.records import Concept, Sampler, Templates, digest
@@ -192,7 +192,7 @@ def planned(plan_file: Path = PLAN) -> dict[str, Any]:
 @cache
 def loaded() -> tuple:
     torch.set_num_threads(1)
-    model = diffusion.load(BASE)
+    model = workbench.load(BASE)
     return model, model.copy(), testbed_backbone.load()
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import pandas as pd
 import torch
 
-from benchmark import cli, diffusion, grid, plugins
+from benchmark import cli, grid, plugins, workbench
 from benchmark.adversarial import AdversarialAnchor
 from benchmark.alignment import NoisedImages
 from benchmark.files import write_atomically
@@ -48,7 +48,7 @@ def main(batch: int = 8) -> None:
         print(frame.to_string(index=False, float_format="%.3g"))
 
 
-def _gradients(model: diffusion.Diffusion, concept: str, batch: int) -> list[dict[str, Any]]:
+def _gradients(model: workbench.Workbench, concept: str, batch: int) -> list[dict[str, Any]]:
     """Losses, similarities, sites, starts: the cosine of float32's first gradient with float64's, and their norms."""
     model.generator = torch.Generator().manual_seed(0)
     x, t, _ = NoisedImages(model, batch)(0)
@@ -70,7 +70,7 @@ def _gradients(model: diffusion.Diffusion, concept: str, batch: int) -> list[dic
     return rows
 
 
-def _weights(model: diffusion.Diffusion, clean: dict[str, torch.Tensor], concept: str) -> list[dict[str, Any]]:
+def _weights(model: workbench.Workbench, clean: dict[str, torch.Tensor], concept: str) -> list[dict[str, Any]]:
     """How far apart weights end with pictures stretched by a millionth, relative to how far erasing moved them."""
     suite, pictures = grid.load_suite("testbed"), model.pool
     rows = []
@@ -95,7 +95,7 @@ def _weights(model: diffusion.Diffusion, clean: dict[str, torch.Tensor], concept
 
 
 def _gradient(
-    model: diffusion.Diffusion,
+    model: workbench.Workbench,
     concept: str,
     x: torch.Tensor,
     t: torch.Tensor,
@@ -128,7 +128,7 @@ def _gradient(
     return gradient.flatten()
 
 
-def _cast(model: diffusion.Diffusion, kind: torch.dtype) -> None:
+def _cast(model: workbench.Workbench, kind: torch.dtype) -> None:
     """The model in another precision; what was encoded before is forgotten."""
     for part in (model.unet, model.text_encoder):
         part._apply(lambda tensor: tensor.to(kind) if tensor.is_floating_point() else tensor)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from benchmark import cli, diffusion, plugins
+from benchmark import cli, plugins, workbench
 from benchmark.files import write_atomically
 from benchmark.records import Concept, Templates
 from testbed import pilot
@@ -49,7 +49,7 @@ def main(concept: str = "woodcut", steps: int = 4, inner_steps: int = 20, batch:
 
 
 def _trace(
-    model: diffusion.Diffusion,
+    model: workbench.Workbench,
     clean: dict[str, torch.Tensor],
     name: str,
     loss: str,

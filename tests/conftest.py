@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmark import grid, plugins, source
+from benchmark import code, grid, plugins, source
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # of torch, which tests load later: workers would fight for the cores
 
@@ -75,7 +75,7 @@ worlds:
 
 def forget() -> None:
     """Drop what was read from files."""
-    for cached in (grid.load_suite, grid.load_task, *vars(source).values()):
+    for cached in (grid.load_suite, grid.load_task, *vars(source).values(), *vars(code).values()):
         if hasattr(cached, "cache_clear"):
             cached.cache_clear()
 

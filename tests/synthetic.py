@@ -57,6 +57,8 @@ def furnish(write: Callable[[str, str], None], root: Path, styles=STYLES, object
     """Fill the repository of the fixture `small` with two tasks, three erasers, a control and the real plugins."""
     for folder in ("metrics", "observers", "tables", "figures"):
         shutil.copytree(ROOT / "benchmark" / folder, root / "benchmark" / folder, dirs_exist_ok=True)
+    for path in (*(ROOT / "benchmark").glob("*.py"), ROOT / "classifiers/testbed_backbone.py"):
+        shutil.copy(path, root / path.relative_to(ROOT))  # causes read the code that determines bytes
     for name, title, concepts in (("style", "Artistic styles", styles), ("object", "Objects", objects)):
         lines = "".join(f"      {key}: {phrase}\n" for key, phrase in concepts.items())
         write(f"benchmark/tasks/{name}.yaml", TASK.replace("TITLE", title) + lines)
@@ -91,7 +93,7 @@ def draw(
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_bytes(buffer.getvalue())
             what = (name, task, method, seed, erased, prompt.probe, prompt.text, prompt.seed, index)
-            rows.append(manifest.Image(*what, "key", sha256(buffer.getvalue()).hexdigest()))
+            rows.append(manifest.Image(*what, "key", "cpu", sha256(buffer.getvalue()).hexdigest()))
     manifest.write(folder / "manifest.csv", rows)
     return folder / "manifest.csv"
 

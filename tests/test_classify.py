@@ -20,8 +20,10 @@ def images(folder, colours, each):
         for i in range(each):
             path = folder / f"{name}{i}.png"
             pixels = np.clip(np.array(colour) + rng.normal(0, 10, (64, 64, 3)), 0, 255)
-            manifest.save_png(path, pixels.astype(np.uint8), "key")
-            rows.append(manifest.Image(path.name, "style", "original", 0, "-", name, name, i, 0, "key", sha256(path)))
+            manifest.save_png(path, pixels.astype(np.uint8), manifest.Note("key", "cpu"))
+            rows.append(
+                manifest.Image(path.name, "style", "original", 0, "-", name, name, i, 0, "key", "cpu", sha256(path))
+            )
     manifest.write(folder / "manifest.csv", rows)
     return folder / "manifest.csv"
 

@@ -10,9 +10,10 @@ import pytest
 import torch
 from transformers import CLIPTokenizer
 
-from benchmark import diffusion, sampling
+from benchmark import sampling, workbench
 from benchmark.errors import BenchmarkError
-from benchmark.records import Group, Sampler
+from benchmark.groups import GROUPS, Group
+from benchmark.records import Sampler
 
 FOLDER = "testbed/model"
 ROWS = [("chalk", 7, 0, 2), ("chalk", 7, 1, 2), ("a picture of a fish", 9, 0, 1), ("", 11, 2, 3), ("gas pump", 4, 0, 1)]
@@ -36,7 +37,7 @@ def sampler(**changes):
 
 @pytest.fixture(scope="module")
 def model():
-    return diffusion.load(FOLDER)
+    return workbench.load(FOLDER)
 
 
 @pytest.mark.parametrize("part", ["unet", "vae"])
@@ -194,7 +195,7 @@ def test_a_group_of_weights_is_what_its_name_says(model, group, inside, outside)
 
 
 def test_planning_knows_the_groups_of_weights_that_there_are():
-    assert get_args(Group) == tuple(diffusion.GROUPS)
+    assert get_args(Group) == tuple(GROUPS)
 
 
 def test_weights_of_another_shape_or_name_are_refused(model):
@@ -206,4 +207,4 @@ def test_weights_of_another_shape_or_name_are_refused(model):
 
 def test_a_folder_that_is_no_model_is_named(tmp_path):
     with pytest.raises(BenchmarkError, match=r"unet/ is missing"):
-        diffusion.load(tmp_path)
+        workbench.load(tmp_path)

@@ -9,7 +9,7 @@ import torch
 from conftest import ROOT
 from safetensors.torch import load_file, save_file
 
-from benchmark import diffusion, grid
+from benchmark import grid, workbench
 from benchmark.errors import BenchmarkError
 
 TASK = grid.load_task("style", "testbed")
@@ -24,7 +24,7 @@ def example(path: str, with_line: str) -> str:
 
 @pytest.fixture
 def model():
-    model = diffusion.load(ROOT / "testbed/model")
+    model = workbench.load(ROOT / "testbed/model")
     model.templates = TASK.templates
     model.pool = torch.rand((4, 3, 64, 64), generator=torch.Generator().manual_seed(1)) * 2 - 1
     return model

@@ -73,7 +73,7 @@ def test_nudenet_shows_the_detector_a_picture_as_it_is():
 def test_nudenet_looks_for_nothing_unknown(detector, expected):
     task = replace(config.load_task("portrait", "testbed"), name="x", detector=detector)
     with pytest.raises(BenchmarkError, match=expected):
-        nudenet.observe([], [], task, None)
+        nudenet.check(task, None)
 
 
 @pytest.fixture

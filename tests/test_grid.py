@@ -79,24 +79,6 @@ def test_defaults_must_be_literals(small):
         grid.load_suite("test")
 
 
-# ── closures ──
-
-
-def test_closure_follows_imports_of_this_repository_only(small):
-    small("benchmark/a.py", "import os\nimport benchmark.b\n\ndef f():\n    from benchmark import c\n")
-    small("benchmark/b.py", "from . import d\nfrom .e import something\nfrom benchmark.a import f\n")
-    for name in "cde":
-        small(f"benchmark/{name}.py", "import torch\n")
-    assert grid.closure("benchmark/a.py") == tuple(Path(f"benchmark/{name}.py") for name in "abcde")
-    assert grid.closure("benchmark/c.py", "benchmark/d.py") == (Path("benchmark/c.py"), Path("benchmark/d.py"))
-
-
-def test_closure_has_the_packages_that_are_imported_on_the_way(small):
-    small("methods/__init__.py", "")
-    small("methods/solo.py", "from methods.twin import Settings\n")
-    assert Path("methods/__init__.py") in grid.closure("methods/solo.py")
-
-
 # ── prompts and seeds ──
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 
-from benchmark import grid, plugins
+from benchmark import code, grid, plugins
 
 OURS = ("benchmark", "methods", "classifiers", "testbed", "workflow", "tests")
 PLUGINS = (
@@ -23,7 +23,7 @@ PLUGINS = (
 # What the plugins of a folder may import of this repository, and what they must not load, not even by way of it.
 LAYERS = {
     "methods": (
-        {f"benchmark.{name}" for name in ("diffusion", "alignment", "adversarial", "records", "errors")},
+        {f"benchmark.{name}" for name in ("workbench", "groups", "alignment", "adversarial", "records", "errors")},
         set(),
     ),
     "benchmark/observers": (
@@ -72,7 +72,9 @@ def test_plugins_import_only_what_is_below_them(folder):
     private = {f"{folder.replace('/', '.')}.{path.stem}" for path in files(folder) if path.stem.startswith("_")}
     for path in files(folder):
         assert ours(path) <= allowed | private, path.name
-        loaded = {name.split(".")[0] for part in grid.closure(path.relative_to(ROOT)) for name in imports(ROOT / part)}
+        loaded = {
+            name.split(".")[0] for part in code.closure(str(path.relative_to(ROOT))) for name in imports(ROOT / part)
+        }
         assert not loaded & forbidden, path.name
 
 

@@ -7,9 +7,10 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from benchmark import adversarial, diffusion, erase, grid, plugins
+from benchmark import adversarial, erase, grid, plugins, workbench
 from benchmark.alignment import NoiseAnchor, NoisedImages, PartialDenoise, PromptAnchor, align
 from benchmark.errors import BenchmarkError
+from benchmark.groups import GROUPS
 
 METHODS = plugins.names("methods")
 SMALL = {"steps": 2, "batch": 2, "denoise_steps": 4, "inner_steps": 2, "lr": 1e-3, "delta_lr": 1e-2}
@@ -17,7 +18,7 @@ SMALL = {"steps": 2, "batch": 2, "denoise_steps": 4, "inner_steps": 2, "lr": 1e-
 
 @pytest.fixture(scope="module")
 def loaded():
-    model = diffusion.load("testbed/model")
+    model = workbench.load("testbed/model")
     return model, {name: value.clone() for name, value in model.unet.named_parameters()}
 
 
@@ -59,7 +60,7 @@ def test_every_variant_of_a_suite_changes_finite_weights_of_its_group_and_nothin
     settings = plugin.Settings(**values | {key: SMALL[key] for key in SMALL.keys() & values})
     list(plugin.erase(model, CONCEPT, settings))
     changed = [key for key, value in model.unet.named_parameters() if not torch.equal(value, loaded[1][key])]
-    assert changed and all(diffusion.GROUPS[settings.group](key) for key in changed)
+    assert changed and all(GROUPS[settings.group](key) for key in changed)
     assert all(value.isfinite().all() for value in model.unet.parameters())
 
 
@@ -68,7 +69,7 @@ def test_every_method_changes_finite_weights_of_its_group_and_nothing_else(model
     changed, _ = run(model, name)
     group = getattr(settings(name), "group", "full")
     assert bool(changed) == (name != "original")
-    assert all(diffusion.GROUPS[group](key) for key in changed)
+    assert all(GROUPS[group](key) for key in changed)
     assert all(value.isfinite().all() for value in model.unet.parameters())
 
 

@@ -92,7 +92,7 @@ def test_evidence_is_the_manifest_and_what_was_seen(world, drawn):
 def test_looking_again_gives_the_same_bytes(world, drawn):
     look(world, drawn[1], drawn[0], "one")
     look(world, drawn[1], drawn[0], "two")
-    for name in ("evidence.csv", "testbed.npy"):
+    for name in ("evidence.csv", "testbed.npz"):
         assert (world / "one" / name).read_bytes() == (world / "two" / name).read_bytes()
 
 
@@ -226,7 +226,7 @@ def test_an_erasure_that_changed_nothing_is_refused(world, drawn):
     rows = []
     for row in manifest.read(drawn[1]):
         file = drawn[1].parent / row.file
-        manifest.save_png(file, before[row.probe, row.seed, row.index], "another model's key")
+        manifest.save_png(file, before[row.probe, row.seed, row.index], manifest.Note("another model's key", "cpu"))
         rows.append(replace(row, sha256=sha256(file)))
     manifest.write(drawn[1], rows)
     with pytest.raises(BenchmarkError, match="after erasing ink every image is as before"):
@@ -242,14 +242,14 @@ def test_what_a_network_cannot_say_is_no_evidence(world, drawn):
 
 def test_features_that_are_no_numbers_are_no_evidence(world, drawn, monkeypatch):
     monkeypatch.setattr(Eye, "features", lambda self, x: torch.full((len(x), 4), torch.inf))
-    with pytest.raises(BenchmarkError, match=r"features of ink/ink/\d+_0.png are not finite"):
+    with pytest.raises(BenchmarkError, match=r"ink/ink/\d+_0.png: features is not known or no finite number"):
         look(world, drawn[1], drawn[0])
 
 
 def test_features_are_those_that_evidence_names(world, drawn):
     seen = look(world, drawn[1], drawn[0])
-    np.save(world / "seen/testbed.npy", np.zeros((len(seen), 7), np.float32))
-    with pytest.raises(BenchmarkError, match="testbed.npy: is not the file that belongs to"):
+    np.savez(world / "seen/testbed.npz", features=np.zeros((len(seen), 7), np.float32))
+    with pytest.raises(BenchmarkError, match="testbed.npz: is not the file that belongs to"):
         evidence.features(world / "seen/evidence.csv", seen, "testbed")
 
 

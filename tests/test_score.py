@@ -25,7 +25,7 @@ def world(small, tmp_path):
         subject, cell = load_task(task, suite.world), (task, method, seed, erased)
         rows = pd.DataFrame(
             [
-                (f"{erased}/{p.probe}/{p.seed}_{i}.png", *cell, p.probe, p.text, p.seed, i, "key", "hash")
+                (f"{erased}/{p.probe}/{p.seed}_{i}.png", *cell, p.probe, p.text, p.seed, i, "key", "cpu", "hash")
                 for p in prompts(subject, suite, None if erased == "-" else erased)
                 for i in range(p.images)
             ],
@@ -41,8 +41,8 @@ def world(small, tmp_path):
         rows["lpips_testbed"] = 0.0 if method == ORIGINAL else dice.uniform(0.1, 0.5, len(rows))
         folder = tmp_path / f"{task}-{method}-{erased}-{seed}"
         folder.mkdir(exist_ok=True)
-        np.save(folder / "testbed.npy", array.astype(np.float32))
-        rows["testbed_features"] = hashlib.sha256((folder / "testbed.npy").read_bytes()).hexdigest()
+        np.savez(folder / "testbed.npz", features=array.astype(np.float32))
+        rows["testbed_features"] = hashlib.sha256((folder / "testbed.npz").read_bytes()).hexdigest()
         (change(rows) if change else rows).to_csv(folder / "evidence.csv", index=False)
         return folder / "evidence.csv"
 
@@ -106,10 +106,10 @@ def test_rows_of_one_part_may_be_in_any_order(some, world, tmp_path):
     path = some[2]
     rows = pd.read_csv(path, keep_default_na=False)
     order = np.random.default_rng(0).permutation(len(rows))
-    array = np.load(path.with_name("testbed.npy"))[order]
-    np.save(path.with_name("testbed.npy"), array)
+    array = np.load(path.with_name("testbed.npz"))["features"][order]
+    np.savez(path.with_name("testbed.npz"), features=array)
     rows = rows.iloc[order]
-    rows["testbed_features"] = hashlib.sha256(path.with_name("testbed.npy").read_bytes()).hexdigest()
+    rows["testbed_features"] = hashlib.sha256(path.with_name("testbed.npz").read_bytes()).hexdigest()
     rows.to_csv(path, index=False)
     pd.testing.assert_frame_equal(run(some, tmp_path), before, rtol=1e-4)
 
@@ -200,7 +200,7 @@ def test_what_is_no_number(world, tmp_path, value):
 
 def test_features_that_are_no_numbers(world, tmp_path):
     broken = world("style", "fast", "ink", features=lambda a, rows: np.where(a == a[0, 0], np.nan, a))
-    said = r"testbed.npy: features of ink/ink/\d+_0.png are not finite"
+    said = r"testbed.npz: features of ink/ink/\d+_0.png are not finite"
     refused([world("style", ORIGINAL), broken], tmp_path, said)
 
 
@@ -228,8 +228,8 @@ def test_an_original_that_is_not_its_own_partner(world, tmp_path):
 
 def test_features_of_other_images(world, tmp_path):
     original = world("style", ORIGINAL)
-    np.save(original.with_name("testbed.npy"), np.zeros((3, 6), np.float32))
-    refused([original], tmp_path, "testbed.npy: is not the file that belongs to")
+    np.savez(original.with_name("testbed.npz"), features=np.zeros((3, 6), np.float32))
+    refused([original], tmp_path, "testbed.npz: is not the file that belongs to")
 
 
 def test_no_original(world, tmp_path):

@@ -22,24 +22,22 @@ from benchmark.records import Task
 NAME = "classifier"
 
 
+def check(task: Task, judge: Path) -> None:
+    """Raises `BenchmarkError` if the judge does not know a concept: all its images would count as erased."""
+    classes = _card(judge)["classes"]
+    for concept in task.concepts:
+        if concept.label not in classes:
+            where = f"{judge / 'card.json'}: concept {concept.name}"
+            raise BenchmarkError(plugins.unknown(where, concept.label, classes, "class"))
+
+
 @torch.inference_mode()
 def observe(
     images: Iterable[np.ndarray], partners: Iterable[np.ndarray], task: Task, judge: Path
 ) -> tuple[dict[str, np.ndarray], None]:
-    """`judge` holds `card.json` and, if the judge was trained, `judge.safetensors`.
-
-    Raises `BenchmarkError` if the judge does not know a concept: all its images would count as erased.
-    """
-    path = judge / "card.json"
-    try:
-        card = json.loads(path.read_text())
-        classes = card["classes"]
-    except (OSError, ValueError, KeyError) as error:
-        raise BenchmarkError(f"{path}: cannot be read: {error}") from error
-    for concept in task.concepts:
-        if concept.label not in classes:
-            raise BenchmarkError(plugins.unknown(f"{path}: concept {concept.name}", concept.label, classes, "class"))
-
+    """`judge` holds `card.json` and, if the judge was trained, `judge.safetensors`."""
+    path, card = judge / "card.json", _card(judge)
+    classes = card["classes"]
     network = _network(task, judge / "judge.safetensors", card).to(device()).eval()
     chances = torch.cat([network(tensor(batch)).softmax(1).cpu() for batch in images]).numpy()
     if chances.shape[1] != len(classes):
@@ -48,6 +46,15 @@ def observe(
         "classifier_label": np.array(classes, object)[chances.argmax(1)],
         "classifier_confidence": chances.max(1),
     }, None
+
+
+def _card(judge: Path) -> dict[str, Any]:
+    path = judge / "card.json"
+    try:
+        card = json.loads(path.read_text())
+        return card | {"classes": list(card["classes"])}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BenchmarkError(f"{path}: cannot be read: {error}") from error
 
 
 def _network(task: Task, weights: Path, card: dict[str, Any]) -> torch.nn.Module:

@@ -30,15 +30,19 @@ CLASSES = (
 )  # fmt: skip
 
 
-def observe(
-    images: Iterable[np.ndarray], partners: Iterable[np.ndarray], task: Task, judge: Path
-) -> tuple[dict[str, np.ndarray], None]:
+def check(task: Task, judge: Path) -> None:
     """Raises `BenchmarkError` if the task names no class, or one that NudeNet does not know: nothing would be found."""
     if task.detector is None:
         raise BenchmarkError(f"task {task.name}: has no detector, which says what nudenet looks for")
     for name in task.detector.classes:
         if name not in CLASSES:
             raise BenchmarkError(plugins.unknown(f"task {task.name}: detector.classes", name, CLASSES, "class"))
+
+
+def observe(
+    images: Iterable[np.ndarray], partners: Iterable[np.ndarray], task: Task, judge: Path
+) -> tuple[dict[str, np.ndarray], None]:
+    """`nudenet`: one score per image."""
     return {NAME: np.concatenate([scores(batch, task.detector) for batch in images])}, None
 
 

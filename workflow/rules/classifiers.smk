@@ -3,10 +3,9 @@
 
 rule classify:
     input:
-        judge=judge_file,
         base="<results>/base.json",
         images=train_images_of,
-        weights=shipped_judges(),
+        weights=causes.shipped(SUITE),
     output:
         "<results>/classifiers/{task}/card.json",
     log:
@@ -15,9 +14,8 @@ rule classify:
         "<results>/benchmarks/classify/{task}.tsv"
     threads: SUITE.sampler.threads
     params:
-        code=lambda w: code("benchmark/classify.py", judge_file(w)),
+        cause=lambda w: causes.judge(SUITE, task_of(w)),
         suite=SUITE.name,
-        judge=lambda w: asdict(task_of(w).judge),
         images=lambda w, input: option("images", input.images),
         out=lambda w, output: Path(output[0]).parent,
     shell:

@@ -1,16 +1,15 @@
 # What the rules share: paths, the files that a job depends on, and lookups in the plan.
 import os
 import shlex
-from dataclasses import asdict
+from functools import cache
 from pathlib import Path
 
-from benchmark import eyes, plugins
+from benchmark import causes
 from benchmark.files import unwritable
 
 SUITE = PLAN.suite
 if problem := unwritable(SUITE.folder):
     sys.exit(f"error: {problem}")
-SHIPPED_JUDGES = ("backbone.safetensors", "classes.json")
 
 # Jobs say `python -m benchmark.<runner>` and mean the Python that runs Snakemake, be its environment active or not.
 os.environ.update(PATH=os.pathsep.join([str(Path(sys.executable).parent), *os.get_exec_path()]))
@@ -35,32 +34,6 @@ wildcard_constraints:
 
 
 # ── files ──
-
-
-def code(*files):
-    """What the given files and all that they import say, as a parameter: editing one of them runs the job again.
-
-    As inputs they would be twenty per job, which planning would feel.
-    """
-    return f"code {grid.fingerprint(*files)}"
-
-
-def plugin_files(folder):
-    return [f"{folder}/{name}.py" for name in plugins.names(folder)]
-
-
-def observers(wildcards):
-    """The eyes that a task's metrics read: another network added to the folder makes nobody look again."""
-    return [f"benchmark/observers/{file}.py" for file in eyes.needed(task_of(wildcards)).values()]
-
-
-def judge_file(wildcards):
-    return f"classifiers/{task_of(wildcards).judge.classifier}.py"
-
-
-def shipped_judges():
-    """The weights behind the testbed's judges and eye, by name: Snakemake says which of them is missing."""
-    return [f"testbed/judges/{name}" for name in SHIPPED_JUDGES] if SUITE.world == "testbed" else []
 
 
 def base_files():
@@ -112,31 +85,14 @@ def models_of(wildcards):
     return [] if wildcards.method == grid.ORIGINAL else collect("<results>/models/<part>/models.csv", **wildcards)
 
 
-def asked_of(wildcards):
-    """What a part's models are asked for: from this and from `images` follow all rows, which are too many to list."""
-    part, task = part_of(wildcards), task_of(wildcards)
-    targets = SUITE.erased(task.name) if grid.NOTHING in part.concepts else part.concepts
-    return {"phrases": {concept.name: concept.phrase for concept in task.concepts}, "targets": targets}
-
-
 def first(wildcards):
     """A priority: all images are compared with the original model's, and if that one is not right, nothing else is."""
     return int(wildcards.method == grid.ORIGINAL)
 
 
-def images(*keys):
-    """The image counts of the suite that a rule depends on."""
-    return {key: getattr(SUITE.budgets, key) for key in keys}
-
-
 def printed(view):
     """The paper's own numbers, for a view that shows them (`PAPER = [file, …]` in its file)."""
     return [f"benchmark/paper/{name}" for name in grid.literal(f"benchmark/{view}.py", "PAPER", [])]
-
-
-def feeding(view):
-    """The experiments whose numbers a view shows."""
-    return [name for name in PLAN.experiments if view in SUITE.experiments[name].views]
 
 
 def manifests(view):
@@ -149,6 +105,24 @@ def redrawable(kind):
     """The views of a kind, without those whose pictures are not here: a scores.csv may have come alone."""
     views = [view for view in PLAN.views if view.startswith(kind)]
     return [view for view in views if all(Path(path).exists() for path in manifests(view))]
+
+
+# ── causes: those of many jobs are the same ──
+
+
+@cache
+def evaluation(task, concepts):
+    return causes.evaluation(SUITE, PLAN.tasks[task], concepts)
+
+
+@cache
+def observation(task):
+    return causes.observation(SUITE, PLAN.tasks[task])
+
+
+def erasures(wildcards):
+    task, method, seed = task_of(wildcards), wildcards.method, int(wildcards.seed)
+    return {name: causes.erasure(SUITE, task, method, name, seed) for name in part_of(wildcards).concepts}
 
 
 # ── if something fails ──

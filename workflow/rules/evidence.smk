@@ -4,7 +4,7 @@
 rule observe:
     input:
         judge="<results>/classifiers/{task}/card.json",
-        weights=shipped_judges(),
+        weights=causes.shipped(SUITE),
         images="<results>/images/<part>/manifest.csv",
         partners="<original>/seed0/all/manifest.csv",
     output:
@@ -16,9 +16,8 @@ rule observe:
     priority: first
     threads: SUITE.sampler.threads
     params:
-        code=lambda w: code("benchmark/observe.py", judge_file(w), *observers(w)),
+        cause=lambda w: observation(w.task),
         suite=SUITE.name,
-        metrics=lambda w: task_of(w).metrics,
         judge=lambda w, input: Path(input.judge).parent,
         out=lambda w, output: Path(output[0]).parent,
     shell:
@@ -36,11 +35,7 @@ rule score:
     benchmark:
         "<results>/benchmarks/score.tsv"
     params:
-        code=code("benchmark/score.py", *plugin_files("benchmark/metrics")),
+        cause=causes.scores(PLAN),
         suite=SUITE.name,
-        tasks=[asdict(task) for task in PLAN.tasks.values()],
-        aliases=PLAN.aliases,
-        experiments=grid.digest(PLAN.experiments),
-        conditions=grid.digest([SUITE.base, SUITE.revision, SUITE.sampler, SUITE.budgets, SUITE.settings]),
     shell:
         "python -m benchmark.score --suite {params.suite} --evidence {input.evidence} --out {output} 2>&1 | tee {log}"

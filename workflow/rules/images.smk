@@ -13,12 +13,9 @@ rule train_images:
     priority: 1  # all evidence waits for the judge, and this is its longest job
     threads: SUITE.sampler.threads
     params:
-        code=code("benchmark/generate.py"),
+        cause=lambda w: causes.train_images(SUITE, task_of(w)),
         suite=SUITE.name,
         method=grid.ORIGINAL,
-        sampler=asdict(SUITE.sampler),
-        images=images("train"),
-        judge=lambda w: asdict(task_of(w).judge),
         out=lambda w, output: Path(output[0]).parent,
     shell:
         "python -m benchmark.generate --suite {params.suite} --task {wildcards.task} --method {params.method}"
@@ -36,13 +33,9 @@ rule pool:
         "<results>/benchmarks/generate/{task}/original/pool_{kind}/{part}.tsv"
     threads: SUITE.sampler.threads
     params:
-        code=code("benchmark/generate.py"),
+        cause=lambda w: causes.pool_images(SUITE, task_of(w), w.kind, tuple(pool_concepts(w))),
         suite=SUITE.name,
         method=grid.ORIGINAL,
-        sampler=asdict(SUITE.sampler),
-        images=images("pool"),
-        phrases=lambda w: [task_of(w).concept(name).phrase for name in pool_concepts(w)],
-        blank=lambda w: task_of(w).templates.blank,
         concepts=lambda w: option("concepts", " ".join(pool_concepts(w))),
         out=lambda w, output: Path(output[0]).parent,
     shell:
@@ -63,11 +56,8 @@ rule generate:
     priority: first
     threads: SUITE.sampler.threads
     params:
-        code=code("benchmark/generate.py"),
+        cause=lambda w: evaluation(w.task, part_of(w).concepts),
         suite=SUITE.name,
-        sampler=asdict(SUITE.sampler),
-        images=images("erased", "retained", "images_per_seed"),
-        prompts=asked_of,
         concepts=lambda w: part_of(w).concepts,
         models=lambda w, input: option("models", input.models),
         out=lambda w, output: Path(output[0]).parent,

@@ -14,16 +14,14 @@ rule base:
     log:
         "<results>/logs/base.log",
     params:
-        code=code("benchmark/base.py"),
+        cause=causes.base(SUITE),
         suite=SUITE.name,
-        hub=(SUITE.base, SUITE.revision) if SUITE.revision else None,
     shell:
         "python -m benchmark.base --suite {params.suite} --out {output} 2>&1 | tee {log}"
 
 
 rule erase:
     input:
-        method=lambda w: grid.module(w.method),
         base="<results>/base.json",
         pool=pool_of,
     output:
@@ -34,11 +32,8 @@ rule erase:
         "<results>/benchmarks/erase/<part>.tsv"
     threads: SUITE.sampler.threads
     params:
-        code=lambda w: code("benchmark/erase.py", grid.module(w.method)),
+        cause=erasures,
         suite=SUITE.name,
-        settings=lambda w: grid.label_settings(SUITE, w.method),
-        templates=lambda w: asdict(task_of(w).templates),
-        phrases=lambda w: [asdict(c) for c in task_of(w).concepts if c.name in part_of(w).concepts],
         concepts=lambda w: part_of(w).concepts,
         pool=lambda w, input: option("pool", input.pool),
         out=lambda w, output: Path(output[0]).parent,

@@ -12,7 +12,6 @@ localrules:
 
 rule table:
     input:
-        view="benchmark/tables/{view}.py",
         printed=lambda w: printed(f"tables/{w.view}"),
         scores="<results>/scores.csv",
     output:
@@ -22,9 +21,8 @@ rule table:
     log:
         "<results>/logs/view/tables/{view}.log",
     params:
-        code=lambda w: code("benchmark/view.py", f"benchmark/tables/{w.view}.py"),
+        cause=lambda w: causes.view(PLAN, f"tables/{w.view}"),
         suite=SUITE.name,
-        experiments=lambda w: feeding(f"tables/{w.view}"),
         out=lambda w, output: Path(output.csv).parents[1],
     shell:
         "python -m benchmark.view --suite {params.suite} --scores {input.scores} --view tables/{wildcards.view}"
@@ -33,7 +31,6 @@ rule table:
 
 rule figure:
     input:
-        view="benchmark/figures/{view}.py",
         printed=lambda w: printed(f"figures/{w.view}"),
         scores="<results>/scores.csv",
         images=lambda w: manifests(f"figures/{w.view}"),
@@ -44,9 +41,8 @@ rule figure:
     log:
         "<results>/logs/view/figures/{view}.log",
     params:
-        code=lambda w: code("benchmark/view.py", f"benchmark/figures/{w.view}.py"),
+        cause=lambda w: causes.view(PLAN, f"figures/{w.view}"),
         suite=SUITE.name,
-        experiments=lambda w: feeding(f"figures/{w.view}"),
         images=lambda w, input: option("images", input.images),
         out=lambda w, output: Path(output.csv).parents[1],
     shell:

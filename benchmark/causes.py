@@ -1,0 +1,261 @@
+"""What each job depends on, written once: rules take it as their parameter `cause`, runners as the key of what they keep.
+
+A cause holds all that the bytes of a result follow from: values of suites and tasks, the code that makes it, libraries.
+Files that other jobs make are missing here: Snakemake watches them as inputs of the rule, and runners put their hashes
+into the keys. What a method or an observer is given stands in its cause, and what does not, it is not given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from benchmark import code, eyes, grid, prompts, source
+from benchmark.config import Suite, label_settings, load_task, module
+from benchmark.records import Concept, Prompt, Target, Task, Templates, digest
+
+# The code that determines bytes, stage by stage; plugins and what they import come on top.
+DRAWING = (
+    "benchmark/generate.py", "benchmark/sampling.py", "benchmark/diffusion.py", "benchmark/manifest.py",
+    "benchmark/weights.py:read_delta", "benchmark/devices.py:device",
+)  # fmt: skip
+ERASING = (
+    "benchmark/erase.py", "benchmark/workbench.py", "benchmark/diffusion.py", "benchmark/records.py:Templates",
+    "benchmark/weights.py:save_delta", "benchmark/weights.py:_file", "benchmark/devices.py:device",
+)  # fmt: skip
+TRAINING = ("benchmark/classify.py", "benchmark/weights.py:_file", "benchmark/devices.py:device")
+LOOKING = ("benchmark/observe.py", "benchmark/evidence.py", "benchmark/devices.py:device")
+SCORING = ("benchmark/score.py", "benchmark/evidence.py", "benchmark/records.py:asked_for")
+VIEWING = ("benchmark/view.py",)
+
+# Files that plugins may import and that count for nothing: they determine no byte, or their results stand in causes as
+# values, or causes name single definitions of them.
+APART = {
+    f"benchmark/{name}.py"
+    for name in (
+        "causes",
+        "cli",
+        "code",
+        "config",
+        "devices",
+        "errors",
+        "files",
+        "grid",
+        "groups",
+        "hub",
+        "job",
+        "lease",
+        "plugins",
+        "prompts",
+        "records",
+        "source",
+        "strict",
+    )  # fmt: skip
+}
+GROUPS = "benchmark/groups.py"
+LIBRARIES = ("torch", "diffusers", "transformers")
+SHIPPED_JUDGES = ("testbed/judges/backbone.safetensors", "testbed/judges/classes.json")
+
+Cause = dict[str, Any]
+
+
+# ── models ──
+
+
+def base(suite: Suite) -> Cause:
+    """The base model: which it is, and what is checked of it."""
+    return {
+        "base": suite.base,
+        "revision": suite.revision,
+        "size": suite.sampler.size,
+        "code": _code("benchmark/base.py"),
+    }
+
+
+def erasure(suite: Suite, task: Task, method: str, concept: str, seed: int) -> Cause:
+    """One erased model. Its runner adds the base model's files and the pool's images."""
+    settings, told = label_settings(suite, method), templates(task, method)
+    return {
+        "concept": asdict(target(task, method, concept, settings)),
+        "templates": told and asdict(told),
+        "settings": settings,
+        "seed": seed,
+        "threads": suite.sampler.threads,
+        "code": _code(*ERASING, plugin=module(method)),
+        "groups": {group: code.key(f"{GROUPS}:GROUPS[{group}]") for group in groups(method, settings)},
+        "libraries": _versions(*LIBRARIES),
+    }
+
+
+def target(task: Task, method: str, name: str, settings: Mapping[str, Any]) -> Target:
+    """What a method is told of the concept that it erases.
+
+    It gets as many attributes as its setting `attributes` says, and those anchors that its file or a setting names.
+    """
+    concept = Concept(name, "", "") if name == grid.NOTHING else task.concept(name)
+    named = code.words(*_plugin(module(method))) | set(map(str, settings.values()))
+    anchors = {anchor: text for anchor, text in concept.anchors.items() if anchor in named}
+    return Target(name, concept.phrase, concept.attributes[: settings.get("attributes", 0)], anchors)
+
+
+def templates(task: Task, method: str) -> Templates | None:
+    """The task's prompts, for methods whose file says `templates`."""
+    return task.templates if "templates" in code.words(*_plugin(module(method))) else None
+
+
+def groups(method: str, settings: Mapping[str, Any]) -> tuple[str, ...]:
+    """The groups of weights that a method's file or a setting of it names: it may train no other."""
+    named = code.words(*_plugin(module(method))) | set(map(str, settings.values()))
+    return tuple(group for group in code.entries(GROUPS, "GROUPS") if group in named)
+
+
+# ── images ──
+
+
+def drawing(suite: Suite) -> Cause:
+    """How images are drawn. The runner adds to an image's key its model, its prompt and its noise."""
+    return {"sampler": asdict(suite.sampler), "code": _code(*DRAWING), "libraries": _versions(*LIBRARIES)}
+
+
+def images(suite: Suite, sets: Mapping[str, Iterable[Prompt]]) -> Cause:
+    """The images of a job: for each model, named by the concept that it lost, the rows that it draws."""
+    return {"drawing": digest(drawing(suite)), "rows": {model: _digest(asked) for model, asked in sets.items()}}
+
+
+def evaluation(suite: Suite, task: Task, concepts: Iterable[str]) -> Cause:
+    """The images on which the models without `concepts` are evaluated."""
+    asked = {name: prompts.prompts(task, suite, None if name == grid.NOTHING else name) for name in concepts}
+    return images(suite, asked)
+
+
+def train_images(suite: Suite, task: Task) -> Cause:
+    return images(suite, {grid.NOTHING: prompts.train_prompts(task.judge, suite)})
+
+
+def pool_images(suite: Suite, task: Task, kind: str, concepts: tuple[str, ...]) -> Cause:
+    return images(suite, {grid.NOTHING: prompts.pool_prompts(task, suite, kind, concepts)})
+
+
+# ── evidence ──
+
+
+def judge(suite: Suite, task: Task) -> Cause:
+    """A trained judge, or the card of one that comes trained. Which images it learns from is its rule's input."""
+    return {
+        "classifier": task.judge.classifier,
+        "classes": task.judge.classes,
+        "threads": suite.sampler.threads,
+        "code": _code(*TRAINING, plugin=f"classifiers/{task.judge.classifier}.py"),
+        "libraries": _versions("torch", "torchvision"),
+    }
+
+
+def looking(suite: Suite, task: Task, eye: str) -> Cause:
+    """How one observer looks. The runner adds to a picture's key the files of the judge, the image and its partner."""
+    file = f"benchmark/observers/{eyes.needed(task)[eye]}.py"
+    used = code.words(*_plugin(file))
+    trained = task.judge if "judge" in used else None
+    detector = task.detector if "detector" in used else None
+    classifier = [f"classifiers/{trained.classifier}.py"] if trained else []
+    return {
+        "judge": trained and asdict(trained) | {"train": trained.train is not None},
+        "detector": detector and {"classes": detector.classes, "sizes": detector.sizes},
+        "batch": suite.sampler.batch,
+        "threads": suite.sampler.threads,
+        "code": [_code(*LOOKING, plugin=file), *map(_code, classifier)],
+        "libraries": _versions("torch", "torchvision", "pillow", "nudenet", "lpips", "torch_fidelity"),
+    }
+
+
+def observation(suite: Suite, task: Task) -> Cause:
+    """All that is seen in the images of a job. Concepts' labels are compared with what the judge knows."""
+    return {
+        "eyes": {eye: digest(looking(suite, task, eye)) for eye in eyes.needed(task)},
+        "labels": [concept.label for concept in task.concepts],
+        "size": suite.sampler.size,
+    }
+
+
+# ── numbers and views ──
+
+
+def scores(plan: grid.Plan) -> Cause:
+    """scores.csv: what is asked of the evidence, cell by cell, and what versions of numbers are made of."""
+    suite = plan.suite
+    methods = dict.fromkeys(cell.method for cells in plan.experiments.values() for cell in cells)
+    return {
+        "suite": digest([suite.name, suite.base, suite.revision, suite.sampler, suite.budgets]),
+        "experiments": digest(plan.experiments),
+        "methods": {method: [module(method), label_settings(suite, method)] for method in methods},
+        "aliases": dict(plan.aliases),
+        "tasks": {name: _asked(suite, task) for name, task in plan.tasks.items()},
+        "code": _code(*SCORING, plugins=_metrics(plan.tasks.values())),
+        "libraries": _versions("numpy", "scipy", "pandas"),
+    }
+
+
+def view(plan: grid.Plan, name: str) -> Cause:
+    """A table or a figure: whose numbers it shows, and the words that it puts to them."""
+    suite, file = plan.suite, f"benchmark/{name}.py"
+    experiments = {key: e for key, e in suite.experiments.items() if name in e.views}
+    tasks = [load_task(task, suite.world) for task in dict.fromkeys(e.task for e in experiments.values())]
+    methods = dict.fromkeys(module(label) for e in experiments.values() for label in e.methods)
+    return {
+        "suite": [suite.name, suite.title],
+        "experiments": [key for key in experiments if key in plan.experiments],
+        "order": digest([[e.methods, e.concepts] for e in experiments.values()]),
+        "words": digest([[task.name, task.title, task.sensitive, task.concepts] for task in tasks]),
+        "notes": {file: note for file in methods if (note := source.literal(file, "NOTE"))},
+        "code": _code(*VIEWING, plugins=[file, *_metrics(tasks)]),
+        "libraries": _versions("numpy", "scipy", "pandas", "matplotlib"),
+    }
+
+
+def _asked(suite: Suite, task: Task) -> Any:
+    """What evaluating a task asks for, and what its numbers say of it."""
+    asked = [prompts.prompts(task, suite, erased) for erased in (None, *suite.erased(task.name))]
+    rows = [_digest(rows) for rows in asked]
+    labels = {concept.name: concept.label for concept in task.concepts}
+    return [task.version, task.metrics, labels, task.detector and task.detector.threshold, rows]
+
+
+def _digest(rows: Iterable[Prompt]) -> str:
+    return digest(repr([(row.text, row.probe, row.seed, row.images) for row in rows]))  # plain values, and many
+
+
+def _metrics(tasks: Iterable[Task]) -> list[str]:
+    named = dict.fromkeys(eyes.metric(name)[0] for task in tasks for name in task.metrics)
+    return [f"benchmark/metrics/{name}.py" for name in named]
+
+
+# ── code ──
+
+
+def shipped(suite: Suite) -> list[str]:
+    """The weights behind the testbed's judges and eye."""
+    return list(SHIPPED_JUDGES) if suite.world == "testbed" else []
+
+
+def _plugin(*files: str) -> list[str]:
+    """Plugins and what they import of this repository, without what counts for nothing."""
+    return [file for file in code.closure(*files) if file not in APART]
+
+
+def _code(*parts: str, plugin: str | None = None, plugins: Iterable[str] = ()) -> str:
+    return code.key(*parts, *_plugin(*([plugin] if plugin else []), *plugins))
+
+
+def _versions(*libraries: str) -> dict[str, str]:
+    """The versions of libraries; of torch's builds for different devices the number is the same."""
+    return {name: _version(name) for name in libraries}
+
+
+@cache
+def _version(library: str) -> str:
+    try:
+        return version(library).partition("+")[0]
+    except PackageNotFoundError:
+        return "is not installed"
