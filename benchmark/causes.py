@@ -1,15 +1,15 @@
-"""What each job depends on, written once: rules take it as their parameter `cause`, runners as the key of what they keep.
+"""What each job depends on, written once: a rule's parameter `cause`, and in runners the key of what they keep.
 
 A cause holds all that the bytes of a result follow from: values of suites and tasks, the code that makes it, libraries.
-Files that other jobs make are missing here: Snakemake watches them as inputs of the rule, and runners put their hashes
-into the keys. What a method or an observer is given stands in its cause, and what does not, it is not given.
+Files that other jobs make are not in it: Snakemake watches them as inputs of a rule, runners put their hashes into keys.
+A method or an observer is given what stands in its cause and nothing else.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
-from functools import cache
+from functools import cache, partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -62,6 +62,28 @@ SHIPPED_JUDGES = ("testbed/judges/backbone.safetensors", "testbed/judges/classes
 Cause = dict[str, Any]
 
 
+def jobs(plan: grid.Plan) -> dict[tuple[str, str], Callable[[], Cause]]:
+    """The cause of every job of a plan, by its rule and by what tells the rule's jobs apart; made when it is asked for.
+
+    That is a part's path, a pool's path, a task's name or a view's name.
+    """
+    suite, found = plan.suite, {("base", ""): lambda: base(suite), ("score", ""): lambda: scores(plan)}
+    asked = cache(lambda task, concepts: evaluation(suite, plan.tasks[task], concepts))  # many jobs ask for the same
+    seen = cache(lambda task: observation(suite, plan.tasks[task]))
+    for name, task in plan.tasks.items():
+        found["classify", name] = partial(judge, suite, task)
+        if task.judge.train:
+            found["train_images", name] = partial(train_images, suite, task)
+    for path, pool in grid.pools(plan).items():
+        found["pool", path] = partial(pool_images, suite, plan.tasks[pool.task], pool.kind, pool.concepts)
+    for path, part in plan.parts.items():
+        if part.method != grid.ORIGINAL:
+            found["erase", path] = partial(_erasures, suite, plan.tasks[part.task], part)
+        found["generate", path] = partial(asked, part.task, part.concepts)
+        found["observe", path] = partial(seen, part.task)
+    return found | {("view", name): partial(view, plan, name) for name in plan.views}
+
+
 # ── models ──
 
 
@@ -88,6 +110,10 @@ def erasure(suite: Suite, task: Task, method: str, concept: str, seed: int) -> C
         "groups": {group: code.key(f"{GROUPS}:GROUPS[{group}]") for group in groups(method, settings)},
         "libraries": _versions(*LIBRARIES),
     }
+
+
+def _erasures(suite: Suite, task: Task, part: grid.Part) -> Cause:
+    return {name: erasure(suite, task, part.method, name, part.seed) for name in part.concepts}
 
 
 def target(task: Task, method: str, name: str, settings: Mapping[str, Any]) -> Target:
@@ -207,7 +233,7 @@ def view(plan: grid.Plan, name: str) -> Cause:
         "suite": [suite.name, suite.title],
         "experiments": [key for key in experiments if key in plan.experiments],
         "order": digest([[e.methods, e.concepts] for e in experiments.values()]),
-        "words": digest([[task.name, task.title, task.sensitive, task.concepts] for task in tasks]),
+        "words": digest([[t.name, t.title, t.sensitive, [c.probes for c in t.concepts]] for t in tasks]),
         "notes": {file: note for file in methods if (note := source.literal(file, "NOTE"))},
         "code": _code(*VIEWING, plugins=[file, *_metrics(tasks)]),
         "libraries": _versions("numpy", "scipy", "pandas", "matplotlib"),

@@ -1,8 +1,8 @@
 """Evidence: what was seen in each image, and whose partner it is.
 
 `evidence.csv` has the manifest's columns and those of the observers. What each observer saw lies beside it, row by row,
-as `<eye>.npz`: the picture's key, its columns and, if it has some, an array of features, whose file's hash is the column
-`<eye>_features`. Missing values have no place in either.
+as `<eye>.npz`: the picture's key, its columns and, if it has some, an array of features; the file's hash is then the
+column `<eye>_features`. Missing values have no place in either.
 """
 
 from __future__ import annotations

@@ -48,6 +48,20 @@ class Part:
 
 
 @dataclass(frozen=True)
+class Pool:
+    """Images of the original model that methods train on: of concepts, or of none if `kind` is `anchor`."""
+
+    task: str
+    kind: str
+    name: str
+    concepts: tuple[str, ...] = ()
+
+    @property
+    def path(self) -> str:
+        return f"{self.task}/{ORIGINAL}/pool_{self.kind}/{self.name}"
+
+
+@dataclass(frozen=True)
 class Plan:
     """Everything that one configuration asks for.
 
@@ -104,6 +118,23 @@ def plan(config: Mapping[str, Any]) -> Plan:
     aliases = _aliases(suite, _union([cell.method for cell in cells] for cells in experiments.values()))
     cells = _union([replace(cell, method=aliases[cell.method]) for cell in cells] for cells in experiments.values())
     return Plan(suite, tasks, experiments, aliases, cells, _parts(suite, cells), tuple(views))
+
+
+def pool_of(plan: Plan, part: Part) -> Pool | None:
+    """What a part's method trains on, if it wants images: one set per part, or one in all if they show no concept."""
+    kind = pool(plan.suite, part.method)
+    return Pool(part.task, kind, part.name if kind == "concept" else "all") if kind else None
+
+
+def pools(plan: Plan) -> dict[str, Pool]:
+    """The pools of a plan by path. Each shows the concepts that the parts which train on it erase."""
+    found: dict[str, Pool] = {}
+    for part in plan.parts.values():
+        if wanted := pool_of(plan, part):
+            known = found.get(wanted.path, wanted).concepts
+            shown = (*known, *(name for name in part.concepts if name not in known)) if wanted.kind == "concept" else ()
+            found[wanted.path] = replace(wanted, concepts=shown)
+    return found
 
 
 def _with_checkpoints(rows: Iterable[str], checkpoints: Iterable[int]) -> Iterator[str]:

@@ -75,8 +75,8 @@ def save_png(path: Path, pixels: np.ndarray, note: Note) -> None:
     from PIL.PngImagePlugin import PngInfo
 
     texts = PngInfo()
-    texts.add_text(KEY, note.key)
-    texts.add_text(DEVICE, note.device)
+    for name, text in zip((KEY, DEVICE), note, strict=True):
+        texts.add_text(name, text)
     buffer = io.BytesIO()
     Picture.fromarray(pixels).save(buffer, format="PNG", pnginfo=texts, compress_level=1)
     data = buffer.getvalue()

@@ -39,10 +39,10 @@ class Concept:
 
 @dataclass(frozen=True)
 class Target:
-    """What a method is told of the concept that it erases: its name, the text that prompts use, and what it asked for.
+    """What a method is told of the concept that it erases: its name, and the text that prompts use (none for a control).
 
-    `attributes` are as many phrases as the method's setting of that name says; `anchors` are alternative prompts, by the
-    names that its file or a setting says. `phrase` is empty for a control, which erases no concept.
+    `attributes` are as many phrases as the method's setting of that name says; `anchors` are those alternative prompts
+    that its file or a setting names.
     """
 
     name: str

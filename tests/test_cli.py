@@ -134,7 +134,7 @@ def test_a_full_disk_and_a_forbidden_folder_are_errors_for_people(tmp_path):
     "write",
     [
         "weights.save_delta(path, {'w': torch.zeros(100_000)}, 'key')",
-        "manifest.save_png(path, np.random.default_rng(0).integers(0, 255, (256, 256, 3), np.uint8), manifest.Note('key', 'cpu'))",
+        "manifest.save_png(path, np.random.default_rng(0).integers(0, 255, (256, 256, 3), np.uint8), ('key', 'cpu'))",
         "erase._checkpoint(path, {'step': 1, 'w': torch.zeros(100_000)})",
     ],
 )

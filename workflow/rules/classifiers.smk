@@ -14,7 +14,7 @@ rule classify:
         "<results>/benchmarks/classify/{task}.tsv"
     threads: SUITE.sampler.threads
     params:
-        cause=lambda w: causes.judge(SUITE, task_of(w)),
+        cause=cause("classify", "{task}"),
         suite=SUITE.name,
         images=lambda w, input: option("images", input.images),
         out=lambda w, output: Path(output[0]).parent,

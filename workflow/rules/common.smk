@@ -1,13 +1,14 @@
 # What the rules share: paths, the files that a job depends on, and lookups in the plan.
 import os
 import shlex
-from functools import cache
 from pathlib import Path
 
 from benchmark import causes
 from benchmark.files import unwritable
 
 SUITE = PLAN.suite
+POOLS = grid.pools(PLAN)
+CAUSES = causes.jobs(PLAN)
 if problem := unwritable(SUITE.folder):
     sys.exit(f"error: {problem}")
 
@@ -19,10 +20,14 @@ os.environ.setdefault("MALLOC_MMAP_THRESHOLD_", str(4 * 2**30))
 os.environ.setdefault("MALLOC_TRIM_THRESHOLD_", str(16 * 2**30))
 
 
+PART = "{task}/{method}/seed{seed}/{part}"
+POOL = f"{{task}}/{grid.ORIGINAL}/pool_{{kind}}/{{part}}"
+
+
 pathvars:
     results=SUITE.folder,
     original=f"{SUITE.folder}/images/{{task}}/{grid.ORIGINAL}",
-    part="{task}/{method}/seed{seed}/{part}",
+    part=PART,
 
 
 wildcard_constraints:
@@ -58,7 +63,7 @@ def task_of(wildcards):
 
 
 def part_of(wildcards):
-    return PLAN.parts["{task}/{method}/seed{seed}/{part}".format(**wildcards)]
+    return PLAN.parts[PART.format(**wildcards)]
 
 
 def train_images_of(wildcards):
@@ -67,17 +72,13 @@ def train_images_of(wildcards):
 
 
 def pool_of(wildcards):
-    """What a method learns from, if it wants images: one set per part, or one in all if they show no concept."""
-    kind = grid.pool(SUITE, wildcards.method)
-    name = wildcards.part if kind == "concept" else "all"
-    return collect("<original>/pool_{kind}/{name}/manifest.csv", **wildcards, kind=kind, name=name) if kind else []
+    """The images that a part's method trains on, if it wants some."""
+    pool = grid.pool_of(PLAN, part_of(wildcards))
+    return f"{SUITE.folder}/images/{pool.path}/manifest.csv" if pool else []
 
 
 def pool_concepts(wildcards):
-    """The concepts of a pool: those that a part of this name erases with a method that wants images of them."""
-    parts = [p for p in PLAN.parts.values() if (p.task, p.name) == (wildcards.task, wildcards.part)]
-    wanted = [p.concepts for p in parts if wildcards.kind == grid.pool(SUITE, p.method) == "concept"]
-    return list(dict.fromkeys(concept for concepts in wanted for concept in concepts))
+    return POOLS[POOL.format(**wildcards)].concepts
 
 
 def models_of(wildcards):
@@ -107,22 +108,9 @@ def redrawable(kind):
     return [view for view in views if all(Path(path).exists() for path in manifests(view))]
 
 
-# ── causes: those of many jobs are the same ──
-
-
-@cache
-def evaluation(task, concepts):
-    return causes.evaluation(SUITE, PLAN.tasks[task], concepts)
-
-
-@cache
-def observation(task):
-    return causes.observation(SUITE, PLAN.tasks[task])
-
-
-def erasures(wildcards):
-    task, method, seed = task_of(wildcards), wildcards.method, int(wildcards.seed)
-    return {name: causes.erasure(SUITE, task, method, name, seed) for name in part_of(wildcards).concepts}
+def cause(rule, name=""):
+    """What a job depends on, as a parameter: another cause runs the job again. `name` may hold wildcards."""
+    return lambda wildcards: CAUSES[rule, name.format(**wildcards)]()
 
 
 # ── if something fails ──

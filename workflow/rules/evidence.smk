@@ -16,7 +16,7 @@ rule observe:
     priority: first
     threads: SUITE.sampler.threads
     params:
-        cause=lambda w: observation(w.task),
+        cause=cause("observe", PART),
         suite=SUITE.name,
         judge=lambda w, input: Path(input.judge).parent,
         out=lambda w, output: Path(output[0]).parent,
@@ -35,7 +35,7 @@ rule score:
     benchmark:
         "<results>/benchmarks/score.tsv"
     params:
-        cause=causes.scores(PLAN),
+        cause=cause("score"),
         suite=SUITE.name,
     shell:
         "python -m benchmark.score --suite {params.suite} --evidence {input.evidence} --out {output} 2>&1 | tee {log}"

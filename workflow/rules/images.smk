@@ -13,7 +13,7 @@ rule train_images:
     priority: 1  # all evidence waits for the judge, and this is its longest job
     threads: SUITE.sampler.threads
     params:
-        cause=lambda w: causes.train_images(SUITE, task_of(w)),
+        cause=cause("train_images", "{task}"),
         suite=SUITE.name,
         method=grid.ORIGINAL,
         out=lambda w, output: Path(output[0]).parent,
@@ -33,7 +33,7 @@ rule pool:
         "<results>/benchmarks/generate/{task}/original/pool_{kind}/{part}.tsv"
     threads: SUITE.sampler.threads
     params:
-        cause=lambda w: causes.pool_images(SUITE, task_of(w), w.kind, tuple(pool_concepts(w))),
+        cause=cause("pool", POOL),
         suite=SUITE.name,
         method=grid.ORIGINAL,
         concepts=lambda w: option("concepts", " ".join(pool_concepts(w))),
@@ -56,7 +56,7 @@ rule generate:
     priority: first
     threads: SUITE.sampler.threads
     params:
-        cause=lambda w: evaluation(w.task, part_of(w).concepts),
+        cause=cause("generate", PART),
         suite=SUITE.name,
         concepts=lambda w: part_of(w).concepts,
         models=lambda w, input: option("models", input.models),

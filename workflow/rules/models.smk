@@ -14,7 +14,7 @@ rule base:
     log:
         "<results>/logs/base.log",
     params:
-        cause=causes.base(SUITE),
+        cause=cause("base"),
         suite=SUITE.name,
     shell:
         "python -m benchmark.base --suite {params.suite} --out {output} 2>&1 | tee {log}"
@@ -32,7 +32,7 @@ rule erase:
         "<results>/benchmarks/erase/<part>.tsv"
     threads: SUITE.sampler.threads
     params:
-        cause=erasures,
+        cause=cause("erase", PART),
         suite=SUITE.name,
         concepts=lambda w: part_of(w).concepts,
         pool=lambda w, input: option("pool", input.pool),

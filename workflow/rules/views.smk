@@ -21,7 +21,7 @@ rule table:
     log:
         "<results>/logs/view/tables/{view}.log",
     params:
-        cause=lambda w: causes.view(PLAN, f"tables/{w.view}"),
+        cause=cause("view", "tables/{view}"),
         suite=SUITE.name,
         out=lambda w, output: Path(output.csv).parents[1],
     shell:
@@ -41,7 +41,7 @@ rule figure:
     log:
         "<results>/logs/view/figures/{view}.log",
     params:
-        cause=lambda w: causes.view(PLAN, f"figures/{w.view}"),
+        cause=cause("view", "figures/{view}"),
         suite=SUITE.name,
         images=lambda w, input: option("images", input.images),
         out=lambda w, output: Path(output.csv).parents[1],
