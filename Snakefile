@@ -37,5 +37,6 @@ report: "workflow/report/workflow.rst"
 rule all:
     default_target: True
     input:
+        MEMORY,
         "<results>/scores.csv",
         [f"<results>/{view}.{suffix}" for view in PLAN.views for suffix in suffixes(view)],

@@ -1,8 +1,8 @@
 """What each job depends on, written once: a rule's parameter `cause`, and in runners the key of what they keep.
 
-A cause holds all that the bytes of a result follow from: values of suites and tasks, the code that makes it, libraries.
-Files that other jobs make are not in it: Snakemake watches them as inputs of a rule, runners put their hashes into keys.
-A method or an observer is given what stands in its cause and nothing else.
+A cause holds all that the bytes of a result follow from: values of suites and tasks, the code that makes it, libraries'
+versions. Files that other jobs make are not in it: Snakemake watches them as inputs of a rule, and runners put their
+hashes into keys. A method or an observer is given what stands in its cause and nothing else.
 """
 
 from __future__ import annotations

@@ -39,10 +39,10 @@ class Concept:
 
 @dataclass(frozen=True)
 class Target:
-    """What a method is told of the concept that it erases: its name, and the text that prompts use (none for a control).
+    """What a method is told of the concept that it erases: its name, and the text that prompts use (controls: none).
 
-    `attributes` are as many phrases as the method's setting of that name says; `anchors` are those alternative prompts
-    that its file or a setting names.
+    `attributes` are as many phrases as the method's setting of that name says, `anchors` those alternative prompts that
+    its file or a setting names.
     """
 
     name: str

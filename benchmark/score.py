@@ -22,7 +22,7 @@ from benchmark.records import Cell, Task, asked_for, digest
 
 COLUMNS = (
     "suite", "experiment", "task", "method", "concept", "seed", "metric", "probe", "role",
-    "value", "n", "ci_low", "ci_high", "version",
+    "value", "n", "ci_low", "ci_high", "version", "device",
 )  # fmt: skip
 IDENTITY = COLUMNS[:9]  # what a number is of
 Numbers = list[dict[str, Any]]  # rows of scores.csv, without what they share
@@ -140,8 +140,8 @@ def _scores(cell: Cell, plan: grid.Plan, metrics: list[Metric], seen: Seen, orig
             except BenchmarkError as error:
                 raise BenchmarkError(f"{seen.path}: {m.name} of {probe}: {error}") from error
             number = {"metric": m.name, "probe": probe, "role": role, "value": value, "n": n}
-            version = f"{task.version}.{m.module.VERSION}.{conditions}"
-            numbers.append(number | {"ci_low": low, "ci_high": high, "version": version})
+            number |= {"ci_low": low, "ci_high": high, "version": f"{task.version}.{m.module.VERSION}.{conditions}"}
+            numbers.append(number | {"device": " + ".join(sorted(set(rows.device.iloc[where])))})
     return numbers
 
 

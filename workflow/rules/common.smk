@@ -20,6 +20,7 @@ os.environ.setdefault("MALLOC_MMAP_THRESHOLD_", str(4 * 2**30))
 os.environ.setdefault("MALLOC_TRIM_THRESHOLD_", str(16 * 2**30))
 
 
+MEMORY = f".snakemake/concept-erasure/{SUITE.name}"
 PART = "{task}/{method}/seed{seed}/{part}"
 POOL = f"{{task}}/{grid.ORIGINAL}/pool_{{kind}}/{{part}}"
 

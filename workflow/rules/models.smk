@@ -4,11 +4,22 @@
 # Compute nodes may have no way to the Hub.
 localrules:
     base,
+    memory,
+
+
+# Snakemake forgets what jobs were made from when its folder is lost. This file is lost with it: all jobs then run once
+# more, and their runners keep what has the right key.
+rule memory:
+    output:
+        touch(MEMORY),
+    log:
+        "<results>/logs/memory.log",
 
 
 rule base:
     input:
         base_files(),
+        MEMORY,
     output:
         "<results>/base.json",
     log:
