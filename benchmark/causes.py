@@ -17,44 +17,22 @@ from benchmark import code, eyes, grid, prompts, source
 from benchmark.config import Suite, label_settings, load_task, module
 from benchmark.records import Concept, Prompt, Target, Task, Templates, digest
 
-# The code that determines bytes, stage by stage; plugins and what they import come on top.
-DRAWING = (
-    "benchmark/generate.py", "benchmark/sampling.py", "benchmark/diffusion.py", "benchmark/manifest.py",
-    "benchmark/weights.py:read_delta", "benchmark/devices.py:device",
-)  # fmt: skip
+# The code that determines bytes, stage by stage: files of benchmark/, or single definitions in them. Plugins and what
+# they import come on top.
+DRAWING = "generate.py sampling.py diffusion.py manifest.py devices.py:device weights.py:base weights.py:read_delta"
 ERASING = (
-    "benchmark/erase.py", "benchmark/workbench.py", "benchmark/diffusion.py", "benchmark/records.py:Templates",
-    "benchmark/weights.py:save_delta", "benchmark/weights.py:_file", "benchmark/devices.py:device",
-)  # fmt: skip
-TRAINING = ("benchmark/classify.py", "benchmark/weights.py:_file", "benchmark/devices.py:device")
-LOOKING = ("benchmark/observe.py", "benchmark/evidence.py", "benchmark/devices.py:device")
-SCORING = ("benchmark/score.py", "benchmark/evidence.py", "benchmark/records.py:asked_for")
-VIEWING = ("benchmark/view.py",)
+    "erase.py workbench.py diffusion.py devices.py:device manifest.py:picture weights.py:save_delta weights.py:_file"
+)
+TRAINING = "classify.py devices.py:device manifest.py:picture weights.py:_file"
+LOOKING = "observe.py evidence.py devices.py:device manifest.py:picture"
+SCORING = "score.py evidence.py manifest.py:Image records.py:asked_for"
+VIEWING = "view.py summary.py evidence.py:read manifest.py:picture records.py:asked_for score.py:COLUMNS"
 
-# Files that plugins may import and that count for nothing: they determine no byte, or their results stand in causes as
-# values, or causes name single definitions of them.
-APART = {
-    f"benchmark/{name}.py"
-    for name in (
-        "causes",
-        "cli",
-        "code",
-        "config",
-        "devices",
-        "errors",
-        "files",
-        "grid",
-        "groups",
-        "hub",
-        "job",
-        "lease",
-        "plugins",
-        "prompts",
-        "records",
-        "source",
-        "strict",
-    )  # fmt: skip
-}
+# Files that count for nothing: they determine no byte, or what they make of a run stands in causes as values, or causes
+# name their definitions one by one.
+APART = (
+    "causes cli code config devices errors eyes files grid groups hub job lease plugins prompts records source strict"
+)
 GROUPS = "benchmark/groups.py"
 LIBRARIES = ("torch", "diffusers", "transformers")
 SHIPPED_JUDGES = ("testbed/judges/backbone.safetensors", "testbed/judges/classes.json")
@@ -93,7 +71,7 @@ def base(suite: Suite) -> Cause:
         "base": suite.base,
         "revision": suite.revision,
         "size": suite.sampler.size,
-        "code": _code("benchmark/base.py"),
+        "code": _code("base.py"),
     }
 
 
@@ -106,7 +84,7 @@ def erasure(suite: Suite, task: Task, method: str, concept: str, seed: int) -> C
         "settings": settings,
         "seed": seed,
         "threads": suite.sampler.threads,
-        "code": _code(*ERASING, plugin=module(method)),
+        "code": _code(ERASING + (" records.py:Templates" if told else ""), module(method)),
         "groups": {group: code.key(f"{GROUPS}:GROUPS[{group}]") for group in groups(method, settings)},
         "libraries": _versions(*LIBRARIES),
     }
@@ -122,19 +100,19 @@ def target(task: Task, method: str, name: str, settings: Mapping[str, Any]) -> T
     It gets as many attributes as its setting `attributes` says, and those anchors that its file or a setting names.
     """
     concept = Concept(name, "", "") if name == grid.NOTHING else task.concept(name)
-    named = code.words(*_plugin(module(method))) | set(map(str, settings.values()))
+    named = _words(module(method)) | set(map(str, settings.values()))
     anchors = {anchor: text for anchor, text in concept.anchors.items() if anchor in named}
     return Target(name, concept.phrase, concept.attributes[: settings.get("attributes", 0)], anchors)
 
 
 def templates(task: Task, method: str) -> Templates | None:
     """The task's prompts, for methods whose file says `templates`."""
-    return task.templates if "templates" in code.words(*_plugin(module(method))) else None
+    return task.templates if "templates" in _words(module(method)) else None
 
 
 def groups(method: str, settings: Mapping[str, Any]) -> tuple[str, ...]:
     """The groups of weights that a method's file or a setting of it names: it may train no other."""
-    named = code.words(*_plugin(module(method))) | set(map(str, settings.values()))
+    named = _words(module(method)) | set(map(str, settings.values()))
     return tuple(group for group in code.entries(GROUPS, "GROUPS") if group in named)
 
 
@@ -143,7 +121,7 @@ def groups(method: str, settings: Mapping[str, Any]) -> tuple[str, ...]:
 
 def drawing(suite: Suite) -> Cause:
     """How images are drawn. The runner adds to an image's key its model, its prompt and its noise."""
-    return {"sampler": asdict(suite.sampler), "code": _code(*DRAWING), "libraries": _versions(*LIBRARIES)}
+    return {"sampler": asdict(suite.sampler), "code": _code(DRAWING), "libraries": _versions(*LIBRARIES)}
 
 
 def images(suite: Suite, sets: Mapping[str, Iterable[Prompt]]) -> Cause:
@@ -174,7 +152,7 @@ def judge(suite: Suite, task: Task) -> Cause:
         "classifier": task.judge.classifier,
         "classes": task.judge.classes,
         "threads": suite.sampler.threads,
-        "code": _code(*TRAINING, plugin=f"classifiers/{task.judge.classifier}.py"),
+        "code": _code(TRAINING, f"classifiers/{task.judge.classifier}.py"),
         "libraries": _versions("torch", "torchvision"),
     }
 
@@ -182,16 +160,16 @@ def judge(suite: Suite, task: Task) -> Cause:
 def looking(suite: Suite, task: Task, eye: str) -> Cause:
     """How one observer looks. The runner adds to a picture's key the files of the judge, the image and its partner."""
     file = f"benchmark/observers/{eyes.needed(task)[eye]}.py"
-    used = code.words(*_plugin(file))
+    used = _words(file)
     trained = task.judge if "judge" in used else None
     detector = task.detector if "detector" in used else None
-    classifier = [f"classifiers/{trained.classifier}.py"] if trained else []
+    plugins = [file, f"classifiers/{trained.classifier}.py"] if trained else [file]
     return {
         "judge": trained and asdict(trained) | {"train": trained.train is not None},
         "detector": detector and {"classes": detector.classes, "sizes": detector.sizes},
         "batch": suite.sampler.batch,
         "threads": suite.sampler.threads,
-        "code": [_code(*LOOKING, plugin=file), *map(_code, classifier)],
+        "code": _code(LOOKING, *plugins),
         "libraries": _versions("torch", "torchvision", "pillow", "nudenet", "lpips", "torch_fidelity"),
     }
 
@@ -218,7 +196,7 @@ def scores(plan: grid.Plan) -> Cause:
         "methods": {method: [module(method), label_settings(suite, method)] for method in methods},
         "aliases": dict(plan.aliases),
         "tasks": {name: _asked(suite, task) for name, task in plan.tasks.items()},
-        "code": _code(*SCORING, plugins=_metrics(plan.tasks.values())),
+        "code": _code(SCORING, *_metrics(plan.tasks.values())),
         "libraries": _versions("numpy", "scipy", "pandas"),
     }
 
@@ -235,7 +213,7 @@ def view(plan: grid.Plan, name: str) -> Cause:
         "order": digest([[e.methods, e.concepts] for e in experiments.values()]),
         "words": digest([[t.name, t.title, t.sensitive, [c.probes for c in t.concepts]] for t in tasks]),
         "notes": {file: note for file in methods if (note := source.literal(file, "NOTE"))},
-        "code": _code(*VIEWING, plugins=[file, *_metrics(tasks)]),
+        "code": _code(VIEWING, file, *_metrics(tasks)),
         "libraries": _versions("numpy", "scipy", "pandas", "matplotlib"),
     }
 
@@ -267,11 +245,17 @@ def shipped(suite: Suite) -> list[str]:
 
 def _plugin(*files: str) -> list[str]:
     """Plugins and what they import of this repository, without what counts for nothing."""
-    return [file for file in code.closure(*files) if file not in APART]
+    apart = {f"benchmark/{name}.py" for name in APART.split()}
+    return [file for file in code.closure(*files) if file not in apart]
 
 
-def _code(*parts: str, plugin: str | None = None, plugins: Iterable[str] = ()) -> str:
-    return code.key(*parts, *_plugin(*([plugin] if plugin else []), *plugins))
+def _words(plugin: str) -> frozenset[str]:
+    """The names and texts in a plugin and in what it imports of other plugins, but not of the core."""
+    return code.words(*(file for file in code.closure(plugin) if file.rpartition("/")[0] != "benchmark"))
+
+
+def _code(core: str, *plugins: str) -> str:
+    return code.key(*(f"benchmark/{part}" for part in core.split()), *_plugin(*plugins))
 
 
 def _versions(*libraries: str) -> dict[str, str]:

@@ -1,0 +1,192 @@
+"""Edits of settings and of source files, and which jobs' causes each must change: no more, no fewer.
+
+Jobs are named as in `causes.jobs`, "rule name"; what an edit changes is said by patterns of such names. Jobs downstream
+of a change run, too: `planned` follows the workflow's arrows.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from benchmark import causes, grid
+from benchmark.records import digest
+
+DRAWN = ("train_images *", "pool *", "generate *")
+Keys = dict[str, str]  # of each job: the digest of its cause
+
+
+def keys(config: Mapping[str, Any]) -> Keys:
+    """The key of every job that a configuration plans."""
+    return {" ".join(job): digest(cause()) for job, cause in causes.jobs(grid.plan(config)).items()}
+
+
+def fresh(root: Path, suite: str) -> Keys:
+    """The keys of all jobs of a suite, as a new process in a copy of the repository makes them."""
+    paths = {"PYTHONPATH": f"{root}:{Path(__file__).parent}", "PATH": "/usr/bin:/bin", "PYTHONDONTWRITEBYTECODE": "1"}
+    code = f"import edits, json; print(json.dumps(edits.keys({{'suite': {suite!r}}})))"
+    end = subprocess.run([sys.executable, "-c", code], cwd=root, env=paths, capture_output=True, text=True)
+    assert end.returncode == 0, end.stderr
+    return json.loads(end.stdout)
+
+
+def changed(before: Keys, after: Keys) -> set[str]:
+    """Jobs whose cause is another, and jobs that only one of the two plans has."""
+    return {job for job in before.keys() | after.keys() if before.get(job) != after.get(job)}
+
+
+def names(plan: grid.Plan) -> set[str]:
+    """The jobs of a plan."""
+    return {" ".join(job) for job in causes.jobs(plan)}
+
+
+def matching(patterns: Iterable[str], jobs: Iterable[str]) -> set[str]:
+    return {job for pattern in patterns for job in jobs if fnmatchcase(job, pattern)}
+
+
+def planned(edited: set[str], jobs: Iterable[str]) -> set[str]:
+    """The jobs that run when those of `edited` have another cause: they, and all that stand on what they make."""
+    run = set(edited) & set(jobs)
+    while True:
+        more = {job for job in jobs if job not in run and any(_feeds(other, job) for other in run)}
+        if not more:
+            return run
+        run |= more
+
+
+def _feeds(one: str, other: str) -> bool:
+    """Whether a job reads what another made."""
+    (rule, name), (reader, its) = one.split(" ", 1), other.split(" ", 1)
+    same = name.split("/")[0] == its.split("/")[0]
+    match rule, reader:
+        case "base", _:
+            return reader in ("train_images", "pool", "classify", "erase", "generate")
+        case "pool", "erase":
+            return same and _trains_on(its, name)
+        case "erase", "generate":
+            return its == name
+        case "generate", "observe":
+            return its == name or (same and "/original/" in name)
+        case "generate", "view":
+            return its == "figures/gallery"
+        case ("train_images", "classify") | ("classify", "observe"):
+            return same
+        case ("observe", "score") | ("score", "view"):
+            return True
+    return False
+
+
+def _trains_on(part: str, pool: str) -> bool:
+    """Whether a part's method trains on a pool, by the shipped methods' names."""
+    method, (kind, name) = part.split("/")[1], pool.split("/")[2:]
+    if method in ("abconcept-model", "abconcept-noise"):
+        return kind == "pool_anchor"
+    return method.startswith(("abconcept", "advanchor")) and kind == "pool_concept" and part.endswith(f"/{name}")
+
+
+# ── leaves of YAML files ──
+
+
+def leaves(data: Any, path: tuple = ()) -> Iterator[tuple]:
+    """The path of every value of a nested mapping; a list is one value."""
+    if isinstance(data, dict) and data:
+        for key, value in data.items():
+            yield from leaves(value, (*path, key))
+    else:
+        yield path
+
+
+def mutated(data: Any, path: tuple) -> Any:
+    """A copy with another value at a path, of the same kind."""
+    data = copy.deepcopy(data)
+    *way, last = path
+    place = data
+    for key in way:
+        place = place[key]
+    place[last] = another(last, place[last])
+    return data
+
+
+NAMED = {  # values that are names: another one that exists
+    "scheduler": {"dpm": "ddim", "lms": "ddim"},
+    "precision": {"float32": "bfloat16"},
+    "loss": {"l1": "l2", "l2": "l1"},
+    "group": {"noxattn": "selfattn", "xattn-kv": "xattn"},
+    "similarity": {"dot": "cosine"},
+    "site": {"output": "input"},
+    "strategy": {"sequential": "cyclical", "cyclical": "sequential"},
+    "span": {"words": "tokens"},
+    "anchor": {"adversarial": "empty"},
+    "form": {"model": "noise", "noise": "model"},
+    "pool": {"anchor": "concept"},
+    "optimizer": {"adamw": "adam"},
+    "part": {"all": "one", "one": "all"},
+    "classifier": {
+        "testbed_style": "resnet18",
+        "testbed_object": "resnet50",
+        "resnet18": "resnet50",
+        "resnet50": "resnet18",
+    },
+    "base": {"testbed/model": "testbed/other", "CompVis/stable-diffusion-v1-4": "somebody/another"},
+    "world": {"testbed": "paper", "paper": "testbed"},
+    "task": {"style": "object", "object": "style", "portrait": "style"},
+}  # fmt: skip
+
+
+def another(key: str, value: Any) -> Any:
+    """A value of the same kind that is not the same."""
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, int):
+        return value * 2 if value else 1
+    if isinstance(value, float):
+        return value * 0.9 or 0.5
+    if isinstance(value, str):
+        return NAMED.get(key, {}).get(value, f"{value} x")
+    if isinstance(value, list):
+        return value[:-1]
+    return {"new": "new"} if value == {} else value
+
+
+# ── source files ──
+
+
+@dataclass(frozen=True)
+class Edit:
+    """A text in a file, another in its place, and patterns of the jobs whose causes it changes."""
+
+    file: str
+    old: str
+    new: str
+    changes: tuple[str, ...]
+    run: str = ""  # the suite on which it is run for real
+    always: bool = False  # in `make test`, too
+
+    @property
+    def name(self) -> str:
+        return f"{self.file}: {self.new.strip().splitlines()[0][:50]}"
+
+    def make(self, root: Path) -> None:
+        """Edit the file in a copy of the repository."""
+        path = root / self.file
+        text = path.read_text()
+        assert text.count(self.old) >= 1, f"{self.file} has no {self.old!r}"
+        path.write_text(text.replace(self.old, self.new, 1))
+
+
+def read(path: Path) -> list[Edit]:
+    """The edits of a YAML file; DRAWN among the patterns stands for all jobs that draw."""
+    entries = yaml.safe_load(path.read_text())
+    for entry in entries:
+        named = [DRAWN if pattern == "DRAWN" else (pattern,) for pattern in entry["changes"]]
+        entry["changes"] = tuple(pattern for patterns in named for pattern in patterns)
+    return [Edit(**entry) for entry in entries]

@@ -1,0 +1,138 @@
+"""After an edit the same command ends with the bytes of a clean clone, and redoes nothing that the edit cannot change.
+
+Each edit is made in a copy of a finished run, which goes on, and in a clean copy, which starts anew. `make test-causes`
+runs all edits that name a suite, `make test` those that say `always`.
+"""
+
+import csv
+import re
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+import edits
+import endings
+import pytest
+
+HERE = Path(__file__).parent
+EDITS = [edit for edit in edits.read(HERE / "edits.yaml") if edit.run]
+SUITE = "benchmark/suites/edited.yaml"
+ERASED = (*edits.DRAWN, "erase *")
+EDITS += [  # of the suite itself, which only copies have
+    edits.Edit(SUITE, "title: Edited runs", "title: Edited once more", ("view *",), "edited"),
+    edits.Edit(SUITE, "threads: 1", "threads: 2", (*ERASED, "classify *", "observe *", "score "), "edited"),
+    edits.Edit(SUITE, "retained: 2", "retained: 3", ("generate *", "score "), "edited"),
+    edits.Edit(SUITE, "esd: {steps: 2", "esd: {steps: 3", ("erase style/esd/*", "score "), "edited"),
+    edits.Edit(SUITE, "concepts: [chalk]", "concepts: [chalk, ink]", ("erase style/[ae]*", "pool *", "generate *", "score ", "view *"), "edited"),
+]  # fmt: skip
+pytestmark = pytest.mark.xdist_group("edited runs")
+
+
+PARAMETERS = [pytest.param(e, id=e.name, marks=[] if e.always else [pytest.mark.causes]) for e in EDITS]
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """`finished(suite)`: a copy of the repository with a finished run, made once."""
+    known: dict[str, Path] = {}
+
+    def run_once(suite: str) -> Path:
+        if suite not in known:
+            known[suite] = repository(tmp_path_factory.mktemp("finished") / suite)
+            run(known[suite], suite)
+        return known[suite]
+
+    return run_once
+
+
+def repository(folder: Path) -> Path:
+    copy = endings.repository(folder)
+    for path in (HERE / "suites").glob("*.yaml"):
+        shutil.copy(path, copy / "benchmark/suites")
+    return copy
+
+
+def run(folder: Path, suite: str) -> None:
+    process = endings.snakemake(folder, suite)
+    assert process.wait() == 0, (folder / "run.log").read_text()[-3000:]
+
+
+def planned(folder: Path, suite: str) -> set[str]:
+    """The jobs of a dry run, named as causes name them."""
+    command = [endings.BIN / "snakemake", "-n", "--cores", "2", "--config", f"suite={suite}"]
+    end = subprocess.run(command, cwd=folder, capture_output=True, text=True, env=endings.ENVIRONMENT)
+    assert end.returncode == 0, end.stdout + end.stderr
+    found = set()
+    for block in re.split(r"\n(?=(?:local)?rule \w+:)", end.stdout)[1:]:
+        rule = re.match(r"(?:local)?rule (\w+):", block)[1]
+        w = dict(re.findall(r"(\w+)=([^,\n]+)", (re.search(r"wildcards: (.*)", block) or [""])[0]))
+        part = "{task}/{method}/seed{seed}/{part}"
+        name = {
+            "erase": part, "generate": part, "observe": part, "pool": "{task}/original/pool_{kind}/{part}",
+            "classify": "{task}", "train_images": "{task}", "table": "tables/{view}", "figure": "figures/{view}",
+        }.get(rule, "")  # fmt: skip
+        found.add(f"{'view' if rule in ('table', 'figure') else rule} {name.format(**w)}")
+    return found - {"all ", "memory "}
+
+
+def contents(results: Path) -> dict[str, bytes]:
+    """What a run's end consists of: its declared results and all that they name; what lies beside them does not count."""
+    files = [p for p in results.rglob("*") if p.suffix in (".csv", ".md", ".tex", ".json", ".npz") and p.is_file()]
+    files = [
+        p for p in files if not {"logs", "benchmarks"} & set(p.relative_to(results).parts) and p.name != "meta.json"
+    ]
+    found = {p for p in files if p.name != "trace.csv"}
+    for manifest in results.rglob("manifest.csv"):
+        found |= {manifest.parent / row["file"] for row in csv.DictReader(manifest.open())}
+    for models in results.rglob("models.csv"):
+        for row in csv.DictReader(models.open()):
+            found |= {models.parent / row["delta"], (models.parent / row["delta"]).with_name("trace.csv")}
+    found |= set(results.rglob("judge.safetensors"))
+    return {str(p.relative_to(results)): p.read_bytes() for p in found}
+
+
+@pytest.mark.parametrize("edit", PARAMETERS)
+def test_an_edited_run_ends_as_a_clean_clone(finished, tmp_path, edit, capsys):
+    began, before = time.monotonic(), finished(edit.run)
+    keys = edits.fresh(before, edit.run)
+    copy = tmp_path / "copy"
+    shutil.copytree(before, copy, symlinks=True)
+    edit.make(copy)
+    after = edits.fresh(copy, edit.run)
+    changed = edits.changed(keys, after)
+    assert changed == edits.matching(edit.changes, keys.keys() | after.keys())
+    jobs = planned(copy, edit.run)
+    assert jobs == edits.planned(changed, after)
+    images, results = endings.finished_work(copy / f"results/{edit.run}"), copy / f"results/{edit.run}"
+    if jobs:
+        run(copy, edit.run)
+
+    clean = repository(tmp_path / "clean")
+    edit.make(clean)
+    run(clean, edit.run)
+    mine, theirs = contents(results), contents(clean / f"results/{edit.run}")
+    assert mine.keys() == theirs.keys()
+    assert not [name for name in mine if mine[name] != theirs[name]]
+
+    # What has the same bytes as before and no other cause is the same file: it was not made again.
+    old = contents(before / f"results/{edit.run}")
+    again = endings.finished_work(results)
+    for name, stat in images.items():
+        job = job_of(name)
+        if job not in changed and mine.get(name) == old[name]:
+            assert again[name] == stat, f"{name} was made again"
+    with capsys.disabled():
+        print(
+            f"\n{edit.name}: {len(jobs)} jobs, {len(mine)} files as in a clean clone, {time.monotonic() - began:.0f} s"
+        )
+
+
+def job_of(name: str) -> str:
+    """The job that made an image or a model."""
+    kind, task, method, where, *rest = name.split("/")
+    if kind == "models":
+        return f"erase {task}/{method}/{where}/{rest[0]}"
+    if where == "train":
+        return f"train_images {task}"
+    return f"{'pool' if where.startswith('pool') else 'generate'} {task}/{method}/{where}/{rest[0]}"
