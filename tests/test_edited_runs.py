@@ -18,13 +18,13 @@ import pytest
 HERE = Path(__file__).parent
 EDITS = [edit for edit in edits.read(HERE / "edits.yaml") if edit.run]
 SUITE = "benchmark/suites/edited.yaml"
-ERASED = (*edits.DRAWN, "erase *")
+ERASED, MORE = (*edits.DRAWN, "erase *"), ("pool *", "generate *", "score ")
 EDITS += [  # of the suite itself, which only copies have
     edits.Edit(SUITE, "title: Edited runs", "title: Edited once more", ("view *",), "edited"),
     edits.Edit(SUITE, "threads: 1", "threads: 2", (*ERASED, "classify *", "observe *", "score "), "edited"),
     edits.Edit(SUITE, "retained: 2", "retained: 3", ("generate *", "score "), "edited"),
     edits.Edit(SUITE, "esd: {steps: 2", "esd: {steps: 3", ("erase style/esd/*", "score "), "edited"),
-    edits.Edit(SUITE, "concepts: [chalk]", "concepts: [chalk, ink]", ("erase style/[ae]*", "pool *", "generate *", "score ", "view *"), "edited"),
+    edits.Edit(SUITE, "concepts: [chalk]", "concepts: [chalk, ink]", ("erase style/[ae]*", *MORE, "view *"), "edited"),
 ]  # fmt: skip
 pytestmark = pytest.mark.xdist_group("edited runs")
 
@@ -69,7 +69,8 @@ def planned(folder: Path, suite: str) -> set[str]:
         w = dict(re.findall(r"(\w+)=([^,\n]+)", (re.search(r"wildcards: (.*)", block) or [""])[0]))
         part = "{task}/{method}/seed{seed}/{part}"
         name = {
-            "erase": part, "generate": part, "observe": part, "pool": "{task}/original/pool_{kind}/{part}",
+            "erase": part, "generate": part, "observe": part,
+            "pool": "{task}/original/pool_{kind}/{part}",
             "classify": "{task}", "train_images": "{task}", "table": "tables/{view}", "figure": "figures/{view}",
         }.get(rule, "")  # fmt: skip
         found.add(f"{'view' if rule in ('table', 'figure') else rule} {name.format(**w)}")
@@ -77,12 +78,10 @@ def planned(folder: Path, suite: str) -> set[str]:
 
 
 def contents(results: Path) -> dict[str, bytes]:
-    """What a run's end consists of: its declared results and all that they name; what lies beside them does not count."""
+    """What a run's end consists of: its declared results and all that they name; what lies beside does not count."""
     files = [p for p in results.rglob("*") if p.suffix in (".csv", ".md", ".tex", ".json", ".npz") and p.is_file()]
-    files = [
-        p for p in files if not {"logs", "benchmarks"} & set(p.relative_to(results).parts) and p.name != "meta.json"
-    ]
-    found = {p for p in files if p.name != "trace.csv"}
+    apart = {"logs", "benchmarks", "meta.json", "trace.csv"}
+    found = {p for p in files if not apart & set(p.relative_to(results).parts)}
     for manifest in results.rglob("manifest.csv"):
         found |= {manifest.parent / row["file"] for row in csv.DictReader(manifest.open())}
     for models in results.rglob("models.csv"):
