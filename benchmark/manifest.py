@@ -60,7 +60,7 @@ def save_png(path: Path, pixels: np.ndarray, key: str) -> None:
 
     note = PngInfo()
     note.add_text(KEY, key)
-    with write_atomically(path) as aside:
+    with write_atomically(path, lasting=False) as aside:
         Picture.fromarray(pixels).save(aside, format="PNG", pnginfo=note, compress_level=1)
 
 
