@@ -9,7 +9,7 @@ import platform
 import resource
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,7 @@ def main(
     """
     loaded = grid.load_suite(suite)
     grid.check_label(loaded, method)
+    grid.check_methods(loaded, [method])
     subject, base = grid.load_task(task, loaded.world), weights.base(loaded)
     wanted = {name: NOBODY if name == grid.NOTHING else subject.concept(name) for name in concepts}
 
@@ -144,7 +145,7 @@ def _states(
     if model.resume:
         step = model.resume["step"]
         try:
-            states = iter(plugin.erase(model, concept, settings) or ())
+            states = _begin(plugin, model, concept, settings)
             first = list(itertools.islice(states, 1))
         except (MemoryError, torch.OutOfMemoryError):
             raise
@@ -159,7 +160,14 @@ def _states(
         model.unet.requires_grad_(False)
         model.generator.set_state(random)
         model.resume, model.trace = None, []
-    yield from plugin.erase(model, concept, settings) or ()
+    yield from _begin(plugin, model, concept, settings)
+
+
+def _begin(plugin: Any, model: Any, concept: Concept, settings: Any) -> Iterator[checkpoint.State | None]:
+    states = plugin.erase(model, concept, settings)
+    if not (states is None or isinstance(states, Iterable)):
+        raise BenchmarkError(f"erase returned {states!r:.50}: it must yield states, or return nothing")
+    return iter(states or ())
 
 
 def _pixels(pool: Path, shown: list[manifest.Image]) -> Any:

@@ -22,23 +22,45 @@ CACHES = ("_weights", "_original", "_encoded")  # these are put back
 ROUNDING = 0.01  # how far a cached text may be from what its encoder says: half precision is less, an edit more
 
 
+_backends = torch.backends
+_ROUNDED = (  # from the general to the particular, in which order they are set
+    *(_backends, _backends.cudnn.conv, _backends.cudnn.rnn, _backends.cuda.matmul),
+    *(_backends.mkldnn.conv, _backends.mkldnn.rnn, _backends.mkldnn.matmul),
+)
+
+
 def _cudnn() -> tuple[bool, ...]:
-    flags = torch.backends.cudnn
+    flags = _backends.cudnn
     return flags.enabled, flags.benchmark, flags.deterministic
 
 
 def _set_cudnn(values: tuple[bool, ...]) -> None:
-    flags = torch.backends.cudnn
+    flags = _backends.cudnn
     flags.enabled, flags.benchmark, flags.deterministic = values
 
 
+def _precision() -> tuple[str, ...]:
+    """How float32 is rounded in products; the old way to ask is an error once the new way was used to set it."""
+    try:
+        old = torch.get_float32_matmul_precision()
+    except RuntimeError:
+        old = "mixed"
+    return old, *(place.fp32_precision for place in _ROUNDED)
+
+
+def _set_precision(values: tuple[str, ...]) -> None:
+    torch.set_float32_matmul_precision(values[0])
+    for place, value in zip(_ROUNDED, values[1:], strict=True):
+        place.fp32_precision = value
+
+
 def _attention() -> tuple[bool, ...]:
-    cuda = torch.backends.cuda
+    cuda = _backends.cuda
     return cuda.flash_sdp_enabled(), cuda.mem_efficient_sdp_enabled(), cuda.math_sdp_enabled(), cuda.cudnn_sdp_enabled()
 
 
 def _set_attention(values: tuple[bool, ...]) -> None:
-    cuda = torch.backends.cuda
+    cuda = _backends.cuda
     setters = (cuda.enable_flash_sdp, cuda.enable_mem_efficient_sdp, cuda.enable_math_sdp, cuda.enable_cudnn_sdp)
     for enable, value in zip(setters, values, strict=True):
         enable(value)
@@ -71,10 +93,7 @@ SHARED: dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
         lambda value: torch.use_deterministic_algorithms(value[0], warn_only=value[1]),
     ),
     "torch's number of threads": (torch.get_num_threads, torch.set_num_threads),
-    "torch's precision of float32 products": (
-        torch.get_float32_matmul_precision,
-        torch.set_float32_matmul_precision,
-    ),
+    "torch's precision of float32 products": (_precision, _set_precision),
     "torch's search for anomalies": (torch.is_anomaly_enabled, torch.autograd.set_detect_anomaly),
     "torch's autocast on CPUs": (
         lambda: torch.is_autocast_enabled("cpu"),
@@ -198,5 +217,6 @@ def _difference(path: str, before: tuple[str, Hashable] | None, now: tuple[str, 
         return f"{path} was added"
     if now is None:
         return f"{path} was removed"
-    other = now[0] != before[0] and not now[0].islower()  # a class, not a plain value
-    return f"{path} is a {now[0]} now, and was a {before[0]}" if other else f"{path} was changed"
+    if now[0].islower() or before[0].islower():  # a value, not an object of a class
+        return f"{path} was changed"
+    return f"{path} is {'another' if now[0] == before[0] else 'a'} {now[0]} now, and was a {before[0]}"

@@ -178,6 +178,21 @@ CHANGES = {
         "torch's choice of deterministic algorithms was changed",
     ),
     "threads": (lambda m: torch.set_num_threads(torch.get_num_threads() + 1), "torch's number of threads was changed"),
+    "TF32 of products": (
+        lambda m: setattr(torch.backends.cuda.matmul, "allow_tf32", True),
+        "precision of float32 prod",
+    ),
+    "TF32 of cuDNN": (lambda m: setattr(torch.backends.cudnn, "allow_tf32", True), "precision of float32 products was"),
+    "TF32 by its new name": (
+        lambda m: setattr(torch.backends.cuda.matmul, "fp32_precision", "tf32"),
+        "precision of float32 products was changed",
+    ),
+    "TF32 of all": (lambda m: setattr(torch.backends, "fp32_precision", "tf32"), "precision of float32 products was"),
+    "cuDNN": (lambda m: setattr(torch.backends.cudnn, "benchmark", True), "torch's setting of cuDNN was changed"),
+    "attention's kernels": (lambda m: torch.backends.cuda.enable_flash_sdp(False), "torch's choice of kernels for att"),
+    "autocast": (lambda m: torch.set_autocast_enabled("cpu", True), "torch's autocast on CPUs was changed"),
+    "anomalies": (lambda m: torch.autograd.set_detect_anomaly(True), "torch's search for anomalies was changed"),
+    "default device": (lambda m: torch.set_default_device("meta"), "torch's default device was changed"),
     "folder": (lambda m: os.chdir("/"), "the working folder was changed"),
     "shape of a weight": (
         lambda m: setattr(attention(m).to_k, "weight", nn.Parameter(torch.ones(3, 3))),
@@ -301,7 +316,8 @@ def test_concepts_after_a_refused_one_begin_from_a_clean_model(tmp_path, monkeyp
         plugins, "names", lambda *given: [*names(*given), "editor"] if given == ("methods",) else names(*given)
     )
     monkeypatch.setitem(sys.modules, "methods.editor", plugin)
-    monkeypatch.setattr(grid, "check_label", lambda *given: None)
+    for check in ("check_label", "check_methods"):
+        monkeypatch.setattr(grid, check, lambda *given: None)
     monkeypatch.setattr(grid, "label_settings", lambda *given: {})
     monkeypatch.setattr(grid, "fingerprint", lambda *given: "editor")
 
