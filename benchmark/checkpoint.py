@@ -1,4 +1,4 @@
-"""The state of an erasure in progress, on disk. One that is damaged counts as not there: the erasure starts anew."""
+"""The state of work in progress, on disk. One that is damaged counts as not there: the work starts anew."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def write(path: Path, state: State) -> None:
         aside.write_bytes(buffer.getbuffer())
 
 
-def read(path: Path, key: str) -> State | None:
-    """The state of a killed erasure with the same key, without the key; None if there is none that can be used."""
+def read(path: Path, key: str, work: str = "erasure") -> State | None:
+    """The state of work with the same key that was killed, without the key; None if there is none that can be used."""
     if not path.exists():
         return None
     try:
@@ -32,14 +32,14 @@ def read(path: Path, key: str) -> State | None:
     except MemoryError:
         raise
     except Exception as error:  # a damaged pickle fails in any way that there is
-        discard(path, f"cannot be read ({line(error)})")
+        discard(path, f"cannot be read ({line(error)})", work)
         return None
     return state if state.pop("key") == key else None
 
 
-def discard(path: Path, why: str) -> None:
+def discard(path: Path, why: str, work: str = "erasure") -> None:
     """Say that a checkpoint is of no use. The next one replaces it; only a folder in its place would be in the way."""
-    print(f"{path}: {why}; the erasure starts anew", flush=True)
+    print(f"{path}: {why}; the {work} starts anew", flush=True)
     if path.is_dir():
         shutil.rmtree(path, ignore_errors=True)
 

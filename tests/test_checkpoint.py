@@ -74,6 +74,18 @@ def test_a_folder_in_its_place_is_removed(tmp_path, capsys):
     assert checkpoint.read(path, "key")["step"] == 3
 
 
+def test_a_training_of_the_testbed_starts_anew_too(tmp_path, capsys):
+    from testbed.training import Loop
+
+    layer = torch.nn.Linear(2, 2)
+    first = Loop("judges", tmp_path, 3, {"net": layer}, seed=1)
+    first.run(lambda index, chance: layer.weight.sum())
+    assert Loop("judges", tmp_path, 3, {"net": layer}, seed=1).start == 3
+    (tmp_path / "judges.ckpt").write_bytes(GOOD[:999])
+    assert Loop("judges", tmp_path, 3, {"net": layer}, seed=1).start == 0
+    assert "judges.ckpt: cannot be read" in capsys.readouterr().out
+
+
 def test_that_of_another_key_is_passed_over_without_a_word(tmp_path, capsys):
     path = tmp_path / "checkpoint.pt"
     assert checkpoint.read(path, "key") is None
