@@ -21,7 +21,8 @@ from benchmark.records import Concept, Prompt, Target, Task, Templates, digest
 # they import come on top.
 DRAWING = "generate.py sampling.py diffusion.py manifest.py devices.py:device weights.py:base weights.py:read_delta"
 ERASING = (
-    "erase.py workbench.py diffusion.py devices.py:device manifest.py:picture weights.py:save_delta weights.py:_file"
+    "erase.py guard.py:untouched workbench.py diffusion.py devices.py:device manifest.py:picture"
+    " weights.py:save_delta weights.py:_file"
 )
 TRAINING = "classify.py devices.py:device manifest.py:picture weights.py:_file"
 LOOKING = "observe.py evidence.py devices.py:device manifest.py:picture"
@@ -31,7 +32,8 @@ VIEWING = "view.py summary.py evidence.py:read manifest.py:picture records.py:as
 # Files that count for nothing: they determine no byte, or what they make of a run stands in causes as values, or causes
 # name their definitions one by one.
 APART = (
-    "causes cli code config devices errors eyes files grid groups hub job lease plugins prompts records source strict"
+    "causes checkpoint cli code config contract devices errors eyes files grid groups hub inventory job lease plugins"
+    " prompts ranges records source strict"
 )
 GROUPS = "benchmark/groups.py"
 LIBRARIES = ("torch", "diffusers", "transformers")

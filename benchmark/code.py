@@ -36,7 +36,7 @@ def words(*files: str) -> frozenset[str]:
     """The names that code reads and the texts that stand in it. A parameter counts once it is used."""
     found: set[str] = set()
     for file in files:
-        for node in ast.walk(source.tree(plugins.ROOT / file)):
+        for node in ast.walk(source.tree(file)):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 found.add(node.value)
             elif isinstance(node, ast.Name):
@@ -65,14 +65,14 @@ def closure(*files: str) -> tuple[str, ...]:
 def _part(part: str) -> ast.AST:
     file, _, name = part.partition(":")
     if not name:
-        return source.tree(plugins.ROOT / file)
+        return source.tree(file)
     name, _, entry = name.removesuffix("]").partition("[")
     definition = _definition(file, name)
     return definition.value.values[entries(file, name).index(entry)] if entry else definition
 
 
 def _definition(file: str, name: str) -> Any:
-    for node in source.tree(plugins.ROOT / file).body:
+    for node in source.tree(file).body:
         targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
         if name in (getattr(node, "name", None), *(getattr(target, "id", None) for target in targets)):
             return node
@@ -94,7 +94,7 @@ def _plain(item: Any) -> Any:
 @cache
 def _imports(file: str) -> tuple[str, ...]:
     paths: list[Path] = []
-    for node in ast.walk(source.tree(plugins.ROOT / file)):
+    for node in ast.walk(source.tree(file)):
         for module in _modules(node, Path(file)):
             path = Path(*module.split("."))
             paths += [path.with_suffix(".py"), *(folder / "__init__.py" for folder in (path, *path.parents[:-1]))]

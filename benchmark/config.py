@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any, Literal
 
-from benchmark import eyes, plugins, source, strict
+from benchmark import eyes, plugins, ranges, source, strict
 from benchmark.errors import ConfigError
 from benchmark.plugins import unknown
+from benchmark.ranges import Budgets
 from benchmark.records import Concept, Detector, Judge, Sampler, Task, Templates
 
 ORIGINAL = "original"  # the one method that the benchmark knows: every image of the others has its partner there
@@ -20,17 +21,6 @@ NOTHING = "-"  # the concept of a cell that erases none
 # ── suites ──
 
 POOLS = ("concept", "anchor")  # of what the original model draws images for a method to learn from
-
-
-@dataclass(frozen=True)
-class Budgets:
-    """Image counts: of the erased concept and of each other one, per evaluated cell; per pool; per class of a judge."""
-
-    erased: int
-    retained: int
-    images_per_seed: int
-    pool: int
-    train: int
 
 
 @dataclass(frozen=True)
@@ -85,7 +75,10 @@ def load_suite(name: str) -> Suite:
         raise ConfigError(f"{where}: name: {suite.name!r} is not the file's name")
     if not suite.experiments:
         raise ConfigError(f"{where}: experiments: there is none")
-    _check_numbers(suite, where)
+    ranges.check_numbers("sampler", suite.sampler, where)
+    ranges.check_numbers("budgets", suite.budgets, where)
+    ranges.check_sampler(suite.sampler, f"{where}: sampler")
+    ranges.check_budgets(suite.budgets, f"{where}: budgets")
     _check_settings(suite, where)
     resolved = {key: _experiment(suite, e, f"{where}: experiments.{key}") for key, e in suite.experiments.items()}
     return replace(suite, experiments=resolved)
@@ -93,6 +86,7 @@ def load_suite(name: str) -> Suite:
 
 def _experiment(suite: Suite, raw: Experiment, where: str) -> Experiment:
     task = load_task(raw.task, suite.world)
+    ranges.check_images(suite.budgets, task, f"benchmark/suites/{suite.name}.yaml: budgets")
     views = [f"{kind}/{view}" for kind in ("tables", "figures") for view in plugins.names(f"benchmark/{kind}")]
     choose(raw.views, views, f"{where}.views")
     if not raw.seeds or min(raw.seeds) < 0:
@@ -104,22 +98,6 @@ def _experiment(suite: Suite, raw: Experiment, where: str) -> Experiment:
     return replace(
         raw, methods=methods, concepts=choose(raw.concepts, [c.name for c in task.concepts], f"{where}.concepts")
     )
-
-
-def _check_numbers(suite: Suite, where: str) -> None:
-    budgets, sampler = suite.budgets, suite.sampler
-    for section, record in (("budgets", budgets), ("sampler", sampler)):
-        for key, value in asdict(record).items():
-            if isinstance(value, (int, float)) and value <= 0:
-                raise ConfigError(f"{where}: {section}.{key}: {value} is not above 0")
-    for key, allowed in (("scheduler", ("lms", "ddim", "dpm")), ("precision", ("float32", "float16", "bfloat16"))):
-        if getattr(sampler, key) not in allowed:
-            raise ConfigError(unknown(f"{where}: sampler.{key}", getattr(sampler, key), allowed, "value"))
-    for key in ("erased", "retained"):
-        if getattr(budgets, key) % budgets.images_per_seed:
-            raise ConfigError(f"{where}: budgets.{key}: {getattr(budgets, key)} is not a multiple of images_per_seed")
-    if budgets.retained > budgets.erased:
-        raise ConfigError(f"{where}: budgets.retained: {budgets.retained} is more than erased, {budgets.erased}")
 
 
 # ── tasks ──
@@ -172,8 +150,8 @@ def load_task(name: str, world: str) -> Task:
         raise ConfigError(unknown(f"{where}: worlds", world, raw.worlds))
     part, where = raw.worlds[world], f"{where}: worlds.{world}"
     concepts = tuple(_concept(key, item, f"{where}.concepts.{key}") for key, item in part.concepts.items())
-    if "{c}" not in part.templates.target or "{c}" in part.templates.blank:
-        raise ConfigError(f"{where}.templates: target needs {{c}} where the concept stands, blank must not have it")
+    ranges.template(part.templates.target, f"{where}.templates: target")
+    ranges.no_braces(part.templates.blank, f"{where}.templates: blank")
     choose(part.judge.classifier, plugins.names("classifiers"), f"{where}.judge.classifier")
     judge = Judge(part.judge.classifier, ())
     if part.judge.blank is not None:
@@ -181,8 +159,8 @@ def load_task(name: str, world: str) -> Task:
         judge = Judge(part.judge.classifier, classes, (part.judge.blank, *(c.phrase for c in concepts)))
     if not concepts or not part.metrics:
         raise ConfigError(f"{where}: concepts and metrics must not be empty")
-    if part.detector and not (part.detector.classes and part.detector.sizes):
-        raise ConfigError(f"{where}.detector: classes and sizes must not be empty")
+    if part.detector:
+        ranges.check_detector(part.detector, f"{where}.detector")
     what = raw.sensitive, part.detector
     task = Task(name, raw.title, raw.version, world, part.templates, judge, part.metrics, concepts, *what)
     eyes.needed(task)  # else a metric without an eye would be found out when all is drawn
@@ -242,6 +220,7 @@ def label_settings(suite: Suite, label: str) -> dict[str, Any]:
             if key not in declared:
                 raise ConfigError(unknown(f"{where}.{entry}", key, declared, "setting"))
             values[key] = strict.build(declared[key].kind, value, f"{where}.{entry}.{key}")
+            ranges.check(key, values[key], declared[key].default, f"{where}.{entry}.{key}")
     if percent:
         values["steps"] = max(1, round(values["steps"] * int(percent) / 100))
     return values

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import io
+import itertools
 import json
 import os
 import resource
 import subprocess
 import time
+from collections.abc import Iterable, Iterator
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from benchmark import causes, cli, devices, grid, job, manifest, plugins, weights
+from benchmark import causes, checkpoint, cli, devices, grid, job, manifest, plugins, weights
 from benchmark.errors import BenchmarkError
 from benchmark.files import sha256, write_atomically
 from benchmark.records import Target, digest
@@ -37,6 +38,7 @@ def main(
     """
     loaded = grid.load_suite(suite)
     grid.check_label(loaded, method)
+    grid.check_methods(loaded, [method])
     subject, base = grid.load_task(task, loaded.world), weights.base(loaded)
     values = grid.label_settings(loaded, method)
     wanted = {name: causes.target(subject, method, name, values) for name in concepts}
@@ -67,7 +69,8 @@ def main(
             model.templates, model.groups = causes.templates(subject, method), causes.groups(method, values)
             model.generator = torch.Generator().manual_seed(int(digest([name, seed]), 16) % 2**63)
             model.pool = _pixels(pool, shown) if shown else None
-            _erase(model, plugin, concept, settings, clean, folder, key, f"erase {name} with {method}")
+            if not _erase(model, plugin, concept, settings, clean, folder, key, f"erase {name} with {method}"):
+                model = None
         delta = folder / "delta.safetensors"
         rows.append(weights.Delta(name, f"{name}/delta.safetensors", sha256(delta), key))
     weights.write_deltas(out / "models.csv", rows)
@@ -76,68 +79,92 @@ def main(
 
 def _erase(
     model: Any, plugin: Any, concept: Target, settings: Any, clean: dict, folder: Path, key: str, label: str
-) -> None:
-    """Run the method, saving its state once a minute and when told to stop, and write what it changed."""
+) -> bool:
+    """Run the method, saving its state once a minute and when told to stop, and write what it changed.
+
+    Returns whether the model may serve another concept. Raises `BenchmarkError` if there is nothing to keep, or more
+    than can be kept.
+    """
     import torch
+
+    from benchmark import guard
 
     began = saved = time.monotonic()
     if torch.cuda.is_available():
         torch.cuda.reset_peak_memory_stats()
-    checkpoint = folder / "checkpoint.pt"
-    model.resume = _resumable(checkpoint, key)
+    path, idle = folder / "checkpoint.pt", True
+    with job.deferred() as stopping:  # to the end: what is finished when the signal comes is written
+        with guard.untouched(model, f"{folder}: {label}") as watch:
+            model.resume = checkpoint.read(path, key)
+            total = getattr(settings, "steps", None)
+            if total and model.resume:
+                total -= model.resume["step"]
+            states = _states(model, plugin, concept, settings, clean, path)
+            for state in cli.progress(states, total, label):
+                idle = False
+                if state is not None and not (isinstance(state, dict) and isinstance(state.get("step"), int)):
+                    raise BenchmarkError(f"{label}: each step yields None or a dict with its `step`, not {state!r:.50}")
+                told = stopping()  # asked once: whoever leaves has saved
+                if state is not None and (told or time.monotonic() - saved > CHECKPOINT_SECONDS):
+                    checkpoint.write(path, {"key": key, "trace": model.trace, **state})
+                    saved = time.monotonic()
+                if told:
+                    job.leave()
+
+        changed = {name: w for name, w in model.copy().items() if not torch.equal(w, clean[name])}
+        if not changed:
+            hint = "; it made no step: a loop such as align(…) runs if `yield from` stands before it" if idle else ""
+            raise BenchmarkError(
+                f"{folder}: {label}: no weight was changed; the original model must not be scored as erased{hint}"
+            )
+        for name, weight in changed.items():
+            if not weight.isfinite().all():
+                raise BenchmarkError(f"{folder}: {label}: weight {name} is not finite; a lower learning rate may help")
+        seconds = time.monotonic() - began
+        folder.mkdir(parents=True, exist_ok=True)
+        _write_trace(folder / "trace.csv", model.trace)
+        with write_atomically(folder / "meta.json") as aside:
+            aside.write_text(json.dumps(_meta(model, settings, seconds, changed), indent=1) + "\n")
+        weights.save_delta(folder / "delta.safetensors", changed, key)
+        path.unlink(missing_ok=True)
+        print(f"{folder}: {len(changed)} weight tensors changed in {seconds:.0f} s", flush=True)
+    return watch.as_new
+
+
+def _states(
+    model: Any, plugin: Any, concept: Target, settings: Any, clean: dict, path: Path
+) -> Iterator[checkpoint.State | None]:
+    """What the method yields, beginning from `model.resume`; or from the start, if the method cannot go on from it."""
+    import torch
+
+    random = model.generator.get_state()
     model.trace = model.resume.pop("trace", []) if model.resume else []
-    total = getattr(settings, "steps", None)
-    if total and model.resume:
-        total -= model.resume["step"]
-    with job.deferred() as stopping:
-        for state in cli.progress(plugin.erase(model, concept, settings) or (), total, label):
-            if state is not None and not (isinstance(state, dict) and isinstance(state.get("step"), int)):
-                raise BenchmarkError(f"{label}: each step yields None or a dict with its `step`, not {state!r:.50}")
-            if state is not None and (stopping() or time.monotonic() - saved > CHECKPOINT_SECONDS):
-                _checkpoint(checkpoint, {"key": key, "trace": model.trace, **state})
-                saved = time.monotonic()
-            if stopping():
-                break
-
-    changed = {name: w for name, w in model.copy().items() if not torch.equal(w, clean[name])}
-    if not changed:
-        raise BenchmarkError(
-            f"{folder}: {label}: no weight was changed; the original model must not be scored as erased"
-        )
-    for name, weight in changed.items():
-        if not weight.isfinite().all():
-            raise BenchmarkError(f"{folder}: {label}: weight {name} is not finite; a lower learning rate may help")
-    seconds = time.monotonic() - began
-    folder.mkdir(parents=True, exist_ok=True)
-    _write_trace(folder / "trace.csv", model.trace)
-    with write_atomically(folder / "meta.json") as aside:
-        aside.write_text(json.dumps(_meta(model, settings, seconds, changed), indent=1) + "\n")
-    weights.save_delta(folder / "delta.safetensors", changed, key)
-    checkpoint.unlink(missing_ok=True)
-    print(f"{folder}: {len(changed)} weight tensors changed in {seconds:.0f} s", flush=True)
+    if model.resume:
+        step = model.resume["step"]
+        try:
+            states = _begin(plugin, model, concept, settings)
+            first = list(itertools.islice(states, 1))
+        except (MemoryError, torch.OutOfMemoryError):
+            raise
+        except Exception as error:  # what a method makes of a damaged state is not known
+            checkpoint.discard(path, f"the method cannot go on from it ({checkpoint.line(error)})")
+        else:
+            print(f"{path.parent}: resumed after step {step}", flush=True)
+            yield from first
+            yield from states
+            return
+        model.set_weights(clean)
+        model.unet.requires_grad_(False)
+        model.generator.set_state(random)
+        model.resume, model.trace = None, []
+    yield from _begin(plugin, model, concept, settings)
 
 
-def _checkpoint(path: Path, state: dict) -> None:
-    """Serialised in memory first: torch's own writing hides why it failed."""
-    import torch
-
-    buffer = io.BytesIO()
-    torch.save(state, buffer)
-    with write_atomically(path) as aside:
-        aside.write_bytes(buffer.getbuffer())
-
-
-def _resumable(checkpoint: Path, key: str) -> dict | None:
-    """The state of a killed erasure with the same key, if there is one that can be read."""
-    import torch
-
-    if not checkpoint.exists():
-        return None
-    state = torch.load(checkpoint, map_location="cpu", weights_only=True)  # the device may have no room for it
-    if state.pop("key") != key:
-        return None
-    print(f"{checkpoint.parent}: resumed after step {state['step']}")
-    return state
+def _begin(plugin: Any, model: Any, concept: Target, settings: Any) -> Iterator[checkpoint.State | None]:
+    states = plugin.erase(model, concept, settings)
+    if not (states is None or isinstance(states, Iterable)):
+        raise BenchmarkError(f"erase returned {states!r:.50}: it must yield states, or return nothing")
+    return iter(states or ())
 
 
 def _pixels(pool: Path, shown: list[manifest.Image]) -> Any:

@@ -77,7 +77,7 @@ class Kept:
         if path.exists():
             try:
                 self._load()
-            except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+            except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
                 print(f"{path}: cannot be kept ({error}): all images are looked at again", flush=True)
 
     def __contains__(self, key: str) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from benchmark import source, strict
+from benchmark import contract, source, strict
 from benchmark.config import (  # noqa: F401
     NOTHING,
     ORIGINAL,
@@ -116,6 +116,7 @@ def plan(config: Mapping[str, Any]) -> Plan:
         raise ConfigError(f"config: no experiment of suite {suite.name} has these methods, concepts and seeds together")
 
     aliases = _aliases(suite, _union([cell.method for cell in cells] for cells in experiments.values()))
+    check_methods(suite, aliases)
     cells = _union([replace(cell, method=aliases[cell.method]) for cell in cells] for cells in experiments.values())
     return Plan(suite, tasks, experiments, aliases, cells, _parts(suite, cells), tuple(views))
 
@@ -135,6 +136,16 @@ def pools(plan: Plan) -> dict[str, Pool]:
             shown = (*known, *(name for name in part.concepts if name not in known)) if wanted.kind == "concept" else ()
             found[wanted.path] = replace(wanted, concepts=shown)
     return found
+
+
+def check_methods(suite: Suite, rows: Iterable[str]) -> None:
+    """Raise `ConfigError` for the first method of the rows that would fail in its job. Others may be broken."""
+    for file in dict.fromkeys(map(module, rows)):
+        if problems := contract.problems(file):
+            more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+            raise ConfigError(f"{problems[0]}{more}")
+    for label in rows:
+        pool(suite, label)
 
 
 def _with_checkpoints(rows: Iterable[str], checkpoints: Iterable[int]) -> Iterator[str]:

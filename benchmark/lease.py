@@ -2,8 +2,9 @@
 
 A lease is a file in the folder that names host, process and cluster job. Its holder touches it while it lives. Whoever
 comes second waits, for what the first one finishes need not be made again. A lease is stale, and is taken over, if its
-process is known to have ended (on this machine) or if nobody has touched it for a while (on another). A holder that
-finds its lease in other hands stops: its machine had slept, or was cut off.
+process is known to have ended (on this machine) or if nobody has touched it for a while (on another). A process of this
+machine that lives keeps its lease, however long it was too busy to touch it. A holder that finds its lease in other
+hands stops: its machine had slept, or was cut off.
 
 That no half-written file is taken as whole does not depend on leases (`benchmark.files` sees to it): they keep two
 jobs from doing the same work at once. Only the file system is asked, by what works on a shared one, too: exclusive
@@ -12,6 +13,7 @@ creation, renaming, and times that are compared with nothing but themselves, sin
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -97,7 +99,8 @@ def _acquire(path: Path, mine: str) -> None:
         if found != seen:
             seen, since = found, time.monotonic()
         waited = time.monotonic() - since
-        if _dead(found[0]) or waited > STALE:
+        lives = _lives(found[0])
+        if lives is False or (lives is None and waited > STALE):
             if _take_away(path, found, orphaned=waited > 2 * STALE):
                 continue
         elif not told and found[0]:
@@ -131,14 +134,14 @@ def _look(path: Path) -> tuple[str, int]:
         return "", 0
 
 
-def _dead(text: str) -> bool:
-    """Whether the holder is known to have ended; of other machines nothing is known."""
+def _lives(text: str) -> bool | None:
+    """Whether the holder still lives, or None if that is not known: it is on another machine, or has not said who."""
     try:
         who = json.loads(text)
         here = who["machine"] is not None and who["machine"] == _machine()
-        return here and who["started"] != _started(who["pid"])
+        return who["started"] == _started(who["pid"]) if here else None
     except (ValueError, KeyError, TypeError):
-        return False  # being written just now, or never finished: then it goes stale
+        return None  # being written just now, or never finished: then it goes stale
 
 
 def _take_away(path: Path, stale: tuple[str, int], orphaned: bool) -> bool:
@@ -161,10 +164,17 @@ def _take_away(path: Path, stale: tuple[str, int], orphaned: bool) -> bool:
 
 def _beat(path: Path, mine: str, ended: threading.Event) -> None:
     while not ended.wait(BEAT):
-        text, _ = _look(path)
-        if text == mine:
-            os.utime(path)
-        elif not ended.is_set():
-            print(f"error: {path.parent}: {describe(text)} has taken over; this process stops", file=sys.stderr)
+        try:
+            text = path.read_text()
+            if text == mine:
+                os.utime(path)
+                continue
+        except FileNotFoundError:
+            text = ""
+        except OSError:
+            continue  # the file system does not answer just now: the next beat will see whose lease it is
+        if not ended.is_set():
+            with contextlib.suppress(OSError):  # nobody may read the log any more
+                print(f"error: {path.parent}: {describe(text)} has taken over; this process stops", file=sys.stderr)
             os.kill(os.getpid(), signal.SIGTERM)
             return

@@ -80,7 +80,7 @@ def save_png(path: Path, pixels: np.ndarray, note: Note) -> None:
     buffer = io.BytesIO()
     Picture.fromarray(pixels).save(buffer, format="PNG", pnginfo=texts, compress_level=1)
     data = buffer.getvalue()
-    with write_atomically(path) as aside:
+    with write_atomically(path, lasting=False) as aside:
         aside.write_bytes(data[:-END] + _seal(data) + data[-END:])
 
 

@@ -7,10 +7,8 @@ from functools import cache
 
 from benchmark.config import Suite
 from benchmark.errors import ConfigError
+from benchmark.ranges import SEEDS, most_seeds
 from benchmark.records import Judge, Prompt, Task
-
-# Where the seeds of each use lie: [first, first + count). Judges and methods never see noise that is evaluated.
-SEEDS = {"evaluation": (4, 4996), "train": (100_000, 100_000), "pool": (200_000, 100_000)}
 
 
 def prompts(task: Task, suite: Suite, erased: str | None) -> tuple[Prompt, ...]:
@@ -58,8 +56,8 @@ def pool_prompts(task: Task, suite: Suite, kind: str, concepts: tuple[str, ...])
 def seeds(use: str, world: str, name: str, count: int) -> tuple[int, ...]:
     """`count` different noise seeds for one name, derived from a hash: a longer list begins with the shorter one."""
     first, span = SEEDS[use]
-    if count > span // 2:
-        raise ConfigError(f"{use}: {count} seeds for {name} are too many: {span // 2} at most")
+    if count > most_seeds(use):
+        raise ConfigError(f"{use}: {count} seeds for {name} are too many: {most_seeds(use)} at most")
     chosen: dict[int, None] = {}
     i = 0
     while len(chosen) < count:

@@ -26,42 +26,52 @@ class Setting:
 
 
 @cache
-def tree(path: Path) -> ast.Module:
-    """A file's syntax tree. Raises `ConfigError` if it cannot be read as Python."""
+def _tree(path: Path) -> ast.Module:
     try:
         return ast.parse(path.read_text(encoding="utf-8"), str(path))
-    except (OSError, SyntaxError) as error:
+    except (OSError, SyntaxError, ValueError) as error:  # the last one: bytes that are no text
         raise ConfigError(f"{path.relative_to(plugins.ROOT)}: cannot be read as Python: {error}") from error
+
+
+def tree(file: str | Path) -> ast.Module:
+    """The syntax tree of a file of this repository. Raises `ConfigError` if it is not Python."""
+    return _tree(plugins.ROOT / file)
 
 
 def literal(file: str | Path, name: str, default: Any = None) -> Any:
     """The value of a module-level assignment such as `POOL = "concept"`, or `default` if there is none."""
-    for node in tree(plugins.ROOT / file).body:
+    for node in tree(file).body:
         targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
         if any(isinstance(target, ast.Name) and target.id == name for target in targets):
-            return _value(file, name, node.value)
+            return value(file, name, node.value)
     return default
 
 
 @cache
 def settings(file: str | Path) -> Mapping[str, Setting]:
     """The fields of the module's class `Settings`, in order; a module without one has no settings."""
-    for node in tree(plugins.ROOT / file).body:
+    for node in tree(file).body:
         if isinstance(node, ast.ClassDef) and node.name == "Settings":
             fields = [field for field in node.body if isinstance(field, ast.AnnAssign)]
-            return {f.target.id: Setting(_kind(f.annotation), _value(file, f.target.id, f.value)) for f in fields}
+            return {f.target.id: Setting(kind(f.annotation), value(file, f.target.id, f.value)) for f in fields}
     return {}
 
 
-def _kind(annotation: ast.expr) -> Any:
+def kind(annotation: ast.expr) -> Any:
     """The type that an annotation of plain types means; what is not one of them is not checked."""
     try:
-        return eval(ast.unparse(annotation), {"__builtins__": {}}, _TYPES)
-    except (NameError, TypeError, AttributeError):
+        if isinstance(annotation, ast.Constant) and isinstance(annotation.value, str):  # in quotes
+            annotation = ast.parse(annotation.value, mode="eval").body
+        meant = eval(ast.unparse(annotation), {"__builtins__": {}}, _TYPES)
+        return Any if meant in (tuple, Literal) else meant  # of what, is not said
+    except (NameError, TypeError, AttributeError, SyntaxError):
         return Any
 
 
-def _value(file: str | Path, name: str, node: ast.expr | None) -> Any:
+def value(file: str | Path, name: str, node: ast.expr | None) -> Any:
+    """What a literal in a file says, there called `name`. Raises `ConfigError` if it is none."""
+    if node is None:
+        raise ConfigError(f"{file}: {name} has no default: write the paper's value behind it")
     try:
         return ast.literal_eval(node)
     except (ValueError, TypeError) as error:

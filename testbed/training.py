@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import time
 from collections.abc import Callable
 from functools import cache
@@ -15,6 +14,7 @@ from torch import nn
 from torch.nn import functional as F
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from benchmark import checkpoint
 from classifiers.testbed_backbone import Backbone
 from testbed import dataset, tokenizer
 from testbed.augmentation import disturb, move
@@ -35,8 +35,7 @@ class Loop:
     ):
         self.path, self.name, self.steps, self.state, self.seed = folder / f"{name}.ckpt", name, steps, state, seed
         self.start = 0
-        if self.path.exists():
-            saved = torch.load(self.path, weights_only=True)
+        if saved := checkpoint.read(self.path, name, "training"):
             self.start = saved.pop("step")
             for key, value in saved.items():
                 state[key].load_state_dict(value)
@@ -61,9 +60,8 @@ class Loop:
                 saved = time.monotonic()
 
     def _save(self, step: int) -> None:
-        aside = self.path.with_suffix(".partial")
-        torch.save({"step": step, **{k: v.state_dict() for k, v in self.state.items()}}, aside)
-        os.replace(aside, self.path)
+        state = {key: value.state_dict() for key, value in self.state.items()}
+        checkpoint.write(self.path, {"key": self.name, "step": step, **state})
 
 
 def images(pictures: Pictures, index: np.ndarray) -> torch.Tensor:

@@ -35,8 +35,12 @@ class Settings:
     groups: tuple[str, ...] = ("attn2",)
     seed_of_anchor: int | None = None
     clip: bool = False
+
+
+def erase(model, concept, settings):
+    yield
 '''
-CONTROL = '"""A control for tests."""\nPER_CONCEPT = False\n'
+CONTROL = '"""A control for tests."""\nPER_CONCEPT = False\n\n\ndef erase(model, concept, settings):\n    return\n'
 
 SUITE = """
 title: A suite for tests

@@ -135,7 +135,7 @@ def test_a_full_disk_and_a_forbidden_folder_are_errors_for_people(tmp_path):
     [
         "weights.save_delta(path, {'w': torch.zeros(100_000)}, 'key')",
         "manifest.save_png(path, np.random.default_rng(0).integers(0, 255, (256, 256, 3), np.uint8), ('key', 'cpu'))",
-        "erase._checkpoint(path, {'step': 1, 'w': torch.zeros(100_000)})",
+        "checkpoint.write(path, {'step': 1, 'w': torch.zeros(100_000)})",
     ],
 )
 def test_a_file_that_finds_no_room_is_one_line_and_leaves_nothing(tmp_path, write):
@@ -143,7 +143,7 @@ def test_a_file_that_finds_no_room_is_one_line_and_leaves_nothing(tmp_path, writ
 import resource
 from pathlib import Path
 import numpy as np, torch
-from benchmark import cli, erase, manifest, weights
+from benchmark import checkpoint, cli, manifest, weights
 path = Path({str(tmp_path / "new.bin")!r})
 resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
 def main() -> None: {write}

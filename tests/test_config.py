@@ -7,7 +7,7 @@ from dataclasses import fields
 
 import pytest
 import yaml
-from conftest import ROOT, SUITE, TASK
+from conftest import METHOD, ROOT, SUITE, TASK
 
 from benchmark import grid, strict
 from benchmark.errors import ConfigError
@@ -70,6 +70,63 @@ SUITES = [
     ),
     ("title:", "titel:", "there is no key 'titel'; did you mean title?"),
     ("{erased", "[erased", "line "),
+    ("steps: 10", "steps: 1000", "sampler.steps: 1000 is not between 1 and 999"),
+    ("steps: 10", "steps: 20000", "sampler.steps: 20000 is not between 1 and 999"),
+    ("batch: 16", "batch: 0", "sampler.batch: 0 is not above 0"),
+    ("batch: 16", "batch: -8", "sampler.batch: -8 is not above 0"),
+    ("threads: 1", "threads: 0", "sampler.threads: 0 is not above 0"),
+    ("train: 5", "train: 0", "budgets.train: 0 is not above 0"),
+    ("train: 5", "train: 1", "budgets.train: 1 is too few: the judge of task style needs 2 images of each class"),
+    ("train: 5", "train: 50001", "budgets.train: 50001 seeds are needed for it, and there are 50000"),
+    ("pool: 6", "pool: 60000", "budgets.pool: 60000 seeds are needed for it, and there are 50000"),
+    (
+        "erased: 8, retained: 4",
+        "erased: 5000, retained: 4",
+        "budgets.erased: 2500 seeds are needed for it, and there are 2498",
+    ),
+    ("lr: 3.0e-4", "lr: 0.0", "settings.solo.lr: 0.0 is not above 0"),
+    ("lr: 3.0e-4", "lr: -1.0e-4", "settings.solo.lr: -0.0001 is not above 0"),
+    ("lr: 3.0e-4", "steps: 0", "settings.solo.steps: 0 is not at least 1"),
+    ("lr: 3.0e-4", "steps: -5", "settings.solo.steps: -5 is not at least 1"),
+]
+
+# Values of settings by their names, whatever method has them: what its file declares, what a suite says, the message.
+SETTINGS = [
+    ("batch: int = 1", "batch: 0", "settings.solo.batch: 0 is not at least 1"),
+    ("batch: int = 1", "batch: -1", "settings.solo.batch: -1 is not at least 1"),
+    ("inner_steps: int = 30", "inner_steps: 0", "settings.solo.inner_steps: 0 is not at least 1"),
+    ("denoise_steps: int = 50", "denoise_steps: 0", "settings.solo.denoise_steps: 0 is not between 1 and 999"),
+    ("denoise_steps: int = 50", "denoise_steps: 1000", "settings.solo.denoise_steps: 1000 is not between 1 and 999"),
+    ("outer_steps: int = 5", "outer_steps: 0", "settings.solo.outer_steps: 0 is not at least 1"),
+    ("n_images: int = 5", "n_images: -3", "settings.solo.n_images: -3 is not at least 1"),
+    ("batch_size: int = 5", "batch_size: 0", "settings.solo.batch_size: 0 is not at least 1"),
+    ("lora_rank: int = 4", "lora_rank: 0", "settings.solo.lora_rank: 0 is not at least 1"),
+    ("warmup_steps: int = 0", "warmup_steps: -1", "settings.solo.warmup_steps: -1 is not at least 0"),
+    ("delta_lr: float = 1e-4", "delta_lr: 0", "settings.solo.delta_lr: 0.0 is not above 0"),
+    ("clip: float | None = None", "clip: 0.0", "settings.solo.clip: 0.0 is not above 0"),
+    ("ema: float = 0.9", "ema: 1.5", "settings.solo.ema: 1.5 is not between 0 and 1"),
+    ("quantile: float = 0.0", "quantile: -0.1", "settings.solo.quantile: -0.1 is not between 0 and 1"),
+    ("weight_decay: float = 0.0", "weight_decay: -1.0", "settings.solo.weight_decay: -1.0 is not at least 0"),
+    ('target: str = ""', "target: painting", "settings.solo.target needs {c} where the concept stands"),
+    ('target: str = ""', "target: '{c} {x}'", "settings.solo.target: '{c} {x}' has {x}, and only {c}"),
+    ('perturbed: str = ""', "perturbed: '{c!r}'", "settings.solo.perturbed needs {c} where the concept stands"),
+    ('blank: str = ""', "blank: 'a {c}'", "settings.solo.blank: 'a {c}' has {c}, and it takes no concept"),
+]
+ALLOWED = [
+    ("batch: int = 1", "batch: 1"),
+    ("steps_a: int = 1", "steps_a: 1500"),
+    ("denoise_steps: int = 50", "denoise_steps: 999"),
+    ("warmup_steps: int = 0", "warmup_steps: 0"),
+    ("attributes: int = 0", "attributes: 0"),
+    ("layer: int = 3", "layer: -1"),
+    ("seed: int = 42", "seed: 0"),
+    ("clip: float | None = 1.0", "clip: null"),
+    ("eta: float = 1.0", "eta: -1.0"),
+    ("guidance: float = 3.0", "guidance: 0.0"),
+    ('target: str = ""', "target: ''"),
+    ('target: str = ""', "target: 'the {c} and {c}'"),
+    ('pattern: str = ""', "pattern: 'attn{2}'"),
+    ('blank: str = ""', "blank: painting"),
 ]
 
 TASKS = [
@@ -79,6 +136,32 @@ TASKS = [
         "judge.classifier: there is no name 'jugde'; did you mean judge? (allowed: judge)",
     ),
     ("{c} picture", "picture", "templates: target needs {c}"),
+    ("{c} picture", "{c} {x}", "templates: target: '{c} {x}' has {x}, and only {c}, where the concept stands, may"),
+    ("{c} picture", "{c} {", "templates: target: '{c} {' has {, and only {c}"),
+    ("{c} picture", "{c} }", "templates: target: '{c} }' has }, and only {c}"),
+    ("{c} picture", "{c} {}", "templates: target: '{c} {}' has {}, and only {c}"),
+    ("{c} picture", "{c} {0}", "templates: target: '{c} {0}' has {0}, and only {c}"),
+    ("{c} picture", "{c} {c!r}", "templates: target: '{c} {c!r}' has {c!r}, and only {c}"),
+    ("{c} picture", "{c:>20} {c}", "templates: target: '{c:>20} {c}' has {c:>20}, and only {c}"),
+    ("{c} picture", "{c.name} {c}", "templates: target: '{c.name} {c}' has {c.name}, and only {c}"),
+    ("{c} picture", "{{c}}", "templates: target: '{{c}}' has {}, and only {c}"),
+    ("blank: picture}\n", "blank: 'a {c}'}\n", "templates: blank: 'a {c}' has {c}, and it takes no concept"),
+    ("blank: picture}\n", "blank: 'a {x}'}\n", "templates: blank: 'a {x}' has {x}, and it takes no concept"),
+    (
+        "    metrics",
+        "    detector: {classes: [], sizes: [320]}\n    metrics",
+        "detector: classes and sizes must not be",
+    ),
+    (
+        "    metrics",
+        "    detector: {classes: [A], sizes: [0]}\n    metrics",
+        "detector.sizes: [0] are pixels, at least 1",
+    ),
+    (
+        "    metrics",
+        "    detector: {classes: [A], threshold: 1.5}\n    metrics",
+        "threshold: 1.5 is not between 0 and 1",
+    ),
     ("pixel_art:", "Pixel Art:", "concepts.Pixel Art: 'Pixel Art' becomes a folder's name"),
     ("ink: ink", "ink: 3", "concepts.ink: 3 is not a mapping"),
     ("[accuracy]", "[acuracy]", "metrics: there is no metric 'acuracy'; did you mean accuracy? (allowed: accuracy)"),
@@ -106,6 +189,45 @@ def test_suite(small, old, new, expected):
     small("benchmark/suites/test.yaml", SUITE.replace(old, new, 1))
     found = message({"suite": "test"})
     assert expected in found and re.match(r"benchmark/(suites/test.yaml: |tasks: )", found)
+
+
+@pytest.mark.parametrize(("field", "given", "expected"), SETTINGS)
+def test_a_settings_value_that_its_name_does_not_allow(small, field, given, expected):
+    small("methods/solo.py", METHOD.replace("clip: bool = False", field))
+    small("benchmark/suites/test.yaml", SUITE.replace("lr: 3.0e-4", given))
+    assert message({"suite": "test"}).startswith(f"benchmark/suites/test.yaml: {expected}")
+
+
+@pytest.mark.parametrize(("field", "given"), ALLOWED)
+def test_a_settings_value_that_its_name_allows(small, field, given):
+    small("methods/solo.py", METHOD.replace("clip: bool = False", field))
+    small("benchmark/suites/test.yaml", SUITE.replace("lr: 3.0e-4", given))
+    assert grid.plan({"suite": "test"}).aliases["solo"] == "solo"
+
+
+def test_a_metric_says_how_many_images_it_needs(small):
+    """One image has no spread: FID and KID would fail when all is drawn."""
+    one = SUITE.replace("retained: 4, images_per_seed: 2", "retained: 1, images_per_seed: 1")
+    small("benchmark/suites/test.yaml", one)
+    assert grid.plan({"suite": "test"})
+    for name in ("fid", "kid"):
+        small(f"benchmark/metrics/{name}.py", (ROOT / f"benchmark/metrics/{name}.py").read_text())
+    for name in ("fid", "kid"):
+        small("benchmark/tasks/style.yaml", TASK.replace("[accuracy]", f"[accuracy, {name}_classifier]"))
+        expected = f"budgets.retained: 1 is too few: {name}_classifier of task style needs 2 images"
+        assert message({"suite": "test"}) == f"benchmark/suites/test.yaml: {expected}"
+    alone = TASK[: TASK.index("      pixel_art")].replace("[accuracy]", "[accuracy, fid_classifier]")
+    small("benchmark/tasks/style.yaml", alone)
+    small("benchmark/suites/test.yaml", one.replace("[ink, pixel_art]", "[ink]"))
+    assert grid.plan({"suite": "test"}), "nothing is retained where there is one concept"
+    small("benchmark/suites/test.yaml", one.replace("[ink, pixel_art]", "[ink]").replace("erased: 8", "erased: 1"))
+    assert "budgets.erased: 1 is too few: fid_classifier" in message({"suite": "test"})
+
+
+def test_a_judge_that_comes_trained_needs_no_images(small):
+    small("benchmark/tasks/style.yaml", TASK.replace("{classifier: judge, blank: picture}", "{classifier: judge}"))
+    small("benchmark/suites/test.yaml", SUITE.replace("train: 5", "train: 1"))
+    assert grid.plan({"suite": "test"})
 
 
 @pytest.mark.parametrize(("old", "new", "expected"), TASKS)

@@ -1,5 +1,6 @@
 """One writer per folder: among processes of this machine, and against those of other machines."""
 
+import errno
 import json
 import os
 import signal
@@ -17,7 +18,7 @@ HOLDER = """
 import sys, time
 from pathlib import Path
 from benchmark import job, lease
-lease.BEAT = 0.1
+lease.BEAT = float(sys.argv[3])
 
 @job.fills("out")
 def main(out: Path) -> None:
@@ -30,9 +31,12 @@ main(out=Path(sys.argv[1]))
 """
 
 
-def holder(folder, seconds):
+def holder(folder, seconds, beat=0.1):
     process = subprocess.Popen(
-        [sys.executable, "-c", HOLDER, str(folder), str(seconds)], cwd=ROOT, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", HOLDER, str(folder), str(seconds), str(beat)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
     )
     while "holds" not in (line := process.stdout.readline()):
         assert line
@@ -65,6 +69,41 @@ def test_a_killed_writer_is_followed_at_once_and_its_half_files_go(quick, tmp_pa
         assert [path.name for path in tmp_path.iterdir()] == [".lease"]
     assert time.monotonic() - began < 0.9 * lease.STALE
     assert not list(tmp_path.iterdir())
+
+
+def test_a_writer_of_this_machine_that_is_too_busy_to_touch_its_lease_keeps_it(quick, tmp_path):
+    """Under heavy load a thread may not run for long. The process is known to live: two must not write."""
+    first = holder(tmp_path, 3, beat=1000)
+    with lease.hold(tmp_path):  # waits three times as long as what makes a lease stale
+        assert (tmp_path / "picture.png").exists()
+    assert first.wait() == 0
+
+
+@pytest.mark.parametrize("call", ["utime", "read"])
+def test_a_file_system_that_does_not_answer_once_costs_no_lease(quick, tmp_path, monkeypatch, call):
+    """Else the thread that touches it would end, or take the silence for another holder and stop the process."""
+    failed = []
+
+    def once(function):
+        def fails(*given, **options):
+            if not failed and given[0] == tmp_path / ".lease":
+                failed.append(given[0])
+                raise OSError(errno.ESTALE, "Stale file handle")
+            return function(*given, **options)
+
+        return fails
+
+    with lease.hold(tmp_path):
+        if call == "utime":
+            monkeypatch.setattr(lease.os, "utime", once(os.utime))
+        else:
+            monkeypatch.setattr(lease.Path, "read_text", once(lease.Path.read_text))
+        while not failed:
+            time.sleep(0.01)
+        monkeypatch.undo()
+        before = (tmp_path / ".lease").stat().st_mtime_ns
+        time.sleep(0.5)
+        assert (tmp_path / ".lease").stat().st_mtime_ns > before
 
 
 def test_sigterm_leaves_no_lease(tmp_path):

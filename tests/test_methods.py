@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from benchmark import adversarial, erase, grid, plugins, workbench
+from benchmark import adversarial, erase, grid, guard, plugins, workbench
 from benchmark.alignment import NoiseAnchor, NoisedImages, PartialDenoise, PromptAnchor, align
 from benchmark.errors import BenchmarkError
 from benchmark.groups import GROUPS
@@ -58,7 +58,8 @@ def test_every_variant_of_a_suite_changes_finite_weights_of_its_group_and_nothin
     suite = next(suite for suite in SUITES if label in suite.settings)
     plugin, values = plugins.load("methods", Path(grid.module(label)).stem), grid.label_settings(suite, label)
     settings = plugin.Settings(**values | {key: SMALL[key] for key in SMALL.keys() & values})
-    list(plugin.erase(model, CONCEPT, settings))
+    with guard.untouched(model, label):
+        list(plugin.erase(model, CONCEPT, settings))
     changed = [key for key, value in model.unet.named_parameters() if not torch.equal(value, loaded[1][key])]
     assert changed and all(GROUPS[settings.group](key) for key in changed)
     assert all(value.isfinite().all() for value in model.unet.parameters())
@@ -77,7 +78,7 @@ def test_every_method_changes_finite_weights_of_its_group_and_nothing_else(model
     ("state", "said"),
     [
         ({"weights": {}}, "each step yields None or a dict with its `step`"),
-        (None, "no weight was changed; the original model must not be scored as erased"),
+        (None, "no weight was changed; the original model must not be scored as erased$"),
     ],
 )
 def test_the_runner_refuses_a_state_that_it_could_not_resume_and_a_model_that_is_as_before(
@@ -87,6 +88,19 @@ def test_the_runner_refuses_a_state_that_it_could_not_resume_and_a_model_that_is
     with pytest.raises(BenchmarkError, match=said):
         erase._erase(model, mine, CONCEPT, None, model.copy(), tmp_path / "chalk", "key", "erase chalk with mine")
     assert not (tmp_path / "chalk").exists()
+
+
+@pytest.mark.parametrize(
+    ("work", "said"),
+    [
+        (lambda *given: None, r"no weight was changed; .*; it made no step: a loop such as align\(…\) runs if"),
+        (lambda *given: iter(()), r"it made no step: a loop such as align\(…\) runs if `yield from` stands before"),
+        (lambda *given: True, "erase returned True: it must yield states, or return nothing"),
+    ],
+)
+def test_the_runner_says_why_a_method_may_have_changed_nothing(model, tmp_path, work, said):
+    with pytest.raises(BenchmarkError, match=said):
+        erase._erase(model, SimpleNamespace(erase=work), CONCEPT, None, model.copy(), tmp_path / "chalk", "key", "x")
 
 
 @pytest.mark.parametrize("name", METHODS)

@@ -22,6 +22,7 @@ VERSION = 1
 DIRECTION = {"erased": "up", "retained": "down"}
 RANGE = (0, None)
 EYE = None  # named by the metric: fid_<eye>
+LEAST = 2  # images, since it compares how they spread
 READS = "features"
 ORIGINAL = 0.0
 ROUNDING = 1e-10  # relative to the traces: what float64 leaves of a difference that is none

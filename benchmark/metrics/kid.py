@@ -16,6 +16,7 @@ VERSION = 1
 DIRECTION = {"erased": "up", "retained": "down"}
 RANGE = (None, None)  # an unbiased estimate of something small may be below 0
 EYE = None  # named by the metric: kid_<eye>
+LEAST = 2  # images, since it compares how they spread
 READS = "features"
 ORIGINAL = 0.0
 ROUNDING = 1e-10  # what float64 leaves of a difference that is none

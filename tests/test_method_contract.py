@@ -1,0 +1,218 @@
+"""A method's file that its job would fail with is refused when planning, in one line; others are not read for it."""
+
+import subprocess
+import sys
+
+import pytest
+from conftest import METHOD, ROOT, SUITE
+
+from benchmark import contract, grid, plugins, source
+from benchmark.errors import ConfigError
+
+LOOP = '''"""A method with a loop."""
+
+from dataclasses import dataclass
+
+from benchmark import alignment
+from benchmark.adversarial import sequential
+from benchmark.alignment import NoisedImages, PromptAnchor, align
+from benchmark.alignment import align as teach
+
+POOL = "concept"
+
+
+@dataclass(frozen=True)
+class Settings:
+    steps: int = 40
+    lr: float = 3e-4
+
+
+def erase(model, concept, settings):
+    model.train("xattn")
+    yield from align(model, steps=settings.steps, lr=settings.lr)
+
+
+def helper(model):
+    yield from align(model)
+'''
+ERASE = "\n\ndef erase(model, concept, settings): ..."
+ALIGN = "    yield from align(model, steps=settings.steps, lr=settings.lr)"
+
+
+def looped(new):
+    return LOOP.replace(ALIGN, "\n".join(f"    {line}" for line in new.splitlines()))
+
+
+WRONG = {
+    # erase
+    "misspelt": (METHOD.replace("def erase", "def eraze"), "there is no function erase(model, concept, settings); did"),
+    "capital": (METHOD.replace("def erase", "def Erase"), "did you mean it by Erase?"),
+    "missing": (METHOD[: METHOD.index("def erase")], "there is no function erase(model, concept, settings)"),
+    "async": (METHOD.replace("def erase", "async def erase"), "erase must not be async"),
+    "two parameters": (METHOD.replace("concept, settings", "settings"), "erase(model, settings) must be erase("),
+    "no parameters": (METHOD.replace("model, concept, settings", ""), "erase() must be erase(model, "),
+    "four parameters": (METHOD.replace("settings)", "settings, pool)"), "must be erase(model, concept, settings)"),
+    "another order": (METHOD.replace("model, concept", "concept, model"), "given these three, in this order"),
+    "a word is needed": (METHOD.replace("settings)", "settings, *, pool)"), "must be erase(model, concept, settings)"),
+    "a setting that is none": (LOOP.replace("lr=settings.lr", "lr=settings.rate"), "there is no setting 'rate'"),
+    "a setting without Settings": (
+        LOOP.replace("class Settings", "class Options"),
+        "line 21: settings.steps: there is no setting 'steps'",
+    ),
+    # loops that never run
+    "dropped": (looped("align(model, steps=settings.steps)"), "line 21: align(…) does nothing by itself: write `yield"),
+    "dropped and yields": (looped("align(model)\nyield"), "align(…) does nothing by itself"),
+    "returned by a generator": (looped("yield\nreturn align(model)"), "align(…) does nothing by itself"),
+    "yielded itself": (looped("yield align(model)"), "align(…) does nothing by itself"),
+    "stored and forgotten": (looped("loop = align(model)"), "align(…) does nothing by itself"),
+    "by its module": (looped("alignment.align(model)"), "alignment.align(…) does nothing by itself"),
+    "by another name": (looped("teach(model)"), "teach(…) does nothing by itself"),
+    "of a loop of its own": (looped("helper(model)"), "helper(…) does nothing by itself"),
+    "of another module": (looped("sequential(None, [])\nyield"), "sequential(…) does nothing by itself"),
+    "under an if": (looped("if settings.steps:\n    align(model)"), "line 22: align(…) does nothing by itself"),
+    "in its helper": (LOOP.replace("    yield from align(model)\n", "    align(model)\n"), "align(…) does nothing by"),
+    # Settings
+    "no dataclass": (METHOD.replace("@dataclass(frozen=True)\n", ""), "Settings must be a frozen dataclass"),
+    "not frozen": (METHOD.replace("(frozen=True)", ""), "Settings must be a frozen dataclass"),
+    "frozen not": (METHOD.replace("frozen=True", "frozen=False"), "Settings must be a frozen dataclass"),
+    "another decorator": (METHOD.replace("@dataclass(frozen=True)", "@final"), "Settings must be a frozen dataclass"),
+    "inherited": (METHOD.replace("class Settings", "class Settings(Base)"), "Settings must not inherit"),
+    "imported": (f"from x import Settings\n{ERASE}", "Settings must be a class in this file"),
+    "a mapping": (f"Settings = dict\n{ERASE}", "Settings must be a class in this file"),
+    "nearly Settings": (METHOD.replace("class Settings", "class Setting"), "Setting: nobody reads it; did you"),
+    "a name before it": (METHOD.replace("class Settings", "class TwinSettings"), "TwinSettings: nobody reads it"),
+    "no type": (METHOD.replace("clip: bool", "clip"), "Settings.clip has no type"),
+    "no default": (METHOD.replace("clip: bool = False", "clip: bool"), "clip has no default"),
+    "a list": (METHOD.replace('("attn2",)', '["attn2"]'), "Settings.groups: a default must not be a list"),
+    "a call": (METHOD.replace("1e-5", "float(1)"), "lr must be a literal"),
+    "a text for a number": (METHOD.replace("= 1e-5", '= "1e-5"'), "Settings.lr: '1e-5' is text, not a number"),
+    "none for a number": (METHOD.replace("= 1e-5", "= None"), "Settings.lr: None is not a number"),
+    "a choice that is none": (METHOD.replace('= "l1"', '= "l3"'), "Settings.loss: there is no value 'l3'"),
+    "no group": (METHOD.replace('= "xattn"', '= "atn"'), "Settings.group: there is no value 'atn'"),
+    "fewer than no steps": (METHOD.replace("= 40", "= -1"), "Settings.steps: -1 is not"),
+    "no rate": (METHOD.replace("1e-5", "0.0"), "Settings.lr: 0.0 is not above 0"),
+    # constants
+    "no such pool": (METHOD.replace('"concept"', '"concpet"'), "POOL: there is no value 'concpet'; did you"),
+    "a list of pools": (METHOD.replace('"concept"', '["concept"]'), "POOL: there is no value ['concept']"),
+    "true for a pool": (METHOD.replace('"concept"', "True"), "POOL: there is no value True"),
+    "a computed pool": (METHOD.replace('"concept"', "str()"), "POOL must be a literal"),
+    "many pools": (METHOD.replace("POOL", "POOLS"), "POOLS: nobody reads it; did you mean POOL?"),
+    "small pool": (METHOD.replace("POOL", "pool"), "pool: nobody reads it; did you mean POOL?"),
+    "swapped letters": (METHOD.replace("POOL", "POLO"), "POLO: nobody reads it; did you mean POOL?"),
+    "another word": (METHOD.replace("POOL", "IMAGES"), "IMAGES: nobody reads it; did you mean POOL?"),
+    "per concepts": (METHOD + "\nPER_CONCEPTS = False\n", "PER_CONCEPTS: nobody reads it; did you mean PER_CONCEPT?"),
+    "per concept as text": (METHOD + '\nPER_CONCEPT = "no"\n', "PER_CONCEPT: there is no value 'no'"),
+    "per concept as a number": (METHOD + "\nPER_CONCEPT = 0\n", "PER_CONCEPT: there is no value 0"),
+    "a note that is no text": (METHOD + "\nNOTE = 3\n", "NOTE: 3 is not text"),
+    "a pool of a setting": (
+        METHOD.replace("clip: bool = False", 'pool: str = "images"'),
+        "POOL, or the setting pool: there is no pool 'images'",
+    ),
+}  # fmt: skip
+
+RIGHT = {
+    "a loop": LOOP,
+    "returned": looped("return align(model, steps=settings.steps, lr=settings.lr)"),
+    "stored and taken": looped("loop = align(model)\nyield from loop"),
+    "by for": looped("for state in align(model):\n    yield state"),
+    "by list": looped("list(align(model))"),
+    "of its own": looped("yield from helper(model)"),
+    "given to another": looped("yield from align(model, before=sequential(None, []))"),
+    "in a lambda": looped("start = {'a': lambda: sequential(None, [])}\nyield from align(start)"),
+    "other words": METHOD.replace("model, concept, settings", "m, _, s"),
+    "as many as come": METHOD.replace("model, concept, settings", "*given"),
+    "one more with a default": METHOD.replace("settings)", "settings, loud=False)"),
+    "by assignment": METHOD[: METHOD.index("def erase")] + "erase = len\n",
+    "no settings": '"""A closed form."""\n\n\ndef erase(model, concept, settings):\n    model.unet\n',
+    "dataclasses": METHOD.replace("@dataclass(", "@dataclasses.dataclass("),
+    "a property": METHOD.replace(
+        "    clip:", "    @property\n    def twice(self):\n        return 2\n\n    clip:"
+    ).replace("    yield", "    yield settings.twice"),
+    "types in quotes": METHOD.replace("steps: int", 'steps: "int"'),
+    "a whole number for a rate": METHOD.replace("1e-5", "1"),
+    "no warming up": METHOD.replace("clip: bool = False", "warmup_steps: int = 0"),
+    "constants of its own": METHOD + "\nNODES = (1, 2)\nCOUNTS = {}\n",
+    "no pool": METHOD.replace('"concept"', "None"),
+    "a note": METHOD + '\nNOTE: str = "a reconstruction"\nPER_CONCEPT = True\n',
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"), [case for case in WRONG.values() if case[1]], ids=[k for k in WRONG if WRONG[k][1]]
+)
+def test_a_wrong_method_is_refused_when_planning_in_one_line_that_names_it(small, text, said):
+    assert text not in (METHOD, LOOP), "the case changes something"
+    small("benchmark/alignment.py", (ROOT / "benchmark/alignment.py").read_text())
+    small("benchmark/adversarial.py", (ROOT / "benchmark/adversarial.py").read_text())
+    small("methods/solo.py", text)
+    small("benchmark/suites/test.yaml", SUITE.replace("  solo: {lr: 3.0e-4}\n", ""))
+    with pytest.raises(ConfigError) as caught:
+        grid.plan({"suite": "test"})
+    message = str(caught.value)
+    assert said in message and "\n" not in message and len(message) < 300
+    assert message.startswith(("methods/solo.py: ", "solo: POOL"))
+
+
+@pytest.mark.parametrize("text", RIGHT.values(), ids=RIGHT)
+def test_what_works_is_not_refused(small, text):
+    small("benchmark/alignment.py", (ROOT / "benchmark/alignment.py").read_text())
+    small("benchmark/adversarial.py", (ROOT / "benchmark/adversarial.py").read_text())
+    small("methods/solo.py", text)
+    assert contract.problems("methods/solo.py") == []
+
+
+def test_a_wrong_method_stops_only_those_who_ask_for_it(small):
+    small("methods/solo.py", METHOD.replace("def erase", "def eraze"))
+    plan = grid.plan({"suite": "test", "methods": ["twin-a", "twin-b"]})
+    assert "solo" not in plan.aliases
+    with pytest.raises(ConfigError, match=r"methods/solo\.py: there is no function erase"):
+        grid.plan({"suite": "test", "methods": ["solo"]})
+
+
+def test_all_problems_of_a_file_are_found_and_the_first_is_told(small):
+    small(
+        "methods/solo.py",
+        METHOD.replace("def erase", "def eraze").replace("(frozen=True)", "").replace("POOL", "POOLS"),
+    )
+    assert len(contract.problems("methods/solo.py")) == 3
+    with pytest.raises(ConfigError, match=r"\(and 2 more\)$"):
+        grid.plan({"suite": "test"})
+
+
+@pytest.mark.parametrize("text", ["def erase(", "\0", "\tx\n  y"])
+def test_a_file_that_is_not_python_is_a_problem(small, text):
+    small("methods/solo.py", text)
+    (problem,) = contract.problems("methods/solo.py")
+    assert problem.startswith("methods/solo.py: cannot be read as Python: ") and "\n" not in problem
+
+
+@pytest.mark.parametrize("name", plugins.names("methods"))
+def test_every_shipped_method_keeps_the_contract(name):
+    assert contract.problems(f"methods/{name}.py") == []
+
+
+@pytest.mark.parametrize("suite", plugins.names("benchmark/suites", ".yaml"))
+def test_every_shipped_suite_and_its_tasks_have_numbers_that_can_be_run(suite):
+    loaded = grid.load_suite(suite)
+    for label in grid.labels(loaded):
+        declared = source.settings(grid.module(label))
+        assert grid.label_settings(loaded, label).keys() == declared.keys()
+        assert grid.pool(loaded, label) in (None, *grid.POOLS)
+    assert grid.plan({"suite": suite}).tasks
+
+
+def test_the_readmes_method_keeps_the_contract(small):
+    text = (ROOT / "README.md").read_text()
+    small("methods/mine.py", text[text.index('"""Mine') :].partition("```")[0])
+    assert contract.problems("methods/mine.py") == []
+
+
+def test_the_check_imports_neither_the_method_nor_torch(tmp_path):
+    code = (
+        "import sys; from benchmark import grid, plugins; from pathlib import Path; plugins.ROOT = Path(sys.argv[1]); "
+        "print(grid.contract.problems('methods/solo.py')); sys.exit(bool({'torch', 'methods'} & {*sys.modules}))"
+    )
+    (tmp_path / "methods").mkdir()
+    (tmp_path / "methods/solo.py").write_text(METHOD.replace("def erase", "def eraze"))
+    end = subprocess.run([sys.executable, "-c", code, str(tmp_path)], cwd=ROOT, capture_output=True, text=True)
+    assert end.returncode == 0 and "did you mean it by eraze?" in end.stdout
