@@ -63,7 +63,7 @@ def main(
             print(f"{folder}: kept")
         else:
             if model is None:
-                model = diffusion.load(base.folder)
+                model = diffusion.load(base.folder, size=loaded.sampler.size)
                 clean = model.copy()
             model.set_weights(clean)
             model.unet.requires_grad_(False)

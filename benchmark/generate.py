@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmark import cli, grid, job, manifest, sampling, weights
+from benchmark import cli, grid, job, manifest, sampling, trial, weights
 from benchmark.errors import BenchmarkError
 from benchmark.files import sha256
 from benchmark.records import Prompt, digest
@@ -75,6 +75,7 @@ def main(
 
     missing = [row for row in rows if manifest.key_of(out / row.image.file) != row.image.key]
     if missing:
+        print(trial.once(base, loaded, subject, Path(loaded.folder)))
         _draw(base, loaded.sampler, deltas, missing, out, f"draw {task} {method} {set}")
     manifest.write(out / "manifest.csv", (_hashed(row.image, out) for row in rows))
     print(f"{out}/manifest.csv: {len(rows)} images, {len(missing)} drawn, {len(rows) - len(missing)} kept")
@@ -98,7 +99,7 @@ def _draw(base: weights.Base, sampler, deltas, rows: list[_Wanted], out: Path, l
     from benchmark import diffusion
 
     torch.set_num_threads(sampler.threads)
-    model = diffusion.load(base.folder, sampler.precision)
+    model = diffusion.load(base.folder, sampler.precision, sampler.size)
     clean = model.copy()
     with ThreadPoolExecutor(1) as encoder:
         saved = [
