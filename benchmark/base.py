@@ -9,7 +9,7 @@ from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
 
-from benchmark import cli, compatible, devices, eyes, grid, hub, plugins, texts, trial
+from benchmark import cli, compatible, devices, eyes, grid, hub, plugins, trial
 from benchmark.errors import BenchmarkError
 from benchmark.files import sha256, write_atomically
 from benchmark.parts import NETWORKS, read, weight_files
@@ -41,7 +41,7 @@ def record(loaded: grid.Suite, out: Path) -> None:
     tasks = {e.task: grid.load_task(e.task, loaded.world) for e in loaded.experiments.values()}
     said += [f"fetched: {path}" for path in _fetch_eyes(tasks.values())]
     with devices.claimed():
-        said += _try(found, loaded, list(tasks.values()), out.parent)
+        said.append(_try(found, loaded, next(iter(tasks.values())), out.parent))
     with write_atomically(out) as aside:
         aside.write_text(json.dumps(asdict(found), indent=1) + "\n")
     print("\n".join([*said, f"{out}: {loaded.base}, {len(found.files)} files"]))
@@ -111,24 +111,15 @@ def check_size(folder: Path, size: int) -> list[str]:
     return [] if own == size else [f"sampler.size: {size} pixels; the model's own size is {own}"]
 
 
-def _try(base: Base, suite: grid.Suite, tasks: list[grid.Task], results: Path) -> list[str]:
+def _try(base: Base, suite: grid.Suite, task: grid.Task, results: Path) -> str:
     """Load the model once, read all texts with its tokenizer, and draw one picture."""
-    import torch
-
     from benchmark import diffusion
 
-    torch.set_num_threads(suite.sampler.threads)
     model = diffusion.load(base.folder, size=suite.sampler.size)
-    labels = {label for experiment in suite.experiments.values() for label in experiment.methods}
-    settings = {label: grid.label_settings(suite, label) for label in sorted(labels)}
-    read = texts.check([text for task in tasks for text in texts.of(task, settings)], model.tokenizer)
-    said = f"{read} texts, none cut or equal to another"
-    if trial.postponed(suite):
-        later = (
-            f"a picture of {suite.sampler.size} px takes minutes without a GPU: the first job that draws compares one"
-        )
-        return [said, f"{later} with the stock pipeline's"]
-    return [said, trial.once(base, suite, tasks[0], results, model)]
+    if not trial.postponed(suite):
+        return trial.once(base, suite, task, results, model)
+    said, size = trial.read_texts(suite, model.tokenizer), suite.sampler.size
+    return f"{said}; no GPU is here: the first job that draws compares a picture of {size} px with the stock pipeline's"
 
 
 def _fetch_eyes(tasks: Iterable[grid.Task]) -> list[Path]:

@@ -125,7 +125,7 @@ def check_schedule(path: Path) -> str:
     _unknown(path, config, {*OLD, *(key for name in SCHEDULERS for key in _parameters(name))})
     _require(path, config, REQUIRED)
     for key, allowed in CHOICES.items():
-        if config.get(key, allowed[0]) not in allowed:
+        if config.get(key) not in (None, *allowed):
             raise BenchmarkError(f"{path}: {key}: {config[key]} is not understood here (allowed: {', '.join(allowed)})")
     betas = config.get("trained_betas")
     if betas is None:
@@ -134,6 +134,8 @@ def check_schedule(path: Path) -> str:
                 f"{path}: lacks {', '.join(lacking)}: what noise the model was trained on is not known"
             )
         betas = [config[key] for key in BETAS[:2]]
+    elif not isinstance(betas, list) or len(betas) != 1000:
+        raise BenchmarkError(f"{path}: trained_betas: there are not 1000 of them, one for each timestep")
     if not all(isinstance(beta, float) and 0 < beta < 1 for beta in betas) or sorted(betas) != betas:
         raise BenchmarkError(f"{path}: the betas do not rise between 0 and 1: {betas[0]} to {betas[-1]}")
     defaults = _parameters(kind)
@@ -151,7 +153,7 @@ def schedule(config: Mapping[str, Any]) -> dict[str, Any]:
 
     Where it says nothing, the class that draws has its own default, as in diffusers.
     """
-    return {key: config[key] for key in KEPT if key in config} | OVERRIDDEN
+    return {key: config[key] for key in KEPT if config.get(key) is not None} | OVERRIDDEN
 
 
 def reduction(vae: Mapping[str, Any]) -> int:

@@ -217,7 +217,7 @@ def load(folder: str | Path, precision: str = "float32", size: int | None = None
     """
     from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
     from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
-    from transformers import CLIPTextModel, CLIPTokenizer
+    from transformers import CLIPTextModel
 
     _quiet()
     folder = Path(folder)
@@ -233,7 +233,7 @@ def load(folder: str | Path, precision: str = "float32", size: int | None = None
             part, info = kind.from_pretrained(folder / name, dtype=PRECISIONS[precision], output_loading_info=True)
             parts.check_loaded(folder / name, info, part)
             networks.append(part.to(device))
-        tokenizer = CLIPTokenizer.from_pretrained(folder / "tokenizer")
+        tokenizer = load_tokenizer(folder)
     except (OSError, ValueError, RuntimeError) as error:
         raise BenchmarkError(f"{folder}: cannot be loaded: {str(error).splitlines()[0]}") from error
     unet, vae, text_encoder = networks
@@ -243,6 +243,13 @@ def load(folder: str | Path, precision: str = "float32", size: int | None = None
     size = size or compatible.size(unet.config, vae.config)
     unet.register_to_config(sample_size=size // compatible.reduction(vae.config))
     return Diffusion(unet, vae, text_encoder, tokenizer, compatible.schedule(scheduler))
+
+
+def load_tokenizer(folder: str | Path) -> Any:
+    """The tokenizer alone of a model, which `load` has been able to load before."""
+    from transformers import CLIPTokenizer
+
+    return CLIPTokenizer.from_pretrained(Path(folder) / "tokenizer")
 
 
 def _quiet() -> None:

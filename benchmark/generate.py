@@ -75,7 +75,7 @@ def main(
 
     missing = [row for row in rows if manifest.key_of(out / row.image.file) != row.image.key]
     if missing:
-        print(trial.once(base, loaded, subject, Path(loaded.folder)))
+        print(trial.once(base, loaded, subject, Path(loaded.folder)))  # a text may be new; the picture may be due
         _draw(base, loaded.sampler, deltas, missing, out, f"draw {task} {method} {set}")
     manifest.write(out / "manifest.csv", (_hashed(row.image, out) for row in rows))
     print(f"{out}/manifest.csv: {len(rows)} images, {len(missing)} drawn, {len(rows) - len(missing)} kept")

@@ -72,7 +72,7 @@ def check_loaded(where: Path, info: Mapping[str, Any], network: Any) -> None:
     harmless = HARMLESS.get(where.name)
     if extra := sorted(key for key in info["unexpected_keys"] if not (harmless and harmless.search(key))):
         raise BenchmarkError(
-            f"{where}: has {len(extra)} weights that its config.json knows nothing of, {extra[0]} among them"
+            f"{where}: has weights that its config.json knows nothing of: {len(extra)}, {extra[0]} among them"
         )
     for name, weight in network.state_dict().items():
         if weight.is_floating_point() and not torch.isfinite(weight).all():

@@ -59,7 +59,10 @@ def check(texts: Iterable[Text], tokenizer: Any) -> int:
                 f" but the text encoder reads {limit}: the rest would be cut; shorten it"
             )
         if unknown in ids[1:-1]:
-            raise BenchmarkError(f"{item.where}: {item.text!r} has signs that the model's tokenizer does not know")
+            raise BenchmarkError(
+                f"{item.where}: {item.text!r} becomes the token {tokenizer.unk_token} in part,"
+                " which stands for what the model's tokenizer does not know"
+            )
         other = inputs.setdefault(ids, item)
         if other.text != item.text:
             raise BenchmarkError(
