@@ -40,10 +40,9 @@ def record(loaded: grid.Suite, out: Path) -> None:
     found = Base(str(folder), loaded.revision, hashes(folder))
     tasks = {e.task: grid.load_task(e.task, loaded.world) for e in loaded.experiments.values()}
     said += [f"fetched: {path}" for path in _fetch_eyes(tasks.values())]
-    with devices.claimed():
+    with write_atomically(out) as aside, devices.claimed():
+        aside.write_text(json.dumps(asdict(found), indent=1) + "\n")  # before the rest, which a full disk would waste
         said.append(_try(found, loaded, next(iter(tasks.values())), out.parent))
-    with write_atomically(out) as aside:
-        aside.write_text(json.dumps(asdict(found), indent=1) + "\n")
     print("\n".join([*said, f"{out}: {loaded.base}, {len(found.files)} files"]))
 
 

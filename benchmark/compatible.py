@@ -105,12 +105,14 @@ def check_kind(folder: Path) -> None:
             raise BenchmarkError(
                 f"{folder}: is {kind} ({name}/ is there); only Stable Diffusion 1's kind is understood"
             )
+    if lacking := [part for part in PARTS if not index.get(part)]:
+        raise BenchmarkError(f"{folder}/model_index.json: does not name {', '.join(lacking)}")
     for part, named in index.items():
-        if part in UNUSED or not (isinstance(named, list) and len(named) == 2 and named[1]):
+        if part in UNUSED or not (isinstance(named, list) and len(named) == 2 and (named[1] or part in PARTS)):
             continue
-        if named[1] not in PARTS.get(part, ()):
-            allowed = f"{', '.join(PARTS[part])} is allowed" if part in PARTS else "there is no use for it here"
-            raise BenchmarkError(f"{folder}/model_index.json: {part} is of class {named[1]}, but {allowed}")
+        if named[1] not in PARTS.get(part, ()) or named[0] not in ("diffusers", "transformers"):
+            allowed = f"{' or '.join(PARTS[part])} is needed" if part in PARTS else "there is no use for it here"
+            raise BenchmarkError(f"{folder}/model_index.json: {part} is {named[1]} of {named[0]}, but {allowed}")
 
 
 def check_schedule(path: Path) -> str:

@@ -88,12 +88,11 @@ def check(model: Diffusion, folder: str, text: str, sampler: Sampler) -> int:
 def stock(folder: str | Path, model: Diffusion) -> Any:
     """diffusers' own pipeline of a folder, in float32, on the device of `model`."""
     import torch
-    from diffusers import StableDiffusionPipeline
+    from diffusers import DDIMScheduler, StableDiffusionPipeline
 
-    unused = dict.fromkeys(("safety_checker", "feature_extractor", "image_encoder"))
-    pipeline = StableDiffusionPipeline.from_pretrained(
-        folder, **unused, requires_safety_checker=False, dtype=torch.float32
-    )
+    given = dict.fromkeys(("safety_checker", "feature_extractor", "image_encoder"))  # None: they are not loaded
+    given |= {"requires_safety_checker": False, "scheduler": DDIMScheduler.from_config(model.scheduler)}
+    pipeline = StableDiffusionPipeline.from_pretrained(folder, **given, dtype=torch.float32)
     pipeline.set_progress_bar_config(disable=True)
     pipeline.unet.to(memory_format=torch.channels_last)  # as ours, so that rounding is alike on GPUs, too
     return pipeline.to(model.device)

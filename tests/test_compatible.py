@@ -135,8 +135,16 @@ def test_what_a_scheduler_says_of_drawing_is_overridden_by_the_suite_and_said(fo
     assert diffusion.load(folder).scheduler == plain
 
 
-def test_an_old_schedule_draws_as_the_stock_pipeline_does(folder):
-    """As Stable Diffusion 1.4 has it: PNDM, without what was invented later."""
+def test_an_old_model_draws_as_the_stock_pipeline_does(folder):
+    """As Stable Diffusion 1.4 is: PNDM, without what was invented later, and a safety checker that is not fetched."""
+    edit(
+        folder / "model_index.json",
+        drop=("image_encoder", "requires_safety_checker"),
+        _diffusers_version="0.2.2",
+        feature_extractor=["transformers", "CLIPImageProcessor"],
+        safety_checker=["stable_diffusion", "StableDiffusionSafetyChecker"],
+        scheduler=["diffusers", "PNDMScheduler"],
+    )
     (folder / "scheduler/scheduler_config.json").write_text(
         '{"_class_name": "PNDMScheduler", "_diffusers_version": "0.7.0", "beta_end": 0.012, "beta_schedule":'
         ' "scaled_linear", "beta_start": 0.00085, "num_train_timesteps": 1000, "set_alpha_to_one": false,'
@@ -150,8 +158,11 @@ def test_an_old_schedule_draws_as_the_stock_pipeline_does(folder):
     [
         ({"_class_name": "StableDiffusionXLPipeline"}, "is a model of StableDiffusionXLPipeline"),
         ({"_class_name": "LatentConsistencyModelPipeline"}, "is a model of LatentConsistencyModelPipeline"),
-        ({"text_encoder_2": ["transformers", "CLIPTextModel"]}, "text_encoder_2 is of class CLIPTextModel"),
-        ({"unet": ["my_unet", "MyUNet"]}, "unet is of class MyUNet, but UNet2DConditionModel is allowed"),
+        ({"text_encoder_2": ["transformers", "CLIPTextModel"]}, "text_encoder_2 is CLIPTextModel of transformers, but"),
+        ({"unet": ["my_unet", "UNet2DConditionModel"]}, "unet is UNet2DConditionModel of my_unet, but"),
+        ({"unet": ["diffusers", "UNetMotionModel"]}, "unet is UNetMotionModel of diffusers, but UNet2DConditionModel"),
+        ({"text_encoder": [None, None]}, "text_encoder is None of None, but CLIPTextModel"),
+        ({"tokenizer": None}, "model_index.json: does not name tokenizer"),
     ],
 )
 def test_another_pipeline_is_told_as_what_it_is(folder, index, named):
