@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
 
-from benchmark import cli, eyes, grid, hub, plugins
+from benchmark import cli, compatible, devices, eyes, grid, hub, plugins, trial
 from benchmark.errors import BenchmarkError
 from benchmark.files import sha256, write_atomically
+from benchmark.parts import NETWORKS, read, weight_files
 from benchmark.weights import Base
 
-NETWORKS = ("unet", "vae", "text_encoder")
-NEEDED = (*(f"{part}/config.json" for part in NETWORKS), "tokenizer", "scheduler/scheduler_config.json")
+NEEDED = (
+    "model_index.json",
+    *(f"{part}/config.json" for part in NETWORKS),
+    *("tokenizer", "scheduler/scheduler_config.json"),
+)
 
 
 def main(suite: str, out: Path) -> None:
@@ -24,33 +29,62 @@ def main(suite: str, out: Path) -> None:
         suite: a file of benchmark/suites.
         out: the JSON file to write.
     """
-    loaded = grid.load_suite(suite)
-    folder = Path(loaded.base) if loaded.revision is None else hub.fetch_model(loaded.base, loaded.revision)
+    record(grid.load_suite(suite), out)
+
+
+def record(loaded: grid.Suite, out: Path) -> None:
+    """Check the base model of a suite and write what it is; `drawn.json` beside it says that a picture was compared."""
+    folder = find(loaded)
+    _check_there(folder)
+    said = compatible.check(folder) + check_size(folder, loaded.sampler.size)
     found = Base(str(folder), loaded.revision, hashes(folder))
-    check_shapes(folder, loaded.sampler.size)
-    if loaded.revision:
-        _fetch_eyes(loaded)
-    with write_atomically(out) as aside:
-        aside.write_text(json.dumps(asdict(found), indent=1) + "\n")
-    print(f"{out}: {loaded.base}, {len(found.files)} files")
+    tasks = {e.task: grid.load_task(e.task, loaded.world) for e in loaded.experiments.values()}
+    said += [f"fetched: {path}" for path in _fetch_eyes(tasks.values())]
+    with write_atomically(out) as aside, devices.claimed():
+        aside.write_text(json.dumps(asdict(found), indent=1) + "\n")  # before the rest, which a full disk would waste
+        said.append(_try(found, loaded, next(iter(tasks.values())), out.parent))
+    print("\n".join([*said, f"{out}: {loaded.base}, {len(found.files)} files"]))
+
+
+def find(suite: grid.Suite) -> Path:
+    """The folder of a suite's base model, fetched from its hub if it is one of the Hub."""
+    folder = Path(suite.base)
+    if suite.revision is None:
+        if not folder.exists():
+            hint = ""
+            if suite.base.count("/") == 1 and not suite.base.startswith((".", "/")):
+                hint = "; if it is a model of the Hub, give its `revision`, a commit's hash, beside it"
+            raise BenchmarkError(f"base: {suite.base}: there is no such folder{hint}")
+        return folder
+    if folder.exists():
+        raise BenchmarkError(f"revision: {suite.revision}: {folder} is a folder here; remove `revision`, or rename it")
+    return hub.fetch_model(suite.base, suite.revision)
 
 
 def hashes(folder: Path) -> dict[str, str]:
     """The SHA-256 of every file of a diffusers folder that is used, by its path in it; an error if one is missing."""
-    for name in NEEDED:
-        if not (folder / name).exists():
-            raise BenchmarkError(f"{folder}: the base model lacks {name}; `make retrain` rebuilds the testbed's")
+    _check_there(folder)
     used = []
     for part in NETWORKS:
-        weights = [path for path in sorted((folder / part).glob("*.safetensors")) if _wanted(path)]
-        if not weights:
-            raise BenchmarkError(f"{folder / part}: there is no .safetensors file of weights")
+        weights, _ = weight_files(folder, part)
         for path in weights:
-            _check_whole(path)
+            if path.suffix == ".safetensors":
+                _check_whole(path)
         used += [*weights, folder / part / "config.json"]
     for part in ("tokenizer", "scheduler"):
         used += [path for path in sorted((folder / part).iterdir()) if path.is_file()]
     return {str(path.relative_to(folder)): sha256(path) for path in used}
+
+
+def _check_there(folder: Path) -> None:
+    """Refuse a folder that lacks a file. What is another kind of model is told so, whatever it lacks."""
+    if folder.is_file() or not (folder / "unet").exists() and (folder / NEEDED[0]).exists():
+        compatible.check_kind(folder)
+    for name in NEEDED:
+        if not (folder / name).exists():
+            ours = folder.resolve().is_relative_to(plugins.ROOT / "testbed")
+            advice = "; `make retrain` rebuilds the testbed's" if ours else ""
+            raise BenchmarkError(f"{folder}: the base model lacks {name}{advice}")
 
 
 def _check_whole(path: Path) -> None:
@@ -62,43 +96,40 @@ def _check_whole(path: Path) -> None:
         raise BenchmarkError(f"{path}: is not whole: {error}") from error
 
 
-def check_shapes(folder: Path, size: int) -> None:
-    """Refuse parts that do not fit each other, models that predict no noise, sizes that the autoencoder cannot make."""
-    try:
-        unet, vae, text = (json.loads((folder / part / "config.json").read_text()) for part in NETWORKS)
-        pairs = (
-            ("unet: cross_attention_dim, text_encoder: hidden_size", unet["cross_attention_dim"], text["hidden_size"]),
-            ("unet: in_channels, vae: latent_channels", unet["in_channels"], vae["latent_channels"]),
-            ("unet: in_channels, out_channels", unet["in_channels"], unet["out_channels"]),
-        )
-        halved = 2 ** (len(vae["block_out_channels"]) - 1)
-        predicted = json.loads((folder / "scheduler/scheduler_config.json").read_text()).get("prediction_type")
-    except (OSError, ValueError, KeyError) as error:
-        raise BenchmarkError(f"{folder}: a config.json cannot be read: {error!r}") from error
-    for name, ours, theirs in pairs:
-        if ours != theirs:
-            raise BenchmarkError(f"{folder}: these are parts of different models: {name}: {ours} and {theirs}")
-    if predicted not in (None, "epsilon"):
-        raise BenchmarkError(f"{folder}: predicts {predicted}, but methods here match predicted noise (epsilon)")
+def check_size(folder: Path, size: int) -> list[str]:
+    """Refuse a size of pictures that nobody can draw; says if the model was trained on another."""
+    unet, vae = (read(folder / part / "config.json") for part in ("unet", "vae"))
+    halved = compatible.reduction(vae)
     if size % halved:
         raise BenchmarkError(
             f"sampler.size: {size} is not a multiple of {halved}, by which {folder}/vae reduces images"
         )
+    if size % 8:
+        raise BenchmarkError(f"sampler.size: {size} is not a multiple of 8, as diffusers' pipeline needs it")
+    own = compatible.size(unet, vae)
+    return [] if own == size else [f"sampler.size: {size} pixels; the model's own size is {own}"]
 
 
-def _fetch_eyes(suite: grid.Suite) -> None:
-    """The networks behind judges and eyes, too: jobs on compute nodes then find all that they need."""
-    for name in dict.fromkeys(experiment.task for experiment in suite.experiments.values()):
-        task = grid.load_task(name, suite.world)
+def _try(base: Base, suite: grid.Suite, task: grid.Task, results: Path) -> str:
+    """Load the model once, read all texts with its tokenizer, and draw one picture."""
+    from benchmark import diffusion
+
+    model = diffusion.load(base.folder, size=suite.sampler.size)
+    if not trial.postponed(suite):
+        return trial.once(base, suite, task, results, model)
+    said, size = trial.read_texts(suite, model.tokenizer), suite.sampler.size
+    return f"{said}; no GPU is here: the first job that draws compares a picture of {size} px with the stock pipeline's"
+
+
+def _fetch_eyes(tasks: Iterable[grid.Task]) -> list[Path]:
+    """The networks behind judges and eyes that have a URL: jobs on compute nodes then find all that they need."""
+    fetched = []
+    for task in tasks:
         observers = [plugins.load("benchmark/observers", file) for file in eyes.needed(task).values()]
         for plugin in (plugins.load("classifiers", task.judge.classifier), *observers):
             if hasattr(plugin, "URL"):
-                print(hub.fetch_file(plugin.URL))
-
-
-def _wanted(path: Path) -> bool:
-    """Full-precision weights, not the fp16 or non-EMA copies that lie beside them."""
-    return not any(mark in path.name for mark in (".fp16.", ".non_ema."))
+                fetched.append(hub.fetch_file(plugin.URL))
+    return list(dict.fromkeys(fetched))
 
 
 if __name__ == "__main__":

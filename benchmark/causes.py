@@ -19,10 +19,14 @@ from benchmark.records import Concept, Prompt, Target, Task, Templates, digest
 
 # The code that determines bytes, stage by stage: files of benchmark/, or single definitions in them. Plugins and what
 # they import come on top.
-DRAWING = "generate.py sampling.py diffusion.py manifest.py devices.py:device weights.py:base weights.py:read_delta"
+CHECKING = "base.py compatible.py parts.py trial.py"
+DRAWING = (
+    "generate.py sampling.py diffusion.py compatible.py:schedule compatible.py:reduction manifest.py devices.py:device"
+    " weights.py:base weights.py:read_delta"
+)
 ERASING = (
-    "erase.py guard.py:untouched workbench.py diffusion.py devices.py:device manifest.py:picture"
-    " weights.py:save_delta weights.py:_file"
+    "erase.py guard.py:untouched workbench.py diffusion.py compatible.py:schedule compatible.py:reduction"
+    " devices.py:device manifest.py:picture weights.py:save_delta weights.py:_file"
 )
 TRAINING = "classify.py devices.py:device manifest.py:picture weights.py:_file"
 LOOKING = "observe.py evidence.py devices.py:device manifest.py:picture"
@@ -32,8 +36,8 @@ VIEWING = "view.py summary.py evidence.py:read manifest.py:picture records.py:as
 # Files that count for nothing: they determine no byte, or what they make of a run stands in causes as values, or causes
 # name their definitions one by one.
 APART = (
-    "causes checkpoint cli code config contract devices errors eyes files grid groups hub inventory job lease plugins"
-    " prompts ranges records source strict"
+    "causes checkpoint cli code config contract devices errors eyes files grid groups hub inventory job lease parts"
+    " plugins prompts ranges records source strict texts trial"
 )
 GROUPS = "benchmark/groups.py"
 LIBRARIES = ("torch", "diffusers", "transformers")
@@ -73,7 +77,7 @@ def base(suite: Suite) -> Cause:
         "base": suite.base,
         "revision": suite.revision,
         "size": suite.sampler.size,
-        "code": _code("base.py"),
+        "code": _code(CHECKING),
     }
 
 
@@ -85,6 +89,7 @@ def erasure(suite: Suite, task: Task, method: str, concept: str, seed: int) -> C
         "templates": told and asdict(told),
         "settings": settings,
         "seed": seed,
+        "size": suite.sampler.size,
         "threads": suite.sampler.threads,
         "code": _code(ERASING + (" records.py:Templates" if told else ""), module(method)),
         "groups": {group: code.key(f"{GROUPS}:GROUPS[{group}]") for group in groups(method, settings)},

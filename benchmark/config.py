@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any, Literal
 
-from benchmark import eyes, plugins, ranges, source, strict
+from benchmark import eyes, plugins, ranges, source, strict, texts
 from benchmark.errors import ConfigError
 from benchmark.plugins import unknown
 from benchmark.ranges import Budgets
@@ -81,7 +82,7 @@ def load_suite(name: str) -> Suite:
     ranges.check_budgets(suite.budgets, f"{where}: budgets")
     _check_settings(suite, where)
     resolved = {key: _experiment(suite, e, f"{where}: experiments.{key}") for key, e in suite.experiments.items()}
-    return replace(suite, experiments=resolved)
+    return replace(suite, experiments=resolved, base=os.path.expanduser(suite.base))
 
 
 def _experiment(suite: Suite, raw: Experiment, where: str) -> Experiment:
@@ -163,6 +164,7 @@ def load_task(name: str, world: str) -> Task:
         ranges.check_detector(part.detector, f"{where}.detector")
     what = raw.sensitive, part.detector
     task = Task(name, raw.title, raw.version, world, part.templates, judge, part.metrics, concepts, *what)
+    texts.check_phrases(task, where)
     eyes.needed(task)  # else a metric without an eye would be found out when all is drawn
     return task
 

@@ -11,23 +11,36 @@ import fcntl
 import os
 import tempfile
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from benchmark.errors import BenchmarkError
+
 VISIBLE = "CUDA_VISIBLE_DEVICES"
+HIDDEN = ("", "-1")  # what somebody writes into it who wants to compute on the CPU
+NO_DEVICE = ("", "-1", "NoDevFiles")  # as these, and what SLURM writes into it for a step without GPUs
+# By what schedulers and drivers say that a job has GPUs; of all but the last, 0 is the name of one.
+GIVEN = ("ROCR_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "SLURM_JOB_GPUS", "SLURM_STEP_GPUS", "SLURM_GPUS_ON_NODE")
 POLL = 0.2  # seconds
+WAY_OUT = f"{VISIBLE}=-1 computes on the CPU"
+_claimed: list[str] = []  # the device that this process has claimed of those that the machine has, if any
 
 
 @contextmanager
 def claimed() -> Iterator[str | None]:
     """Wait for a free GPU and be alone with it; yields its name. Must come before torch looks for devices."""
     names = devices()
-    if len(names) < 2:
-        yield names[0] if names else None
-        return
     before = os.environ.get(VISIBLE)
+    if len(names) < 2:
+        _claimed.extend(names if before is None else ())
+        try:
+            yield names[0] if names else None
+        finally:
+            _claimed.clear()
+        return
     handle, name = _lock(names)
     os.environ[VISIBLE] = name
     try:
@@ -41,11 +54,17 @@ def device() -> Any:
     """The torch device that this process computes on, the GPU if it has one.
 
     There float32 then means float32, and kernels are chosen that repeat themselves; torch warns of those that cannot.
+    Raises `BenchmarkError` if the job was given a GPU that torch does not see: the CPU would take days, in silence.
     """
     import torch
 
     torch.backends.cudnn.allow_tf32 = False  # else convolutions of some generations of GPUs round to ten bits
-    if not torch.cuda.is_available():
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        seen = torch.cuda.is_available()
+    if not seen:
+        if told := given():
+            raise BenchmarkError(f"{told}: this job was given a GPU, but torch sees none: {_why(said)}; {WAY_OUT}")
         return torch.device("cpu")
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # must be set before cuBLAS is first used
     torch.use_deterministic_algorithms(True, warn_only=True)  # kernels that sum in any order would differ run by run
@@ -54,12 +73,40 @@ def device() -> Any:
 
 
 def kind() -> str:
-    """The kind of device that this process computes on, for logs and manifests: between kinds, rounding differs."""
+    """The kind of device that this process computes on: the GPU's name, or `cpu` and the instructions that torch uses.
+
+    Between kinds, rounding differs.
+    """
     import torch
 
-    return (
-        torch.cuda.get_device_name() if torch.cuda.is_available() else f"cpu {torch.backends.cpu.get_cpu_capability()}"
-    )
+    if device().type == "cpu":
+        return f"cpu {torch.backends.cpu.get_cpu_capability()}"
+    return torch.cuda.get_device_name()
+
+
+def given() -> str | None:
+    """What says that this process was given a GPU, or None if nothing does. Who hides all GPUs is given none."""
+    told = os.environ.get(VISIBLE)
+    if told is not None and told.strip() in HIDDEN:
+        return None
+    if told is not None and told.strip() not in NO_DEVICE:
+        return f"{VISIBLE}={told}"
+    for name in GIVEN:
+        value = os.environ.get(name, "").strip()
+        if value not in NO_DEVICE and (name, value) != (GIVEN[-1], "0"):
+            return f"{name}={value}"
+    return f"/dev/nvidia{_claimed[-1]}" if _claimed else None
+
+
+def _why(said: list[warnings.WarningMessage]) -> str:
+    """Why torch sees no GPU, as far as it says so, and what to check."""
+    import torch
+
+    if not (torch.version.cuda or torch.version.hip):
+        return f"torch {torch.__version__} is a build for the CPU; install one for GPUs"
+    reasons = [str(warning.message).splitlines()[0] for warning in said]
+    built = f"torch {torch.__version__}, built for {torch.version.cuda or torch.version.hip}"
+    return "; ".join([*reasons[-1:], f"check that `nvidia-smi` lists it and that the driver fits ({built})"])
 
 
 def devices() -> list[str]:

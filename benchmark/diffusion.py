@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import torch
 from torch import nn
 
-from benchmark import devices
+from benchmark import compatible, devices, parts
 from benchmark.errors import BenchmarkError
 
 PRECISIONS = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
@@ -78,30 +78,56 @@ class Diffusion:
 Model = TypeVar("Model", bound=Diffusion)
 
 
-def load(folder: str | Path, precision: str = "float32", model: type[Model] = Diffusion) -> Model:
-    """A model in a diffusers folder, on the GPU if there is one. Raises `BenchmarkError` naming what is missing."""
+def load(
+    folder: str | Path, precision: str = "float32", size: int | None = None, model: type[Model] = Diffusion
+) -> Model:
+    """A model in a diffusers folder, on the GPU if there is one.
+
+    `size` is the side of its pictures in pixels; without it they have the side that its files say. Raises
+    `BenchmarkError` naming what is missing, or what is not known to be right (`benchmark.compatible`).
+    """
     from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
     from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
-    from transformers import CLIPTextModel, CLIPTokenizer
-    from transformers.utils import logging
+    from transformers import CLIPTextModel
 
-    logging.disable_progress_bar()  # one per text encoder would drown the logs
+    _quiet()
     folder = Path(folder)
     for part in ("unet", "vae", "text_encoder", "tokenizer", "scheduler"):
         if not (folder / part).is_dir():
             raise BenchmarkError(f"{folder}: this is not a Stable Diffusion folder of diffusers: {part}/ is missing")
     device = devices.device()
-    parts = []
+    networks: list[Any] = []
     try:
+        scheduler = json.loads((folder / "scheduler" / "scheduler_config.json").read_text())
+        compatible.check(folder)
         for kind, name in ((UNet2DConditionModel, "unet"), (AutoencoderKL, "vae"), (CLIPTextModel, "text_encoder")):
             part, info = kind.from_pretrained(folder / name, dtype=PRECISIONS[precision], output_loading_info=True)
-            if missing := sorted(info["missing_keys"]):
-                raise BenchmarkError(f"{folder / name}: lacks {len(missing)} weights, {missing[0]} among them")
-            parts.append(part.to(device))
-        tokenizer = CLIPTokenizer.from_pretrained(folder / "tokenizer")
-        scheduler = json.loads((folder / "scheduler" / "scheduler_config.json").read_text())
+            parts.check_loaded(folder / name, info, part)
+            networks.append(part.to(device))
+        tokenizer = load_tokenizer(folder)
     except (OSError, ValueError, RuntimeError) as error:
         raise BenchmarkError(f"{folder}: cannot be loaded: {str(error).splitlines()[0]}") from error
-    parts[0].to(memory_format=torch.channels_last)  # its convolutions run faster so, on CPUs and GPUs
-    # Old files lack these two; StableDiffusionPipeline, too, takes them so, whatever they say.
-    return model(*parts, tokenizer, scheduler | {"clip_sample": False, "steps_offset": 1})
+    unet, vae, text_encoder = networks
+    compatible.check_tokenizer(folder, tokenizer, text_encoder.config)
+    unet.to(memory_format=torch.channels_last)  # its convolutions run faster so, on CPUs and GPUs
+    # What is learned from and what is drawn have one size, whatever the U-Net's file says, which old ones leave unsaid.
+    size = size or compatible.size(unet.config, vae.config)
+    unet.register_to_config(sample_size=size // compatible.reduction(vae.config))
+    return model(unet, vae, text_encoder, tokenizer, compatible.schedule(scheduler))
+
+
+def load_tokenizer(folder: str | Path) -> Any:
+    """The tokenizer alone of a model, which `load` has been able to load before."""
+    from transformers import CLIPTokenizer
+
+    return CLIPTokenizer.from_pretrained(Path(folder) / "tokenizer")
+
+
+def _quiet() -> None:
+    """No bars, which would drown the logs, and no warnings of what is checked here, in one line."""
+    import diffusers.utils.logging
+    import transformers.utils.logging
+
+    for logging in (diffusers.utils.logging, transformers.utils.logging):
+        logging.disable_progress_bar()
+        logging.set_verbosity_error()

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from benchmark import causes, cli, devices, grid, job, manifest, sampling, weights
+from benchmark import causes, cli, devices, grid, job, manifest, sampling, trial, weights
 from benchmark.errors import BenchmarkError
 from benchmark.files import sha256
 from benchmark.records import Prompt, digest
@@ -77,6 +77,7 @@ def main(
     missing = [row for row in rows if not (note := notes[row.image.file]) or note.key != row.image.key]
     device = ""
     if missing:
+        print(trial.once(base, loaded, subject, Path(loaded.folder)))  # a text may be new; the picture may be due
         device = _draw(base, loaded.sampler, deltas, missing, out, f"draw {task} {method} {set}")
         notes |= {row.image.file: manifest.Note(row.image.key, device) for row in missing}
     manifest.write(out / "manifest.csv", (_hashed(row.image, notes[row.image.file], out) for row in rows))
@@ -102,7 +103,7 @@ def _draw(base: weights.Base, sampler, deltas, rows: list[_Wanted], out: Path, l
     from benchmark import diffusion
 
     torch.set_num_threads(sampler.threads)
-    model, device = diffusion.load(base.folder, sampler.precision), devices.kind()
+    model, device = diffusion.load(base.folder, sampler.precision, sampler.size), devices.kind()
     clean = model.copy()
     with ThreadPoolExecutor(1) as encoder:
         saved = [

@@ -27,7 +27,7 @@ from benchmark.config import (  # noqa: F401
     pool,
 )
 from benchmark.errors import ConfigError
-from benchmark.prompts import pool_prompts, prompts, train_prompts  # noqa: F401
+from benchmark.prompts import all_texts, pool_prompts, prompts, train_prompts  # noqa: F401
 from benchmark.records import Cell, Task, digest
 from benchmark.source import literal  # noqa: F401
 

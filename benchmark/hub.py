@@ -8,14 +8,16 @@ from pathlib import Path
 
 from benchmark.errors import BenchmarkError
 from benchmark.files import sha256
+from benchmark.parts import NETWORKS
 
 
 def fetch_model(model: str, revision: str) -> Path:
-    """The folder of a diffusers model of the Hub: float32 weights and what goes with them, without a safety checker."""
+    """The folder of a diffusers model of the Hub: full weights and what goes with them, without a safety checker."""
     from huggingface_hub import snapshot_download
 
-    wanted = ["*/config.json", "*/*.safetensors", "tokenizer/*", "scheduler/*"]
-    unwanted = ["*.fp16.*", "safety_checker/*"]
+    wanted = ["model_index.json", "*/config.json", "tokenizer/*", "scheduler/*"]
+    wanted += [f"{part}/*.safetensors{index}" for part in NETWORKS for index in ("", ".index.json")]
+    unwanted = ["*.fp16.*", "*.fp16-*", "*.non_ema.*", "*.non_ema-*", "safety_checker/*"]
     try:
         return Path(
             snapshot_download(model, revision=revision, allow_patterns=wanted, ignore_patterns=unwanted),

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 from functools import cache
 
-from benchmark.config import Suite
+from benchmark import texts
+from benchmark.config import Suite, label_settings, load_task
 from benchmark.errors import ConfigError
 from benchmark.ranges import SEEDS, most_seeds
 from benchmark.records import Judge, Prompt, Task
@@ -50,6 +51,14 @@ def pool_prompts(task: Task, suite: Suite, kind: str, concepts: tuple[str, ...])
         for probe, text in wanted
         for seed in seeds("pool", suite.world, probe, suite.budgets.pool)
     )
+
+
+def all_texts(suite: Suite) -> list[texts.Text]:
+    """All texts that some model of a suite may be asked with, while it is erased or drawn."""
+    labels = {label: None for experiment in suite.experiments.values() for label in experiment.methods}
+    settings = {label: label_settings(suite, label) for label in labels}
+    tasks = {e.task: load_task(e.task, suite.world) for e in suite.experiments.values()}
+    return [text for task in tasks.values() for text in texts.of(task, settings)]
 
 
 @cache

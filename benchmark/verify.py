@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -41,35 +42,18 @@ def main() -> None:
 
 def pipeline() -> str:
     """Images equal those of diffusers' StableDiffusionPipeline for the same noise, within one grey level."""
-    import torch
-    from diffusers import StableDiffusionPipeline
-
-    from benchmark import diffusion, grid, sampling
+    from benchmark import diffusion, grid, sampling, trial
 
     suite = grid.load_suite("quick")
-    model = diffusion.load(suite.base)
-    stock = StableDiffusionPipeline.from_pretrained(suite.base, safety_checker=None, dtype=torch.float32)
-    stock.set_progress_bar_config(disable=True)
+    model = diffusion.load(suite.base, size=suite.sampler.size)
+    stock, worst = trial.stock(suite.base, model), 0
     shots = [
         sampling.Shot(text, seed, 0, 1) for seed, text in enumerate(("chalk", "a picture of a fish", "gas pump"), 4)
     ]
-    noise = torch.cat([sampling.noise(shot.seed, 1, model.latent_shape) for shot in shots])
-    worst = 0
     for name in ("ddim", "lms", "dpm"):
-        sampler = suite.sampler.__class__(**{**vars(suite.sampler), "scheduler": name})
-        stock.scheduler = sampling.scheduler(sampler, model.scheduler)
-        theirs = stock(
-            [s.text for s in shots],
-            latents=noise,
-            num_inference_steps=sampler.steps,
-            guidance_scale=sampler.guidance,
-            height=sampler.size,
-            width=sampler.size,
-            output_type="np",
-        ).images
-        ours = np.stack(list(sampling.draw(model, shots, sampler)))
-        worst = max(worst, int(np.abs(ours.astype(int) - (theirs * 255).round().astype(int)).max()))
-        if min(picture.std() for picture in ours) < 5:
+        apart, pictures = trial.apart(model, stock, shots, replace(suite.sampler, scheduler=name))
+        worst = max(worst, apart)
+        if min(picture.std() for picture in pictures) < 5:
             raise Failed(f"a picture drawn with {name} is flat")
     if worst > 1:
         raise Failed(f"{worst} grey levels apart")
@@ -109,12 +93,12 @@ def bad_config() -> str:
 
 def bad_files() -> str:
     """Weights missing, parts of two models, a file in the way, a full disk: one line each, and nothing half-written."""
-    from benchmark import base
+    from benchmark import base, compatible
 
     with tempfile.TemporaryDirectory() as folder:
         model = Path(shutil.copytree(ROOT / "testbed/model", Path(folder, "model")))
         (model / "text_encoder/config.json").write_text('{"hidden_size": 768}')
-        _refused("parts of different models", lambda: base.check_shapes(model, 64))
+        _refused("parts of different models", lambda: compatible.check(model))
         (model / "unet/diffusion_pytorch_model.safetensors").unlink()
         _refused("no .safetensors file of weights", lambda: base.hashes(model))
         record = [sys.executable, "-m", "benchmark.base", "--suite", "micro", "--out"]

@@ -157,9 +157,9 @@ class Workbench(Diffusion):
         self.trace.append(row)
 
 
-def load(folder: str | Path) -> Workbench:
+def load(folder: str | Path, size: int | None = None) -> Workbench:
     """A model in a diffusers folder, in float32; see `diffusion.load`."""
-    return diffusion.load(folder, model=Workbench)
+    return diffusion.load(folder, size=size, model=Workbench)
 
 
 def _alphas(config: dict) -> torch.Tensor:

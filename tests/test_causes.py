@@ -69,7 +69,7 @@ SIMPLE = {  # what another value changes, by its key's path
     r"title": ["view *"],
     r"base|revision": ["base ", "score "],
     r"sampler\.(scheduler|steps|guidance|precision)": [*edits.DRAWN, "score "],
-    r"sampler\.size": ["base ", *edits.DRAWN, "observe *", "score "],
+    r"sampler\.size": ["base ", *edits.DRAWN, "erase *", "observe *", "score "],
     r"sampler\.batch": [*edits.DRAWN, "observe *", "score "],
     r"sampler\.threads": [*edits.DRAWN, "erase *", "classify *", "observe *", "score "],
     r"budgets\.(erased|retained|images_per_seed)": ["generate *", "score "],
@@ -256,6 +256,7 @@ def test_there_are_enough_edits():
 # ── completeness ──
 
 RUNNERS = {
+    "base": causes.CHECKING,
     "generate": causes.DRAWING,
     "erase": causes.ERASING,
     "classify": causes.TRAINING,

@@ -7,9 +7,12 @@ import subprocess
 import sys
 from itertools import pairwise
 
+import pytest
+import torch
 from conftest import ROOT
 
 from benchmark import devices
+from benchmark.errors import BenchmarkError
 
 JOBS, DEVICES = 200, 4
 
@@ -69,3 +72,71 @@ def test_one_device_or_none_is_left_as_it_is(monkeypatch):
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", told)
         with devices.claimed() as name:
             assert os.environ["CUDA_VISIBLE_DEVICES"] == told and name == (told or None)
+
+
+GIVEN = ("CUDA_VISIBLE_DEVICES", *devices.GIVEN)
+
+
+def device(monkeypatch, **environment: str) -> str:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)  # also on a machine with GPUs
+    for name in GIVEN:
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    return str(devices.device())
+
+
+@pytest.mark.parametrize(
+    ("environment", "named"),
+    [
+        ({"CUDA_VISIBLE_DEVICES": "0"}, "CUDA_VISIBLE_DEVICES=0: "),
+        ({"CUDA_VISIBLE_DEVICES": "GPU-1a2b,GPU-3c4d"}, "CUDA_VISIBLE_DEVICES=GPU-1a2b,GPU-3c4d: "),
+        ({"CUDA_VISIBLE_DEVICES": "MIG-1a2b"}, "CUDA_VISIBLE_DEVICES=MIG-1a2b: "),
+        ({"SLURM_JOB_GPUS": "0"}, "SLURM_JOB_GPUS=0: "),
+        ({"SLURM_STEP_GPUS": "3"}, "SLURM_STEP_GPUS=3: "),
+        ({"SLURM_GPUS_ON_NODE": "1"}, "SLURM_GPUS_ON_NODE=1: "),
+        ({"ROCR_VISIBLE_DEVICES": "0"}, "ROCR_VISIBLE_DEVICES=0: "),
+        ({"CUDA_VISIBLE_DEVICES": "NoDevFiles", "SLURM_JOB_GPUS": "2"}, "SLURM_JOB_GPUS=2: "),
+    ],
+)
+def test_a_gpu_that_was_given_and_is_not_seen_is_an_error(monkeypatch, environment, named):
+    with pytest.raises(BenchmarkError, match=f"^{named}this job was given a GPU, but torch sees none: ") as error:
+        device(monkeypatch, **environment)
+    assert "CUDA_VISIBLE_DEVICES=-1 computes on the CPU" in str(error.value) and "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {},
+        {"CUDA_VISIBLE_DEVICES": ""},
+        {"CUDA_VISIBLE_DEVICES": "-1"},
+        {"CUDA_VISIBLE_DEVICES": "NoDevFiles"},
+        {"SLURM_GPUS_ON_NODE": "0"},
+        {"SLURM_JOB_GPUS": ""},
+        {"CUDA_VISIBLE_DEVICES": "-1", "SLURM_JOB_GPUS": "0"},  # hidden on purpose
+    ],
+)
+def test_a_job_without_a_gpu_computes_on_the_cpu(monkeypatch, environment):
+    assert device(monkeypatch, **environment) == "cpu"
+    assert re.fullmatch(r"cpu \w+", devices.kind())
+
+
+def test_a_gpu_of_the_machine_that_was_claimed_and_is_not_seen_is_an_error(monkeypatch):
+    device(monkeypatch)
+    monkeypatch.setattr(devices, "devices", lambda: ["0"])
+    with devices.claimed(), pytest.raises(BenchmarkError, match="^/dev/nvidia0: this job was given a GPU"):
+        devices.device()
+    assert str(devices.device()) == "cpu", "given up with the job"
+    monkeypatch.setattr(devices, "devices", lambda: ["0", "1"])
+    with devices.claimed(), pytest.raises(BenchmarkError, match="^CUDA_VISIBLE_DEVICES=[01]: this job was given"):
+        devices.device()
+
+
+def test_a_build_of_torch_without_gpus_is_told_as_such(monkeypatch):
+    monkeypatch.setattr(torch.version, "cuda", None)
+    with pytest.raises(BenchmarkError, match="is a build for the CPU; install one for GPUs"):
+        device(monkeypatch, SLURM_JOB_GPUS="0")
+    monkeypatch.setattr(torch.version, "cuda", "13.0")
+    with pytest.raises(BenchmarkError, match="check that `nvidia-smi` lists it .* built for 13.0"):
+        device(monkeypatch, SLURM_JOB_GPUS="0")

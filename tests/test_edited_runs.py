@@ -80,7 +80,7 @@ def planned(folder: Path, suite: str) -> set[str]:
 def contents(results: Path) -> dict[str, bytes]:
     """What a run's end consists of: its declared results and all that they name; what lies beside does not count."""
     files = [p for p in results.rglob("*") if p.suffix in (".csv", ".md", ".tex", ".json", ".npz") and p.is_file()]
-    apart = {"logs", "benchmarks", "meta.json", "trace.csv"}
+    apart = {"logs", "benchmarks", "meta.json", "drawn.json", "trace.csv"}
     found = {p for p in files if not apart & set(p.relative_to(results).parts)}
     for manifest in results.rglob("manifest.csv"):
         found |= {manifest.parent / row["file"] for row in csv.DictReader(manifest.open())}

@@ -44,6 +44,7 @@ SlurmdLogFile={folder}/log/%n.log
 AccountingStorageType=accounting_storage/none
 ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
+TaskProlog={folder}/prolog
 MpiDefault=none
 MailProg=/bin/true
 SelectType=select/cons_tres
@@ -103,6 +104,9 @@ class Cluster:
         self.configuration.write_text(
             CONFIGURATION.format(host=host, port=self.port, folder=self.folder, nodes="\n".join(nodes))
         )
+        prolog = self.folder / "prolog"  # a job whose GPU is pretended says that it computes on the CPU
+        prolog.write_text("#!/bin/sh\necho export CUDA_VISIBLE_DEVICES=-1\n")
+        prolog.chmod(0o755)
         lines = []
         for name in NODES:
             for index in range(GPUS):
