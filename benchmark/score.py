@@ -18,7 +18,8 @@ from benchmark.evidence import CELL, KEY, features, partners, read
 from benchmark.eyes import metric
 from benchmark.files import write_atomically
 from benchmark.prompts import prompts
-from benchmark.records import Cell, Task, asked_for, digest
+from benchmark.records import Cell, Task, asked_for
+from benchmark.versions import version
 
 COLUMNS = (
     "suite", "experiment", "task", "method", "concept", "seed", "metric", "probe", "role",
@@ -115,15 +116,11 @@ def _found(cell: Cell, plan: grid.Plan, numbers: Mapping[Cell, Numbers]) -> Numb
 
 
 def _scores(cell: Cell, plan: grid.Plan, metrics: list[Metric], seen: Seen, original: Seen) -> Numbers:
-    """Every metric for every concept that the cell's model was asked for.
-
-    Their version is the task's, the metric's, and six digits of what the suite says of model, sampler, budgets, method.
-    """
+    """Every metric for every concept that the cell's model was asked for."""
     task = plan.tasks[cell.task]
     labels = {probe: concept.label for concept in task.concepts for probe in concept.probes}
     mine = np.flatnonzero((seen.rows.erased == cell.concept) & (seen.rows.tuning_seed == cell.seed))
-    s, settings = plan.suite, grid.label_settings(plan.suite, cell.method)
-    conditions = digest([s.base, s.revision, s.sampler, s.budgets, grid.module(cell.method), settings])[:6]
+    versions = {m.name: version(plan.suite, task, m.module, cell.method) for m in metrics}
     threshold = task.detector.threshold if task.detector else np.nan
     rows = seen.rows.iloc[mine].assign(label=lambda r: r.probe.map(labels), threshold=threshold)
     theirs = partners(rows, original.rows, seen.path)
@@ -140,8 +137,7 @@ def _scores(cell: Cell, plan: grid.Plan, metrics: list[Metric], seen: Seen, orig
             except BenchmarkError as error:
                 raise BenchmarkError(f"{seen.path}: {m.name} of {probe}: {error}") from error
             number = {"metric": m.name, "probe": probe, "role": role, "value": value, "n": n}
-            version = f"{task.version}.{m.module.VERSION}.{conditions}"
-            numbers.append(number | {"ci_low": low, "ci_high": high, "version": version})
+            numbers.append(number | {"ci_low": low, "ci_high": high, "version": versions[m.name]})
     return numbers
 
 
