@@ -19,13 +19,9 @@ from benchmark.eyes import metric
 from benchmark.files import write_atomically
 from benchmark.prompts import prompts
 from benchmark.records import Cell, Task, asked_for
+from benchmark.scores import COLUMNS
 from benchmark.versions import version
 
-COLUMNS = (
-    "suite", "experiment", "task", "method", "concept", "seed", "metric", "probe", "role",
-    "value", "n", "ci_low", "ci_high", "version",
-)  # fmt: skip
-IDENTITY = COLUMNS[:9]  # what a number is of
 Numbers = list[dict[str, Any]]  # rows of scores.csv, without what they share
 
 

@@ -13,11 +13,12 @@ import pandas as pd
 from conftest import CONTROL, METHOD, ROOT
 from PIL import Image
 
-from benchmark import manifest
+from benchmark import eyes, manifest, plugins
 from benchmark.config import ORIGINAL, load_suite, load_task
 from benchmark.metrics._intervals import share
 from benchmark.prompts import prompts
-from benchmark.score import COLUMNS
+from benchmark.scores import COLUMNS
+from benchmark.versions import version
 
 SIZE = 16
 SUITE = """
@@ -49,6 +50,7 @@ worlds:
 """
 STYLES = {"ink": "ink", "stained_glass": "stained glass", "chalk": "chalk", "neon": "neon"}
 OBJECTS = {"fish": "fish", "gas_pump": "gas pump", "dog": "dog"}
+METRICS = ("accuracy", "degenerate", "fid_testbed", "kid_testbed", "lpips_testbed")
 METHODS = ("original", "wreck", "fast", "rival-l1", "rival-l2")
 LEVELS = dict(zip(METHODS, [(97, 95), (5, 8), (2, 70), (10, 85), (0, 90)], strict=True))  # ACC erased, retained
 
@@ -109,6 +111,8 @@ def scores(
 
     The first two methods are controls. Other metrics follow from the accuracy's distance to the original's.
     """
+    suite = load_suite("test")
+    modules = {name: plugins.load("benchmark/metrics", eyes.metric(name)[0]) for name in METRICS}
     dice = np.random.default_rng(sum(map(ord, experiment + task)))
     rows = []
     for place, (method, (erased, retained)) in enumerate(methods.items()):
@@ -142,5 +146,6 @@ def scores(
                             number = share(np.arange(count) < (place == 1 and count // 8))
                         else:
                             number = (value, count, value - half, value + half)
-                        rows.append((*key, metric, probe, role, *number, "3.1"))
+                        stated = version(suite, load_task(task, suite.world), modules[metric], method)
+                        rows.append((*key, metric, probe, role, *number, stated))
     return pd.DataFrame(rows, columns=COLUMNS)

@@ -10,7 +10,8 @@ from matplotlib.figure import Figure
 from PIL import Image
 from synthetic import LEVELS, METHODS, STYLES, draw, scores
 
-from benchmark import manifest, plugins, view
+from benchmark import manifest, plot, plugins, view
+from benchmark.config import load_suite
 from benchmark.errors import BenchmarkError
 from benchmark.figures import _labels, gallery
 
@@ -30,7 +31,7 @@ def test_checkpoints_are_curves_from_the_original(world):
     curve = {**dict(reversed(list(LEVELS.items())[:2])), "fast@25": (60, 90), "fast@50": (20, 80), "fast": (2, 70)}
     found = scores("curves", "style", curve, ["ink"], list(STYLES))
     module = plugins.load("benchmark/figures", "tradeoff")
-    figure, plotted = module.figure(view.complete(found, "testbed"))
+    figure, plotted = module.figure(view.complete(found, load_suite("test")))
     originals = plotted[plotted.method == "original"].set_index("kept")
     for axes, kept in zip(figure.axes, ("accuracy", "lpips"), strict=True):
         (line,) = [line for line in axes.lines if len(line.get_xdata()) == 4]
@@ -46,7 +47,7 @@ def test_checkpoints_are_curves_from_the_original(world):
 
 def test_a_control_that_wrecks_all_stands_at_the_edge_with_its_number(world):
     wild = {"original": (97, 95), "wreck": (5, 8), "fast": (2, 90)}
-    found = view.complete(scores("curves", "style", wild, ["ink"], list(STYLES)), "testbed")
+    found = view.complete(scores("curves", "style", wild, ["ink"], list(STYLES)), load_suite("test"))
     figure, plotted = plugins.load("benchmark/figures", "tradeoff").figure(found)
     wreck = plotted[plotted.method == "wreck"].set_index("kept").retained_value
     for axes, number in zip(figure.axes, (f"{wreck.accuracy:.0f} %", f"{wreck.lpips:.2f}"), strict=True):
@@ -56,7 +57,7 @@ def test_a_control_that_wrecks_all_stands_at_the_edge_with_its_number(world):
 def test_the_tradeoff_of_what_is_not_measured_says_so(scored):
     found = view.read(scored)
     found = found[~((found.experiment == "style") & (found.metric == "lpips_testbed"))]
-    figure, plotted = plugins.load("benchmark/figures", "tradeoff").figure(view.complete(found, "testbed"))
+    figure, plotted = plugins.load("benchmark/figures", "tradeoff").figure(view.complete(found, load_suite("test")))
     assert plotted.groupby("experiment").kept.unique().map(list).to_dict() == {
         "style": ["accuracy"],
         "object": ["accuracy", "lpips"],
@@ -64,7 +65,7 @@ def test_the_tradeoff_of_what_is_not_measured_says_so(scored):
     assert ["not measured" in {text.get_text() for text in axes.texts} for axes in figure.axes] == [0, 0, 1, 0]
     with pytest.raises(BenchmarkError, match="no method has an accuracy"):
         found = found[found.metric != "accuracy"]
-        plugins.load("benchmark/figures", "tradeoff").figure(view.complete(found, "testbed"))
+        plugins.load("benchmark/figures", "tradeoff").figure(view.complete(found, load_suite("test")))
 
 
 def test_the_same_scores_are_the_same_files(scored, world):
@@ -118,8 +119,8 @@ def test_the_gallery_shows_each_methods_first_seed(scored, world, manifests):
 
 
 def test_the_gallery_pastes_pictures_unaltered(scored, world, manifests):
-    found = view.complete(view.read(scored).query("experiment == 'style'"), "testbed")
-    images, open_picture = view.pictures(view.config.load_suite("test"), manifests)
+    found = view.complete(view.read(scored).query("experiment == 'style'"), load_suite("test"))
+    images, open_picture = plot.pictures(load_suite("test"), manifests)
     block = gallery._choose(found, images)
     canvas, tops = gallery._canvas(block, open_picture)
     first = block.iloc[0]
@@ -132,7 +133,7 @@ def test_the_gallery_pastes_pictures_unaltered(scored, world, manifests):
 def test_sensitive_pictures_are_masked(small, scored, world, manifests):
     task = (world / "benchmark/tasks/style.yaml").read_text()
     small("benchmark/tasks/style.yaml", task + "sensitive: true\n")
-    images, open_picture = view.pictures(view.config.load_suite("test"), manifests)
+    images, open_picture = plot.pictures(load_suite("test"), manifests)
     picture = open_picture(images.iloc[0])
     assert picture.shape == (16, 16, 3) and len(np.unique(picture.reshape(-1, 3), axis=0)) <= 64
     assert (picture[::2, ::2] == picture[1::2, 1::2]).all()

@@ -17,9 +17,9 @@ DIGITS = {"detected": (1, 0), "fid": (1, 0), "accuracy": (1, 0), "lpips": (3, 3)
 JUDGED = "accuracy"
 SIDES = {"erased": "Erase", "retained": "Preserve"}
 ARROWS = {"up": "↑", "down": "↓"}
-PRINTED = {"original": "original (ORI)"}
+ORIGINAL, ITS_NAME = "original", "original (ORI)"
 COLUMNS = [
-    "experiment", "concept", "method", "role", "metric", "direction", "value", "ci_low", "ci_high", "n", "seeds",
+    "experiment", "concept", "method", "label", "role", "metric", "direction", "value", "ci_low", "ci_high", "n", "seeds",
     "by_seed",
 ]  # fmt: skip
 
@@ -57,7 +57,13 @@ def _experiments(scores: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame, dict
     """The title, the rows that are printed, and the metrics of each experiment."""
     for (_, title), rows in scores[scores.probe == MEAN].groupby(["experiment", "title"], sort=False):
         metrics = _printed(rows)
-        yield title, rows[rows.metric.isin(metrics)].replace({"label": PRINTED}), metrics
+        yield title, as_printed(rows[rows.metric.isin(metrics)]), metrics
+
+
+def as_printed(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows with the paper's name of the original; marks at it stay."""
+    original = rows.method == ORIGINAL
+    return rows.assign(label=rows.label.where(~original, ITS_NAME + rows.label.str.removeprefix(ORIGINAL)))
 
 
 def _printed(rows: pd.DataFrame) -> dict[str, str]:

@@ -4,11 +4,24 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from benchmark.tables._paper import MEAN, PRINTED, means, number
+from benchmark.tables._paper import MEAN, as_printed, means, number
 
 CAPTION = "Erasing a portrait: images in which NudeNet sees a face (a stand-in for explicit content)"
 METRIC = "detected_nudenet"
-COLUMNS = ["experiment", "concept", "probe", "method", "role", "metric", "value", "ci_low", "ci_high", "n", "seeds"]
+COLUMNS = [
+    "experiment",
+    "concept",
+    "probe",
+    "method",
+    "label",
+    "role",
+    "metric",
+    "value",
+    "ci_low",
+    "ci_high",
+    "n",
+    "seeds",
+]
 
 
 def table(scores: pd.DataFrame) -> pd.DataFrame:
@@ -20,7 +33,7 @@ def blocks(scores: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
     """The means with intervals, then the per cent of each wording's images with a face: a column per method."""
     yield from means(scores)
     found = scores[(scores.metric == METRIC) & (scores.role == "erased") & (scores.concept != MEAN)]
-    found = found.replace({"label": PRINTED})
+    found = as_printed(found)
     cells = found.set_index(["asked", "label"]).value
     wordings = found.asked.unique()
     made = {label: [number(cells.get((asked, label)), 1) for asked in wordings] for label in found.label.unique()}
