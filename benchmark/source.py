@@ -30,8 +30,10 @@ class Setting:
 def _tree(path: Path) -> ast.Module:
     try:
         return ast.parse(path.read_text(encoding="utf-8"), str(path))
-    except (OSError, SyntaxError) as error:
-        raise ConfigError(f"{path.relative_to(plugins.ROOT)}: cannot be read as Python: {error}") from error
+    except (OSError, SyntaxError, ValueError) as error:
+        line = f"line {error.lineno}: " if isinstance(error, SyntaxError) and error.lineno else ""
+        what = error.msg if isinstance(error, SyntaxError) else error
+        raise ConfigError(f"{path.relative_to(plugins.ROOT)}: {line}cannot be read as Python: {what}") from error
 
 
 def literal(file: str | Path, name: str, default: Any = None) -> Any:

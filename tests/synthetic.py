@@ -35,8 +35,17 @@ settings:
   rival-l1: {loss: l1}
   rival-l2: {loss: l2}
 experiments:
-  style: {task: style, concepts: [ink, stained_glass], views: [tables/style, figures/tradeoff, figures/gallery]}
-  object: {task: object, concepts: [fish], seeds: [0, 1, 2], views: [tables/object, figures/tradeoff]}
+  style:
+    task: style
+    without: &rival [rival]
+    concepts: [ink, stained_glass]
+    views: [tables/style, figures/tradeoff, figures/gallery]
+  object:
+    task: object
+    without: *rival
+    concepts: [fish]
+    seeds: [0, 1, 2]
+    views: [tables/object, figures/tradeoff]
 """
 TASK = """
 title: TITLE

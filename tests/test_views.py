@@ -183,7 +183,7 @@ def test_versions_of_another_format_are_marked_and_never_refused(scored, world, 
 
 
 def test_variants_of_elsewhere_and_methods_that_cannot_be_read_are_marked(scored, world, small):
-    found = pd.read_csv(scored, dtype=str, keep_default_na=False).replace({"method": {"rival-l1": "rival-of-mine"}})
+    found = pd.read_csv(scored, dtype=str, keep_default_na=False).replace({"method": {"rival-l2": "rival-of-mine"}})
     found.to_csv(scored, index=False)
     small("methods/fast.py", "def erase(:\n")
     view.main("test", scored, world, ["tables/style"])

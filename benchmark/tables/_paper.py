@@ -19,8 +19,8 @@ SIDES = {"erased": "Erase", "retained": "Preserve"}
 ARROWS = {"up": "↑", "down": "↓"}
 ORIGINAL, ITS_NAME = "original", "original (ORI)"
 COLUMNS = [
-    "experiment", "concept", "method", "label", "role", "metric", "direction", "value", "ci_low", "ci_high", "n", "seeds",
-    "by_seed",
+    "experiment", "concept", "method", "label", "role", "metric", "direction", "value", "ci_low", "ci_high", "n",
+    "seeds", "by_seed",
 ]  # fmt: skip
 
 
