@@ -181,15 +181,14 @@ def labels(suite: Suite) -> tuple[str, ...]:
     return tuple(named | dict.fromkeys(name for name in plugins.names("methods") if _is_name(name)))
 
 
-def check_names() -> None:
+def check_name(method: str) -> None:
     """Raise `ConfigError` if the name of a file of `methods/` cannot be a label."""
-    for name in plugins.names("methods"):
-        if not _is_name(name):
-            raise ConfigError(f"methods/{name}.py: a method's name consists of small letters, digits and _")
+    if not _is_name(method):
+        raise ConfigError(f"methods/{method}.py: a method's name consists of small letters, digits and _")
 
 
-def _is_name(name: str) -> bool:
-    return re.fullmatch(r"[a-z0-9_]+", name) is not None
+def _is_name(method: str) -> bool:
+    return re.fullmatch(r"[a-z0-9_]+", method) is not None
 
 
 def check_label(suite: Suite, label: str) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from benchmark import source, strict
+from benchmark import plugins, source, strict
 from benchmark.config import (  # noqa: F401
     NOTHING,
     ORIGINAL,
@@ -18,7 +18,7 @@ from benchmark.config import (  # noqa: F401
     Experiment,
     Suite,
     check_label,
-    check_names,
+    check_name,
     label_settings,
     labels,
     load_suite,
@@ -115,7 +115,8 @@ def narrow(config: Mapping[str, Any]) -> tuple[Suite, dict[str, tuple[str, ...]]
 def plan(config: Mapping[str, Any]) -> Plan:
     """The cells that `config.yaml` selects. It only narrows what the suite offers; `original` is always among them."""
     suite, named, left = narrow(config)
-    check_names()
+    for name in plugins.names("methods"):
+        check_name(name)
     tasks = {e.task: load_task(e.task, suite.world) for e in left.values()}
     experiments = {
         name: tuple(

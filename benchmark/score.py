@@ -43,15 +43,20 @@ class Seen:
     columns: Mapping[str, np.ndarray]
 
 
-def main(suite: str, evidence: list[Path], out: Path) -> None:
+def main(
+    suite: str, evidence: list[Path], out: Path,
+    experiments: list[str] | None = None, methods: list[str] | None = None,
+) -> None:  # fmt: skip
     """Compute every metric of every cell and write scores.csv.
 
     Args:
         suite: A file of benchmark/suites/.
         evidence: The evidence.csv of each part.
         out: The scores.csv to write.
+        experiments: Those that were named, if not all; a method that no experiment lists is in each of them.
+        methods: Those that were named, if not all.
     """
-    plan = grid.plan({"suite": suite})
+    plan = grid.plan({"suite": suite, "experiments": experiments or "all", "methods": methods or "all"})
     metrics = {name: _metrics(task) for name, task in plan.tasks.items()}
     frames = {path: read(path) for path in evidence}
     known = {cell for cells in plan.experiments.values() for cell in cells}

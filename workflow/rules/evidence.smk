@@ -38,9 +38,10 @@ rule score:
     params:
         code=code("benchmark/score.py", *plugin_files("benchmark/metrics")),
         suite=SUITE.name,
+        named=" ".join(option(what, " ".join(names)) for what, names in PLAN.named.items() if names),
         tasks=[asdict(task) for task in PLAN.tasks.values()],
         aliases=PLAN.aliases,
         experiments=grid.digest(PLAN.experiments),
         conditions=grid.digest([SUITE.base, SUITE.revision, SUITE.sampler, SUITE.budgets, SUITE.settings]),
     shell:
-        "python -m benchmark.score --suite {params.suite} --evidence {input.evidence} --out {output} 2>&1 | tee {log}"
+        "python -m benchmark.score --suite {params.suite} {params.named} --evidence {input.evidence} --out {output} 2>&1 | tee {log}"
