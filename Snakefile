@@ -38,4 +38,4 @@ rule all:
     default_target: True
     input:
         "<results>/scores.csv",
-        [f"<results>/{view}.{suffix}" for view in PLAN.views for suffix in suffixes(view)],
+        [f"<results>/{view}.{suffix}" for view in shown() for suffix in suffixes(view)],
