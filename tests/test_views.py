@@ -69,6 +69,16 @@ def test_what_each_seed_left_stands_below(scored, world):
     assert any(said.startswith("Fewer seeds (Objects): rival-l1* 2;") for said in view.remarks(frame))
 
 
+def test_of_one_concept_no_number_is_printed_twice(scored, world):
+    view.main("test", scored, world, ["tables/object"])
+    text = (world / "tables/object.md").read_text()
+    assert text.count("\n**") == 2 and "| Avg" not in text, "its means with intervals, and what each seed left"
+    assert (
+        len(re.findall(r"^\| fast ", text, re.MULTILINE)) == 1
+        and len(re.findall(r"^\| fish ", text, re.MULTILINE)) == 1
+    )
+
+
 def test_numbers_are_printed_as_the_paper_prints_them():
     printed = [_paper.number(*pair) for pair in [(282.14, 1), (0, 1), (0.02, 1), (0.4016, 3), (1.25, 3), (np.nan, 1)]]
     assert printed == ["282.1", "0", "0", ".402", "1.250", "–"]
@@ -96,7 +106,8 @@ def test_the_portraits_table_has_a_row_per_wording(small, world):
     assert set(portrait.table(frame).probe) == {*STYLES, "ink.pen", MEAN}
     (_, means), (_, wordings) = portrait.blocks(frame)
     assert "Erase detected ↓" in means and "Preserve detected ↓" in means
-    assert list(wordings.index) == ["ink", "pen lines", "Avg"] and set(wordings.loc["pen lines"]) == {"17.0"}
+    assert list(wordings.index) == ["ink", "pen lines"], "their mean stands above"
+    assert set(wordings.loc["pen lines"]) == {"17.0"}
     assert list(wordings.columns)[:2] == ["original (ORI)", "wreck"]
 
 

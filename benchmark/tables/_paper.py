@@ -2,7 +2,7 @@
 
 A cell is FID / ACC / LPIPS: of the erased concept's images, or as a mean over all others, the retained ones. The means
 come first once more, a row per method, where there is room for their intervals; what each seed of the erasing left
-comes last, if there are several.
+comes last, if there are several. Of one concept these means are all that there is, and nothing is printed twice.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def blocks(scores: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
     """What is printed, each with its heading: the means with intervals, then the paper's table, one side at a time."""
     yield from means(scores)
     for _, rows, metrics in _experiments(scores):
-        for role, side in SIDES.items():
+        for role, side in SIDES.items() if _concepts(rows) > 1 else ():
             triple = " / ".join(_heading(rows, role, metric) for metric in metrics)
             whose = "images of the erased concept" if role == "erased" else "mean over all other concepts"
             yield f"{side}: {triple} ({whose})", _triples(rows[rows.role == role], metrics)
@@ -74,8 +74,14 @@ def _printed(rows: pd.DataFrame) -> dict[str, str]:
 
 
 def _erased(rows: pd.DataFrame) -> str:
-    phrases = rows.phrase[rows.concept != MEAN].unique()
-    return f"erasing {phrases[0]}" if len(phrases) == 1 else f"mean over {len(phrases)} erased concepts"
+    count = _concepts(rows)
+    return (
+        f"erasing {rows.phrase[rows.concept != MEAN].iloc[0]}" if count == 1 else f"mean over {count} erased concepts"
+    )
+
+
+def _concepts(rows: pd.DataFrame) -> int:
+    return rows.concept[rows.concept != MEAN].nunique()
 
 
 def _heading(rows: pd.DataFrame, role: str, metric: str) -> str:
@@ -112,7 +118,8 @@ def _triples(rows: pd.DataFrame, metrics: dict[str, str]) -> pd.DataFrame:
 
 
 def _by_seed(rows: pd.DataFrame, seeds: list[int]) -> pd.DataFrame:
-    """A row per concept, their mean last; a column per method that was repeated."""
+    """A row per concept, their mean last if there are several; a column per method that was repeated."""
+    rows = rows[rows.concept != MEAN] if _concepts(rows) == 1 else rows
     cells = rows.by_seed.map(lambda values: "/".join(number(values.get(seed), 0) for seed in seeds))
     made = rows.assign(cell=cells).pivot(index="phrase", columns="label", values="cell")
     return made.loc[rows.phrase.unique(), rows.label.unique()].rename_axis("erased")
