@@ -39,12 +39,12 @@ def marks(suite: Suite, scores: pd.DataFrame, metrics: Mapping[str, ModuleType])
     notes = [f"{method}{NOTED}: {text}." for method, text in said.items() if text]
     changed, reasons = _changed(suite, scores, metrics)
     if reasons:
-        listed = "; ".join(f"{reason}: {_named(names, scores)}" for reason, names in reasons.items())
-        notes.append(f"{CHANGED}: measured otherwise than suite {suite.name} says now. {listed}.")
+        listed = "; ".join(f"in {reason}: {_named(names, scores)}" for reason, names in reasons.items())
+        notes.append(f"{CHANGED}: differs from what suite {suite.name} says now, {listed}.")
     elsewhere, places = _elsewhere(scores)
     if places:
         listed = "; ".join(f"{_named(names, scores)} on {place}" for place, names in places.items())
-        notes.append(f"{DEVICE}: not drawn where the others were. Devices: {listed}.")
+        notes.append(f"{DEVICE}: drawn on another kind of device. Devices: {listed}.")
     found = ((NOTED, {key for key in keys if said[key[1].partition("@")[0]]}), (CHANGED, changed), (DEVICE, elsewhere))
     return Marks({key: "".join(sign for sign, marked in found if key in marked) for key in keys}, notes)
 
@@ -69,7 +69,7 @@ def _changed(
         try:
             now = version(suite, task, metrics[metric], method)
         except ConfigError as error:
-            found = [f"unknown today ({error})"]
+            found = [f"settings that cannot be read ({error})"]
         else:
             was, new = (dict(zip(PARTS, text.split(".", len(PARTS) - 1), strict=False)) for text in (stated, now))
             what = {part: f"version {was.get(part) or 'not stated'}, now {new[part]}" for part in PARTS}

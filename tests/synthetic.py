@@ -206,7 +206,9 @@ def pictures(scores: pd.DataFrame, name: str) -> tuple[pd.DataFrame, Callable[[p
     rows = []
     cells = scores[["task", "method", "concept", "seed"]].drop_duplicates().itertuples(index=False, name=None)
     for task, method, concept, seed in cells:
-        for prompt in prompts(load_task(task, suite.world), suite, None if concept == NOTHING else concept)[::5]:
+        drawn = prompts(load_task(task, suite.world), suite, None if concept == NOTHING else concept)
+        first = {probe: [p.seed for p in drawn if p.probe == probe][:3] for probe in {p.probe for p in drawn}}
+        for prompt in (p for p in drawn if p.seed in first[p.probe]):
             what = (task, method, seed, concept, prompt.probe, prompt.text, prompt.seed, 0)
             rows.append((*what, Path(), f"{prompt.seed}.png", ""))
     columns = [

@@ -54,6 +54,27 @@ def test_a_control_that_wrecks_all_stands_at_the_edge_with_its_number(world):
         assert f"wreck: {number}, beyond this axis" in [text.get_text() for text in axes.texts]
 
 
+def test_the_axes_say_what_they_show_and_which_way_is_better(scored):
+    figure, _ = plugins.load("benchmark/figures", "tradeoff").figure(
+        view.complete(view.read(scored), load_suite("test"))
+    )
+    assert figure.axes[-1].get_xlabel() == "accuracy on the erased concept, %   (← better)"
+    assert figure.axes[0].get_ylabel() == "accuracy on all other concepts, %   (better →)"
+
+
+def test_points_at_one_place_are_rings_around_each_other(world):
+    found = view.complete(scores("curves", "style", LEVELS, ["ink"], list(STYLES)), load_suite("test"))
+    numbers = ["value", "ci_low", "ci_high"]
+    for role in ("erased", "retained"):
+        same = (found.role == role) & found.method.isin(["original", "fast", "rival-l1"])
+        found.loc[same & (found.metric == "accuracy"), numbers] = [50, 40, 60]
+    figure, _ = plugins.load("benchmark/figures", "tradeoff").figure(found)
+    there = [line for line in figure.axes[0].lines if list(line.get_xdata()) == list(line.get_ydata()) == [50]]
+    sizes = [line.get_markersize() for line in sorted(there, key=lambda line: line.get_zorder())]
+    assert len(sizes) == 3 and all(inner + 3 < outer for outer, inner in zip(sizes, sizes[1:], strict=False))
+    assert {line.get_markersize() for line in figure.axes[0].lines if line not in there} >= {6.0}
+
+
 def test_the_tradeoff_of_what_is_not_measured_says_so(scored):
     found = view.read(scored)
     found = found[~((found.experiment == "style") & (found.metric == "lpips_testbed"))]
@@ -116,6 +137,29 @@ def test_the_gallery_shows_each_methods_first_seed(scored, world, manifests):
         manifest.write(path, [replace(row, tuning_seed=1) for row in rows])
     view.main("test", scored, world, ["figures/gallery"], manifests)
     assert set(pd.read_csv(world / "figures/gallery.csv").method) == {"original", "wreck", "fast", "rival-l1"}
+
+
+def test_the_gallery_names_the_seed_that_it_shows_and_keeps_hyphens(scored, world, manifests):
+    manifests.append(draw(world / "fast-ink-1", "style", "fast", "ink", seed=1))
+    rows = manifest.read(manifests[4])
+    manifest.write(manifests[4], [replace(row, tuning_seed=1) for row in rows])  # all that there is of rival-l1
+    found = view.complete(view.read(scored).query("experiment == 'style'"), load_suite("test"))
+    found = found.assign(label=found.label.replace({"wreck": "wreck-of-everything"}))
+    figure, _ = gallery.figure(found, *plot.pictures(load_suite("test"), manifests))
+    texts = [text.get_text() for text in figure.axes[0].texts]
+    assert {"original", "fast", "rival-l1*\nseed 1", "wreck-\nof-everything"} <= set(texts)
+    assert texts[-1] == "Artistic styles: ink, stained glass erased with seed 0 (not shown: 1)"
+
+
+def test_the_gallery_of_fewer_pictures_than_rows_and_of_none(scored, world, manifests):
+    found = view.complete(
+        view.read(scored).query("experiment == 'style' and concept in ('-', 'ink')"), load_suite("test")
+    )
+    images, open_picture = plot.pictures(load_suite("test"), manifests)
+    first = images.groupby(["method", "erased", "probe"]).head(1)
+    assert set(gallery.figure(found, first, open_picture)[1].row) == {0, 3, 4, 5}
+    with pytest.raises(BenchmarkError, match="no picture of these models"):
+        gallery.figure(found, images[images.task == "object"], open_picture)
 
 
 def test_the_gallery_pastes_pictures_unaltered(scored, world, manifests):

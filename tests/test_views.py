@@ -160,9 +160,8 @@ def test_numbers_that_are_not_what_the_suite_says_now_are_marked_and_shown(score
     view.main("test", scored, world, ["tables/style", "figures/tradeoff"])
     text = (world / "tables/style.md").read_text()
     assert "| fast† " in text and "| original (ORI) " in text and "| rival-l1* " in text
-    said = (
-        "†: measured otherwise than suite test says now. conditions (base model, sampler, budgets or settings): fast."
-    )
+    what = "in conditions (base model, sampler, budgets or settings): fast"
+    said = f"†: differs from what suite test says now, {what}."
     assert said in text and "fast†" in (world / "tables/style.csv").read_text()
     assert r"fast$\dagger$" in (world / "tables/style.tex").read_text()
     assert "fast†" in (world / "figures/tradeoff.csv").read_text()
@@ -200,7 +199,7 @@ def test_variants_of_elsewhere_and_methods_that_cannot_be_read_are_marked(scored
     view.main("test", scored, world, ["tables/style"])
     text = (world / "tables/style.md").read_text()
     assert "| rival-of-mine*† " in text and "| fast† " in text and "| wreck " in text
-    assert "settings): rival-of-mine" in text and "unknown today (methods/fast.py: " in text
+    assert "settings): rival-of-mine" in text and "in settings that cannot be read (methods/fast.py: line 1: " in text
 
 
 def test_numbers_of_several_kinds_of_device_are_marked(scored, world):

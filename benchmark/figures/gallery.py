@@ -17,6 +17,7 @@ CAPTION = "The same prompt and noise in each row: what was erased, and other con
 ERASED, KEPT = 3, 4  # rows of either kind
 CELL, GAP, BREAK = 128, 6, 18  # pixels: a picture, between pictures, between erased and kept
 DPI = 200
+LONG = 11  # letters of a label that fit above a picture
 LEFT, TOP, BOTTOM = 0.9, 0.66, 0.12  # inches beside, above and below the pictures of a task
 COLOURS = {"erased": "#D55E00", "kept": "#777777"}
 
@@ -86,9 +87,9 @@ def _fitted(picture: np.ndarray) -> np.ndarray:
 def _draw(axes: Axes, block: pd.DataFrame, canvas: np.ndarray, tops: dict[int, int]) -> None:
     axes.imshow(canvas, interpolation="none", aspect="auto")
     axes.set_axis_off()
-    first = block.seeds.iloc[0].partition(",")[0]
+    first, _, more = block.seeds.iloc[0].partition(", ")
     for model in block.drop_duplicates("column").itertuples():
-        label = model.label.replace("-", "-\n", 1)
+        label = model.label.replace("-", "-\n", 1) if len(model.label) > LONG else model.label
         label += "" if model.control or str(model.tuning_seed) == first else f"\nseed {model.tuning_seed}"
         x = model.column * (CELL + GAP) + CELL / 2
         axes.text(x, -8, label, ha="center", va="bottom", fontsize=6.5, linespacing=1.1)
@@ -108,5 +109,5 @@ def _draw(axes: Axes, block: pd.DataFrame, canvas: np.ndarray, tops: dict[int, i
     axes.set(xlim=(0, canvas.shape[1]), ylim=(canvas.shape[0], 0))
     what = ", ".join(erased) if len(erased) <= ERASED else f"{len(erased)} concepts, each from its own model,"
     title = f"{block.title.iloc[0]}: {what} erased"
-    title += f", with seed {first} (of {block.seeds.iloc[0]})" if "," in block.seeds.iloc[0] else ""
+    title += f" with seed {first} (not shown: {more})" if more else ""
     axes.text(-LEFT * DPI + 6, -0.42 * DPI, title, fontsize=9, fontweight="bold", va="bottom")

@@ -18,8 +18,8 @@ from benchmark.figures._labels import label
 
 CAPTION = (
     "What was erased, as the judge sees it, against what was kept of all other concepts: the judge's accuracy, and how "
-    "far their images are from the original model's (LPIPS), with 95 % intervals; a ring around a point is one more model "
-    "at that place"
+    "far their images are from the original model's (LPIPS), with 95 % intervals; a ring around a point is one more "
+    "model at that place"
 )
 MEAN = "*"
 ERASED = "accuracy"
