@@ -1,6 +1,6 @@
 # make                 create .venv, run the suite of config.yaml to its end, print its tables
-# make SUITE=testbed   the same with another suite; what narrows it (make list: to what): METHODS=esd,mine CONCEPTS=chalk
-#                      SEEDS=0,1 EXPERIMENTS=style
+# make SUITE=testbed   the same with another suite; METHODS=esd,mine, CONCEPTS=chalk, SEEDS=0,1 and EXPERIMENTS=style narrow
+#                      it (make list says to what)
 # make help            what else there is
 
 NARROWING := EXPERIMENTS METHODS CONCEPTS SEEDS
