@@ -1,14 +1,33 @@
 # make                 create .venv, run the suite of config.yaml to its end, print its tables
-# make SUITE=testbed   the same with another suite; METHODS=esd,mine and CONCEPTS=chalk narrow it (make list: to what)
+# make SUITE=testbed   the same with another suite; METHODS=esd,mine, CONCEPTS=chalk, SEEDS=0,1 and EXPERIMENTS=style narrow
+#                      it (make list says to what)
 # make help            what else there is
 
+NARROWING := EXPERIMENTS METHODS CONCEPTS SEEDS
+VARIABLES := SUITE $(NARROWING) CORES PYTHON SCENARIOS
+ENVIRONMENT := OMP_NUM_THREADS MALLOC_MMAP_THRESHOLD_ MALLOC_TRIM_THRESHOLD_
+
+# What is typed and not known would be ignored without a word: METHOD=esd would run all methods.
+GIVEN := $(strip $(foreach name,$(.VARIABLES),$(if $(findstring command line,$(origin $(name))),$(name))))
+UNKNOWN := $(filter-out $(VARIABLES) $(ENVIRONMENT),$(GIVEN))
+EMPTY := $(strip $(foreach name,$(filter $(VARIABLES),$(GIVEN)),$(if $(strip $($(name))),,$(name))))
+NARROWED_BY := $(filter $(NARROWING),$(GIVEN))
+WHOLE := $(filter-out run show tables plan list repro,$(MAKECMDGOALS))
+$(if $(UNKNOWN),$(error there is no variable $(UNKNOWN) (allowed: $(VARIABLES))))
+$(if $(EMPTY),$(error $(EMPTY): nothing is named; leave it out, or name something (make list says what there is)))
+$(if $(and $(WHOLE),$(NARROWED_BY)),$(error $(NARROWED_BY): narrows what is run, not `make $(WHOLE)`))
+
 SUITE ?= $(shell sed -n 's/^suite: *["'"'"']*\([a-z0-9_]*\).*/\1/p' config.yaml)
+$(if $(or $(word 2,$(SUITE)),$(findstring /,$(SUITE))),$(error SUITE: '$(SUITE)' is not the name of one suite))
 CORES ?= all
 PYTHON ?= python3
 BIN := .venv/bin
 RESULTS := results/$(SUITE)
-NARROWED := $(if $(METHODS),'methods=[$(METHODS)]') $(if $(CONCEPTS),'concepts=[$(CONCEPTS)]')
-OPTIONS := --cores $(CORES) --config suite=$(SUITE) $(NARROWED) --rerun-incomplete
+quoted = '$(subst ','\'',$(strip $(1)))'
+config = $(if $(strip $($(1))),$(2)$(call quoted,$($(1))))
+NARROWED := $(call config,EXPERIMENTS,experiments=) $(call config,METHODS,methods=) \
+  $(call config,CONCEPTS,concepts=) $(call config,SEEDS,seeds=)
+OPTIONS := --cores $(CORES) --config suite=$(call quoted,$(SUITE)) $(NARROWED) --rerun-incomplete
 
 # On few cores, jobs side by side with one thread each beat one job with all threads.
 export OMP_NUM_THREADS ?= 1
@@ -34,7 +53,9 @@ plan: .venv/installed ## say what would run, and why
 	$(BIN)/snakemake $(OPTIONS) --dry-run
 
 list: .venv/installed ## say what the suite can run: experiments, methods and their settings, concepts
-	@$(BIN)/python -m benchmark.available --suite $(SUITE)
+	@$(BIN)/python -m benchmark.available --suite $(call quoted,$(SUITE)) \
+	  $(call config,EXPERIMENTS,--experiments=) $(call config,METHODS,--methods=) \
+	  $(call config,CONCEPTS,--concepts=) $(call config,SEEDS,--seeds=)
 
 .venv/installed: requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "error: $(PYTHON) is older than Python 3.11; make PYTHON=python3.11")'

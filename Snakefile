@@ -39,4 +39,4 @@ rule all:
     input:
         MEMORY,
         "<results>/scores.csv",
-        [f"<results>/{view}.{suffix}" for view in PLAN.views for suffix in suffixes(view)],
+        [f"<results>/{view}.{suffix}" for view in shown() for suffix in suffixes(view)],

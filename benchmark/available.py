@@ -1,23 +1,33 @@
-"""What a suite can run: `python -m benchmark.available`."""
+"""What a suite can run, and what of it a selection would: `python -m benchmark.available`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from benchmark import cli, config, plugins, source
+from benchmark import cli, config, grid, plugins, source
+from benchmark.errors import ConfigError
 
 
-def main(suite: str = "quick") -> None:
-    """Print a suite's experiments, methods and concepts, and where a method's settings differ from its file's.
+def main(
+    suite: str = "quick", experiments: str = "all", methods: str = "all", concepts: str = "all", seeds: str = "all"
+) -> None:
+    """Print experiments, methods and concepts, where a method's settings differ from its file's, what cannot be run.
 
     Args:
         suite: A file of benchmark/suites/.
+        experiments: Those to print, as a run would select them: names with commas between them.
+        methods: The same.
+        concepts: The same.
+        seeds: The same, whole numbers.
     """
-    loaded = config.load_suite(suite)
+    chosen = {"experiments": experiments, "methods": methods, "concepts": concepts, "seeds": seeds}
+    loaded, _, left = grid.narrow({"suite": suite, **chosen})
     s = loaded.sampler
     print(f"suite {suite}: {loaded.title}")
-    print(f"{loaded.base}, {s.scheduler} in {s.steps} steps, guidance {s.guidance:g}, {s.size} px\n")
-    for name, experiment in loaded.experiments.items():
+    print(f"{loaded.base}, {s.scheduler} in {s.steps} steps, guidance {s.guidance:g}, {s.size} px")
+    narrowed = [f"{key} {given}" for key, given in chosen.items() if given != "all"]
+    print(f"of it, what is selected: {'; '.join(narrowed)}\n" if narrowed else "")
+    for name, experiment in left.items():
         asked = [concept.name for concept in config.load_task(experiment.task, loaded.world).concepts]
         print(f"experiment {name}: task {experiment.task}")
         print(f"  methods   {', '.join(experiment.methods)}")
@@ -25,11 +35,29 @@ def main(suite: str = "quick") -> None:
         print(f"  seeds     {', '.join(map(str, experiment.seeds))}")
         print(f"  views     {', '.join(experiment.views)}\n")
     print("settings, in brackets the file's own where they differ:")
-    labels = dict.fromkeys(label for e in loaded.experiments.values() for label in e.methods)
-    for label in labels:
-        print(f"  {label:24}  {', '.join(_settings(loaded, label)) or '–'}")
+    for label in dict.fromkeys(label for experiment in left.values() for label in experiment.methods):
+        try:
+            print(f"  {label:24}  {', '.join(_settings(loaded, label)) or '–'}")
+        except ConfigError as error:
+            print(f"  {label:24}  cannot be run: {error}")
+    if methods == "all":
+        _print_others(loaded, {config.module(label) for e in left.values() for label in e.methods})
     others = [name for name in plugins.names("benchmark/suites", ".yaml") if name != suite]
     print(f"\nother suites: {', '.join(others)}")
+
+
+def _print_others(suite: config.Suite, shown: set[str]) -> None:
+    """The methods that no experiment has: they run where they are named, or are files that nothing can run."""
+    others = [name for name in plugins.names("methods") if f"methods/{name}.py" not in shown]
+    if others:
+        print("\nin methods/, but in no experiment of these: name them, and they run in each")
+    for name in others:
+        try:
+            config.check_name(name)
+            list(_settings(suite, name))
+            print(f"  {name}")
+        except ConfigError as error:
+            print(f"  {name:24}  cannot be run: {error}")
 
 
 def _settings(suite: config.Suite, label: str) -> Iterator[str]:

@@ -30,14 +30,17 @@ ERASING = (
 )
 TRAINING = "classify.py devices.py:device manifest.py:picture weights.py:_file"
 LOOKING = "observe.py evidence.py devices.py:device manifest.py:picture"
-SCORING = "score.py evidence.py manifest.py:Image records.py:asked_for"
-VIEWING = "view.py summary.py evidence.py:read manifest.py:picture records.py:asked_for score.py:COLUMNS"
+SCORING = "score.py scores.py:COLUMNS versions.py evidence.py manifest.py:Image records.py:asked_for"
+VIEWING = (
+    "view.py typeset.py plot.py marks.py summary.py scores.py versions.py evidence.py:read manifest.py:picture"
+    " records.py:asked_for"
+)
 
 # Files that count for nothing: they determine no byte, or what they make of a run stands in causes as values, or causes
 # name their definitions one by one.
 APART = (
     "causes checkpoint cli code config contract devices errors eyes files grid groups hub inventory job lease parts"
-    " plugins prompts ranges records source strict texts trial"
+    " plugins prompts ranges records selection source strict suite texts trial"
 )
 GROUPS = "benchmark/groups.py"
 LIBRARIES = ("torch", "diffusers", "transformers")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import gc
 import inspect
+import io
 import re
 import sys
 import time
@@ -21,6 +22,9 @@ Item = TypeVar("Item")
 
 def run(function: Callable[..., Any], arguments: list[str] | None = None) -> None:
     """Call `function` with what the command line says. Errors meant for people end in one line and exit code 2."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # as the tables are written; an ASCII locale would stop at a dash
+            stream.reconfigure(encoding="utf-8", errors="replace")
     options = vars(parser(function).parse_args(arguments))
     gc.set_threshold(100_000)  # libraries make a million objects that stay: looking through them is a fifth of start-up
     try:

@@ -8,8 +8,8 @@ import pandas as pd
 
 from benchmark import cli
 from benchmark.errors import BenchmarkError
-from benchmark.score import IDENTITY
-from benchmark.view import markdown, read
+from benchmark.scores import IDENTITY, read
+from benchmark.typeset import markdown
 
 KEYS = [*IDENTITY, "n", "version"]
 NUMBER = ["value", "ci_low", "ci_high"]

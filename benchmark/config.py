@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
-from typing import Any, Literal
+from typing import Any
 
 from benchmark import eyes, plugins, ranges, source, strict, texts
 from benchmark.errors import ConfigError
 from benchmark.plugins import unknown
-from benchmark.ranges import Budgets
-from benchmark.records import Concept, Detector, Judge, Sampler, Task, Templates
+from benchmark.records import Concept, Detector, Judge, Task, Templates
+from benchmark.selection import choose, everything
+from benchmark.suite import Experiment, Suite
 
 ORIGINAL = "original"  # the one method that the benchmark knows: every image of the others has its partner there
 NOTHING = "-"  # the concept of a cell that erases none
@@ -25,43 +26,14 @@ POOLS = ("concept", "anchor")  # of what the original model draws images for a m
 
 
 @dataclass(frozen=True)
-class Experiment:
-    """Which task × methods × concepts × seeds feed which views; `checkpoints` are per cent of a method's `steps`.
-
-    A file may say `all` for methods and concepts; what `load_suite` returns lists them.
-    """
-
+class _Experiment:
     task: str
     views: tuple[str, ...]
     methods: Any = "all"
+    without: tuple[str, ...] = ()  # of `methods: all`
     concepts: Any = "all"
     seeds: tuple[int, ...] = (0,)
     checkpoints: tuple[int, ...] = ()
-
-
-@dataclass(frozen=True)
-class Suite:
-    """One file of `benchmark/suites/`: the base model, how images are drawn, budgets, method settings, experiments."""
-
-    name: str
-    title: str
-    world: Literal["paper", "testbed"]
-    base: str  # a folder, or with a revision a model of the Hub
-    sampler: Sampler
-    budgets: Budgets
-    part: Literal["all", "one"]  # how many concepts a job works on
-    experiments: Mapping[str, Experiment]
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    revision: str | None = None
-
-    @property
-    def folder(self) -> str:
-        return f"results/{self.name}"
-
-    def erased(self, task: str) -> tuple[str, ...]:
-        """The concepts that some experiment erases in a task: `original` draws as many images of them as erasers do."""
-        offered = [e.concepts for e in self.experiments.values() if e.task == task]
-        return tuple(dict.fromkeys(concept for concepts in offered for concept in concepts))
 
 
 @cache
@@ -85,7 +57,8 @@ def load_suite(name: str) -> Suite:
     return replace(suite, experiments=resolved, base=os.path.expanduser(suite.base))
 
 
-def _experiment(suite: Suite, raw: Experiment, where: str) -> Experiment:
+def _experiment(suite: Suite, declared: Any, where: str) -> Experiment:
+    raw: _Experiment = strict.build(_Experiment, declared, where)
     task = load_task(raw.task, suite.world)
     ranges.check_images(suite.budgets, task, f"benchmark/suites/{suite.name}.yaml: budgets")
     views = [f"{kind}/{view}" for kind in ("tables", "figures") for view in plugins.names(f"benchmark/{kind}")]
@@ -94,11 +67,13 @@ def _experiment(suite: Suite, raw: Experiment, where: str) -> Experiment:
         raise ConfigError(f"{where}.seeds: {list(raw.seeds)} is not a list of whole numbers from 0 on")
     if any(not 0 < percent < 100 for percent in raw.checkpoints):
         raise ConfigError(f"{where}.checkpoints: {list(raw.checkpoints)} are not per cent between 1 and 99")
-    allowed = labels(suite) if raw.methods == "all" else dict.fromkeys((*labels(suite), *suite.settings))
-    methods = choose(raw.methods, allowed, f"{where}.methods")
-    return replace(
-        raw, methods=methods, concepts=choose(raw.concepts, [c.name for c in task.concepts], f"{where}.concepts")
-    )
+    listed, known = not everything(raw.methods), labels(suite)
+    if listed and raw.without:
+        raise ConfigError(f"{where}.without: goes with `methods: all`; here, leave them out of methods")
+    without = choose(raw.without, known, f"{where}.without") if raw.without else ()
+    methods = tuple(label for label in choose(raw.methods, known, f"{where}.methods") if label not in without)
+    concepts = choose(raw.concepts, [c.name for c in task.concepts], f"{where}.concepts")
+    return Experiment(raw.task, raw.views, methods, listed, concepts, raw.seeds, raw.checkpoints)
 
 
 # ── tasks ──
@@ -188,20 +163,28 @@ def module(label: str) -> str:
 def labels(suite: Suite) -> tuple[str, ...]:
     """The labels that a suite can run: those of its settings, in their order, then the methods that it does not name.
 
-    A method with variants has its bare label only where an experiment lists it by name.
+    A method stands before its variants, whether the settings name it or not: a variant is one more, not one instead.
     """
-    for name in plugins.names("methods"):
-        if not re.fullmatch(r"[a-z0-9_]+", name):
-            raise ConfigError(f"methods/{name}.py: a method's name consists of small letters, digits and _")
-    named = [label for label in suite.settings if "-" in label or not _variants(suite, label)]
-    mentioned = {module(label) for label in suite.settings}
-    return tuple(named + [name for name in plugins.names("methods") if module(name) not in mentioned])
+    named: dict[str, None] = {}
+    for label in suite.settings:
+        named |= dict.fromkeys((module(label)[8:-3], label))
+    return tuple(named | dict.fromkeys(name for name in plugins.names("methods") if _is_name(name)))
+
+
+def check_name(method: str) -> None:
+    """Raise `ConfigError` if the name of a file of `methods/` cannot be a label."""
+    if not _is_name(method):
+        raise ConfigError(f"methods/{method}.py: a method's name consists of small letters, digits and _")
+
+
+def _is_name(method: str) -> bool:
+    return re.fullmatch(r"[a-z0-9_]+", method) is not None
 
 
 def check_label(suite: Suite, label: str) -> None:
     """Raise `ConfigError` unless a suite can run the label: one of its settings, or a method, or a checkpoint of it."""
     name, at, percent = label.partition("@")
-    allowed = tuple(dict.fromkeys((*labels(suite), *suite.settings)))
+    allowed = labels(suite)
     stops = percent.isdigit() and 0 < int(percent) < 100
     if name not in allowed or (at and not (stops and "steps" in source.settings(module(name)))):
         raise ConfigError(unknown("--method", label, allowed, "label"))
@@ -241,28 +224,14 @@ def per_concept(label: str) -> bool:
     return source.literal(module(label), "PER_CONCEPT", True)
 
 
-def _variants(suite: Suite, name: str) -> list[str]:
-    return [label for label in suite.settings if label.startswith(f"{name}-")]
-
-
 def _check_settings(suite: Suite, where: str) -> None:
     for label in suite.settings:
         name = module(label).removeprefix("methods/").removesuffix(".py")
         if name not in plugins.names("methods") or not re.fullmatch(r"[a-z0-9_]+(-[a-z0-9_-]+)?", label):
             raise ConfigError(unknown(f"{where}: settings", label, plugins.names("methods")))
     for label in labels(suite):
+        try:
+            source.settings(module(label))
+        except ConfigError:  # the method's file is at fault, not the suite: a plan that has the method says so
+            continue
         label_settings(suite, label)
-
-
-def choose(given: Any, allowed: Iterable[Any], where: str) -> tuple[Any, ...]:
-    """The names that a list, one name or the word `all` selects; unknown ones and an empty selection are errors."""
-    allowed = tuple(allowed)
-    if given == "all":
-        return allowed
-    given = tuple(given) if isinstance(given, (list, tuple)) else (given,)
-    if not given or given == (None,):
-        raise ConfigError(f"{where}: nothing is selected (allowed: all, {', '.join(map(str, allowed))})")
-    for item in given:
-        if item not in allowed or type(item) not in map(type, allowed):
-            raise ConfigError(unknown(where, item, allowed))
-    return tuple(dict.fromkeys(given))

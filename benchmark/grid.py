@@ -10,14 +10,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from benchmark import contract, source, strict
+from benchmark import contract, plugins, source, strict
 from benchmark.config import (  # noqa: F401
     NOTHING,
     ORIGINAL,
     POOLS,
+    Experiment,
     Suite,
     check_label,
-    choose,
+    check_name,
     label_settings,
     labels,
     load_suite,
@@ -29,6 +30,7 @@ from benchmark.config import (  # noqa: F401
 from benchmark.errors import ConfigError
 from benchmark.prompts import all_texts, pool_prompts, prompts, train_prompts  # noqa: F401
 from benchmark.records import Cell, Task, digest
+from benchmark.selection import choose, choose_numbers, everything
 from benchmark.source import literal  # noqa: F401
 
 
@@ -66,10 +68,12 @@ class Plan:
     """Everything that one configuration asks for.
 
     `experiments` holds each experiment's cells under the labels that it asked for; `aliases` maps each label to the
-    equal one that is run in its place (mostly itself); `cells` and `parts` are what is run.
+    equal one that is run in its place (mostly itself); `cells` and `parts` are what is run. `named` has the experiments
+    and methods that the configuration names, where it does not say `all`.
     """
 
     suite: Suite
+    named: Mapping[str, tuple[str, ...]]
     tasks: Mapping[str, Task]
     experiments: Mapping[str, tuple[Cell, ...]]
     aliases: Mapping[str, str]
@@ -87,38 +91,63 @@ class _Config:
     seeds: Any = "all"
 
 
-def plan(config: Mapping[str, Any]) -> Plan:
-    """The cells that `config.yaml` selects. It only narrows what the suite offers; `original` is always among them."""
+def narrow(config: Mapping[str, Any]) -> tuple[Suite, dict[str, tuple[str, ...]], dict[str, Experiment]]:
+    """The suite that `config.yaml` selects, the experiments and methods that it names, and what is left of each one.
+
+    A method that is named runs in the experiments that have it. One that none has runs in all of them, and so does one
+    that none lists by name: a new method, which a suite that says `all` somewhere has only there.
+    """
     chosen: _Config = strict.build(_Config, config, "config")
     suite = load_suite(chosen.suite)
     names = choose(chosen.experiments, suite.experiments, "config: experiments")
-    offered = [suite.experiments[name] for name in names]
-    methods = choose(chosen.methods, _union(e.methods for e in offered), "config: methods")
+    offered: list[Experiment] = [suite.experiments[name] for name in names]
+    methods = choose(chosen.methods, labels(suite), "config: methods")
     concepts = choose(chosen.concepts, _union(e.concepts for e in offered), "config: concepts")
-    numbers = choose(chosen.seeds, _union(e.seeds for e in offered), "config: seeds")
-
-    tasks, experiments, views = {}, {}, {}
-    for name, experiment in zip(names, offered, strict=True):
-        rows = [label for label in experiment.methods if label in methods]
-        erased = [concept for concept in experiment.concepts if concept in concepts]
-        repeats = [seed for seed in experiment.seeds if seed in numbers]
-        if not (rows and erased and repeats):
-            continue  # another experiment has what was asked for; that this one has none of it is no mistake
-        tasks[experiment.task] = load_task(experiment.task, suite.world)
-        experiments[name] = tuple(
-            Cell(experiment.task, label, concept, seed)
-            for label in _with_checkpoints(dict.fromkeys((ORIGINAL, *rows)), experiment.checkpoints)
-            for seed in (repeats if per_concept(label) else [0])
-            for concept in (erased if per_concept(label) else [NOTHING])
-        )
-        views |= dict.fromkeys(experiment.views)
-    if not experiments:
+    seeds = choose_numbers(chosen.seeds, _union(e.seeds for e in offered), "config: seeds")
+    named = {"experiments": () if everything(chosen.experiments) else names}
+    named["methods"] = () if everything(chosen.methods) else methods
+    known = {module(label) for e in offered if e.listed for label in e.methods}
+    new = {
+        label
+        for label in named["methods"]
+        if module(label) not in known or not any(label in e.methods for e in offered)
+    }
+    left = {}
+    for name, e in zip(names, offered, strict=True):
+        rows = [label for label in e.methods if label in methods]
+        rows = tuple(dict.fromkeys((*rows, *(label for label in methods if label in new))))
+        erased = tuple(concept for concept in e.concepts if concept in concepts)
+        repeats = tuple(seed for seed in e.seeds if seed in seeds)
+        if rows and erased and repeats:  # else another experiment has what was asked for, which is no mistake
+            rows = tuple(dict.fromkeys((ORIGINAL, *rows)))
+            left[name] = replace(e, methods=rows, concepts=erased, seeds=repeats)
+    if not left:
         raise ConfigError(f"config: no experiment of suite {suite.name} has these methods, concepts and seeds together")
+    return suite, named, left
+
+
+def plan(config: Mapping[str, Any]) -> Plan:
+    """The cells that `config.yaml` selects. It only narrows what the suite offers; `original` is always among them."""
+    suite, named, left = narrow(config)
+    for name in plugins.names("methods"):
+        check_name(name)
+    tasks = {e.task: load_task(e.task, suite.world) for e in left.values()}
+    experiments = {
+        name: tuple(
+            Cell(e.task, label, concept, seed)
+            for label in _with_checkpoints(e.methods, e.checkpoints)
+            for seed in (e.seeds if per_concept(label) else [0])
+            for concept in (e.concepts if per_concept(label) else [NOTHING])
+        )
+        for name, e in left.items()
+    }
 
     aliases = _aliases(suite, _union([cell.method for cell in cells] for cells in experiments.values()))
     check_methods(suite, aliases)
     cells = _union([replace(cell, method=aliases[cell.method]) for cell in cells] for cells in experiments.values())
-    return Plan(suite, tasks, experiments, aliases, cells, _parts(suite, cells), tuple(views))
+    return Plan(
+        suite, named, tasks, experiments, aliases, cells, _parts(suite, cells), _union(e.views for e in left.values())
+    )
 
 
 def pool_of(plan: Plan, part: Part) -> Pool | None:

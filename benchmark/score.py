@@ -18,13 +18,10 @@ from benchmark.evidence import CELL, KEY, features, partners, read
 from benchmark.eyes import metric
 from benchmark.files import write_atomically
 from benchmark.prompts import prompts
-from benchmark.records import Cell, Task, asked_for, digest
+from benchmark.records import Cell, Task, asked_for
+from benchmark.scores import COLUMNS, OPTIONAL
+from benchmark.versions import version
 
-COLUMNS = (
-    "suite", "experiment", "task", "method", "concept", "seed", "metric", "probe", "role",
-    "value", "n", "ci_low", "ci_high", "version", "device",
-)  # fmt: skip
-IDENTITY = COLUMNS[:9]  # what a number is of
 Numbers = list[dict[str, Any]]  # rows of scores.csv, without what they share
 
 
@@ -46,15 +43,20 @@ class Seen:
     columns: Mapping[str, np.ndarray]
 
 
-def main(suite: str, evidence: list[Path], out: Path) -> None:
+def main(
+    suite: str, evidence: list[Path], out: Path,
+    experiments: list[str] | None = None, methods: list[str] | None = None,
+) -> None:  # fmt: skip
     """Compute every metric of every cell and write scores.csv.
 
     Args:
         suite: A file of benchmark/suites/.
         evidence: The evidence.csv of each part.
         out: The scores.csv to write.
+        experiments: Those that were named, if not all; a method that no experiment lists is in each of them.
+        methods: Those that were named, if not all.
     """
-    plan = grid.plan({"suite": suite})
+    plan = grid.plan({"suite": suite, "experiments": experiments or "all", "methods": methods or "all"})
     metrics = {name: _metrics(task) for name, task in plan.tasks.items()}
     frames = {path: read(path) for path in evidence}
     known = {cell for cells in plan.experiments.values() for cell in cells}
@@ -81,7 +83,7 @@ def main(suite: str, evidence: list[Path], out: Path) -> None:
         for number in _found(cell, plan, numbers)
     ]
     with write_atomically(out) as temporary:
-        frame = pd.DataFrame(rows, columns=COLUMNS)
+        frame = pd.DataFrame(rows, columns=(*COLUMNS, *OPTIONAL))
         frame.to_csv(temporary, index=False, float_format="%.6g", lineterminator="\n")
 
 
@@ -115,15 +117,11 @@ def _found(cell: Cell, plan: grid.Plan, numbers: Mapping[Cell, Numbers]) -> Numb
 
 
 def _scores(cell: Cell, plan: grid.Plan, metrics: list[Metric], seen: Seen, original: Seen) -> Numbers:
-    """Every metric for every concept that the cell's model was asked for.
-
-    Their version is the task's, the metric's, and six digits of what the suite says of model, sampler, budgets, method.
-    """
+    """Every metric for every concept that the cell's model was asked for."""
     task = plan.tasks[cell.task]
     labels = {probe: concept.label for concept in task.concepts for probe in concept.probes}
     mine = np.flatnonzero((seen.rows.erased == cell.concept) & (seen.rows.tuning_seed == cell.seed))
-    s, settings = plan.suite, grid.label_settings(plan.suite, cell.method)
-    conditions = digest([s.base, s.revision, s.sampler, s.budgets, grid.module(cell.method), settings])[:6]
+    versions = {m.name: version(plan.suite, task, m.module, cell.method) for m in metrics}
     threshold = task.detector.threshold if task.detector else np.nan
     rows = seen.rows.iloc[mine].assign(label=lambda r: r.probe.map(labels), threshold=threshold)
     theirs = partners(rows, original.rows, seen.path)
@@ -140,7 +138,7 @@ def _scores(cell: Cell, plan: grid.Plan, metrics: list[Metric], seen: Seen, orig
             except BenchmarkError as error:
                 raise BenchmarkError(f"{seen.path}: {m.name} of {probe}: {error}") from error
             number = {"metric": m.name, "probe": probe, "role": role, "value": value, "n": n}
-            number |= {"ci_low": low, "ci_high": high, "version": f"{task.version}.{m.module.VERSION}.{conditions}"}
+            number |= {"ci_low": low, "ci_high": high, "version": versions[m.name]}
             numbers.append(number | {"device": " + ".join(sorted(set(rows.device.iloc[where])))})
     return numbers
 

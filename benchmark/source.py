@@ -29,8 +29,10 @@ class Setting:
 def _tree(path: Path) -> ast.Module:
     try:
         return ast.parse(path.read_text(encoding="utf-8"), str(path))
-    except (OSError, SyntaxError, ValueError) as error:  # the last one: bytes that are no text
-        raise ConfigError(f"{path.relative_to(plugins.ROOT)}: cannot be read as Python: {error}") from error
+    except (OSError, SyntaxError, ValueError) as error:
+        line = f"line {error.lineno}: " if isinstance(error, SyntaxError) and error.lineno else ""
+        what = error.msg if isinstance(error, SyntaxError) else error
+        raise ConfigError(f"{path.relative_to(plugins.ROOT)}: {line}cannot be read as Python: {what}") from error
 
 
 def tree(file: str | Path) -> ast.Module:

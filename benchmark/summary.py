@@ -30,15 +30,19 @@ MISSING = Number(np.nan, np.nan, np.nan, 0)
 Interval = Callable[[float, float], tuple[float, float]]
 
 
-def summarise(scores: pd.DataFrame, metrics: Mapping[str, ModuleType]) -> pd.DataFrame:
+def summarise(
+    scores: pd.DataFrame, metrics: Mapping[str, ModuleType], erased: Mapping[str, Sequence[str]] | None = None
+) -> pd.DataFrame:
     """A row per experiment, task, method, metric, role (erased or retained), concept and probe, averaged over seeds.
 
     Rows with probe `MEAN` are means over the probes of a role, rows with concept `MEAN` over erased concepts. A model
     in which no concept was erased (`control`) has rows for each concept that others erase, as if it had lost it. `n`
     counts the images behind a number, `by_seed` has the number of each seed. `metrics` are the modules of
-    those in `scores`.
+    those in `scores`. Where controls stand alone, `erased` has the concepts of each experiment that others would erase;
+    by default all that there are.
     """
-    rows = pd.concat([_per_concept(group) for _, group in scores.groupby("experiment", sort=False)])
+    groups = scores.groupby("experiment", sort=False)
+    rows = pd.concat([_per_concept(group, (erased or {}).get(name, ())) for name, group in groups])
     scope = {name: (list(r.concept.unique()), list(r.probe.unique())) for name, r in rows.groupby("experiment")}
     repeats = {key: sorted(r.seed.unique()) for key, r in rows.groupby(["experiment", "method"])}
     keys = ["experiment", "task", "method", "metric", "role", "control"]
@@ -89,12 +93,16 @@ def over_seeds(numbers: Sequence[Number]) -> Number:
     return Number(value, value - np.hypot(value - low, margin), value + np.hypot(high - value, margin), n)
 
 
-def _per_concept(scores: pd.DataFrame) -> pd.DataFrame:
-    """The rows of an experiment, method by method, those of controls repeated for each concept that it erases."""
+def _per_concept(scores: pd.DataFrame, erased: Sequence[str]) -> pd.DataFrame:
+    """The rows of an experiment, method by method, those of controls repeated for each concept that it erases.
+
+    Where nothing was erased, these are the concepts `erased` of which there are numbers or, if there are none, all.
+    """
     erasures, controls = scores[scores.concept != NOTHING], scores[scores.concept == NOTHING]
     rows = [erasures.assign(control=False)]
     asked = controls.probe.map(asked_for)
-    for concept in erasures.concept.unique() if len(erasures) else asked.unique():
+    others = [concept for concept in erased if (asked == concept).any()] or asked.unique()
+    for concept in erasures.concept.unique() if len(erasures) else others:
         role = np.where(asked == concept, "erased", "retained")
         as_if = controls.assign(concept=concept, role=role, control=True)
         rows.append(as_if[(controls.role == role) | (controls.role == "baseline")])

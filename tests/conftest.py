@@ -57,6 +57,7 @@ settings:
 experiments:
   style:
     task: style
+    without: [twin]
     concepts: [ink, pixel_art]
     seeds: [0, 1]
     views: [tables/style]

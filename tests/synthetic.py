@@ -13,11 +13,13 @@ import pandas as pd
 from conftest import CONTROL, METHOD, ROOT
 from PIL import Image
 
-from benchmark import manifest
-from benchmark.config import ORIGINAL, load_suite, load_task
+from benchmark import eyes, grid, manifest, plugins
+from benchmark.config import NOTHING, ORIGINAL, load_suite, load_task
 from benchmark.metrics._intervals import share
 from benchmark.prompts import prompts
-from benchmark.score import COLUMNS
+from benchmark.records import Cell, Task, asked_for
+from benchmark.scores import COLUMNS
+from benchmark.versions import version
 
 SIZE = 16
 SUITE = """
@@ -34,8 +36,17 @@ settings:
   rival-l1: {loss: l1}
   rival-l2: {loss: l2}
 experiments:
-  style: {task: style, concepts: [ink, stained_glass], views: [tables/style, figures/tradeoff, figures/gallery]}
-  object: {task: object, concepts: [fish], seeds: [0, 1, 2], views: [tables/object, figures/tradeoff]}
+  style:
+    task: style
+    without: &rival [rival]
+    concepts: [ink, stained_glass]
+    views: [tables/style, figures/tradeoff, figures/gallery]
+  object:
+    task: object
+    without: *rival
+    concepts: [fish]
+    seeds: [0, 1, 2]
+    views: [tables/object, figures/tradeoff]
 """
 TASK = """
 title: TITLE
@@ -49,6 +60,7 @@ worlds:
 """
 STYLES = {"ink": "ink", "stained_glass": "stained glass", "chalk": "chalk", "neon": "neon"}
 OBJECTS = {"fish": "fish", "gas_pump": "gas pump", "dog": "dog"}
+METRICS = ("accuracy", "degenerate", "fid_testbed", "kid_testbed", "lpips_testbed")
 METHODS = ("original", "wreck", "fast", "rival-l1", "rival-l2")
 LEVELS = dict(zip(METHODS, [(97, 95), (5, 8), (2, 70), (10, 85), (0, 90)], strict=True))  # ACC erased, retained
 
@@ -111,6 +123,8 @@ def scores(
 
     The first two methods are controls. Other metrics follow from the accuracy's distance to the original's.
     """
+    suite = load_suite("test")
+    modules = {name: plugins.load("benchmark/metrics", eyes.metric(name)[0]) for name in METRICS}
     dice = np.random.default_rng(sum(map(ord, experiment + task)))
     rows = []
     for place, (method, (erased, retained)) in enumerate(methods.items()):
@@ -144,5 +158,77 @@ def scores(
                             number = share(np.arange(count) < (place == 1 and count // 8))
                         else:
                             number = (value, count, value - half, value + half)
-                        rows.append((*key, metric, probe, role, *number, "3.1"))
+                        stated = version(suite, load_task(task, suite.world), modules[metric], method)
+                        rows.append((*key, metric, probe, role, *number, stated))
     return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def whole(name: str, **narrowed: object) -> pd.DataFrame:
+    """A scores.csv of what a real suite runs, of made-up numbers: more is erased and less kept by later methods."""
+    plan = grid.plan({"suite": name, **narrowed})
+    modules = {m: plugins.load("benchmark/metrics", eyes.metric(m)[0]) for t in plan.tasks.values() for m in t.metrics}
+    versions = {
+        (task.name, metric, label): version(plan.suite, task, modules[metric], label)
+        for task in plan.tasks.values()
+        for metric in task.metrics
+        for label in {cell.method for cells in plan.experiments.values() for cell in cells}
+    }
+    rows = []
+    for experiment, cells in plan.experiments.items():
+        places = {label: place for place, label in enumerate(dict.fromkeys(cell.method for cell in cells))}
+        for cell in cells:
+            task = plan.tasks[cell.task]
+            key = (name, experiment, cell.task, cell.method, cell.concept, cell.seed)
+            for probe, role in _asked(task, cell, plan.suite.erased(task.name)):
+                harm = 0 if role == "baseline" else (1 + places[cell.method] + cell.seed + len(probe) % 3) / 40
+                for metric in task.metrics:
+                    kind = metric.partition("_")[0]
+                    share = {"accuracy": 95 * (1 - harm), "detected": 90 * (1 - harm), "degenerate": 5 * harm}.get(kind)
+                    value = round(share if share is not None else {"fid": 300, "kid": 5, "lpips": 1}[kind] * harm, 4)
+                    low, high = (value, value) if not value else (0.9 * value, min(1.1 * value, 100 if share else 1e9))
+                    number = (value, 100 if role == "erased" else 16, low, high)
+                    rows.append((*key, metric, probe, role, *number, versions[cell.task, metric, cell.method]))
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _asked(task: Task, cell: Cell, erased: Sequence[str]) -> list[tuple[str, str]]:
+    """The probes of a cell with their roles; a control that is not the original has what is erased in both."""
+    probes = [probe for concept in task.concepts for probe in concept.probes]
+    if cell.method == ORIGINAL:
+        return [(probe, "baseline") for probe in probes]
+    if cell.concept != NOTHING:
+        return [(probe, "erased" if asked_for(probe) == cell.concept else "retained") for probe in probes]
+    lost = [(probe, "erased") for probe in probes if asked_for(probe) in erased]
+    return lost + [(probe, "retained") for probe in probes if set(erased) - {asked_for(probe)}]
+
+
+def pictures(scores: pd.DataFrame, name: str) -> tuple[pd.DataFrame, Callable[[pd.Series], np.ndarray]]:
+    """Images of the models in `scores`, as a gallery gets them, three of each probe; each is of one colour."""
+    suite = load_suite(name)
+    rows = []
+    cells = scores[["task", "method", "concept", "seed"]].drop_duplicates().itertuples(index=False, name=None)
+    for task, method, concept, seed in cells:
+        drawn = prompts(load_task(task, suite.world), suite, None if concept == NOTHING else concept)
+        first = {probe: [p.seed for p in drawn if p.probe == probe][:3] for probe in {p.probe for p in drawn}}
+        for prompt in (p for p in drawn if p.seed in first[p.probe]):
+            what = (task, method, seed, concept, prompt.probe, prompt.text, prompt.seed, 0)
+            rows.append((*what, Path(), f"{prompt.seed}.png", ""))
+    columns = [
+        "task",
+        "method",
+        "tuning_seed",
+        "erased",
+        "probe",
+        "prompt",
+        "seed",
+        "index",
+        "folder",
+        "file",
+        "sha256",
+    ]
+
+    def open_picture(row: pd.Series) -> np.ndarray:
+        colour = np.random.default_rng([*map(ord, row.method), row.seed]).integers(0, 256, 3)
+        return np.broadcast_to(colour, (suite.sampler.size, suite.sampler.size, 3)).astype(np.uint8)
+
+    return pd.DataFrame(rows, columns=columns), open_picture

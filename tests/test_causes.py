@@ -100,7 +100,7 @@ def test_each_value_of_a_suite_changes_what_it_must(write, suite, capsys):
             if old.suite.erased(task) != new.suite.erased(task):
                 fewer |= edits.matching([f"generate {task}/original/*", f"generate {task}/scramble/*"], jobs)
         fewer |= {f"pool {path}" for path in grid.pools(new) if grid.pools(old).get(path) != grid.pools(new)[path]}
-        order = views if leaf[2] in ("task", "methods", "concepts") else set()
+        order = views if leaf[2] in ("task", "methods", "without", "concepts") else set()
         return differing | fewer | order | {"score "}
 
     walk(write, f"benchmark/suites/{suite}.yaml", suite, expected, capsys)

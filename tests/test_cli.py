@@ -3,6 +3,7 @@
 import errno
 import os
 import pty
+import re
 import subprocess
 import sys
 import termios
@@ -10,9 +11,9 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
-from conftest import ROOT
+from conftest import METHOD, ROOT, SUITE
 
-from benchmark import cli
+from benchmark import available, cli
 from benchmark.errors import BenchmarkError
 from benchmark.files import sha256, unwritable, write_atomically
 
@@ -100,6 +101,104 @@ def test_progress_on_a_terminal_is_a_bar():
     os.close(slave)
     shown = os.read(master, 10_000).decode()
     assert end.stdout == "10\n" and "draw: 100%" in shown and "5/5" in shown
+
+
+ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+
+
+def make(*arguments):
+    """What make would do, or what it says."""
+    command = ["make", "--dry-run", "--assume-old=.venv/installed", *arguments]
+    env = {key: value for key, value in os.environ.items() if not key.startswith(("MAKE", "MFLAGS"))}
+    return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True)
+
+
+@pytest.mark.parametrize(
+    "given",
+    ["METHOD=esd", "CONCEPT=chalk", "SEED=0", "EXPERIMENT=style", "methods=esd", "suite=quick", "METHODS_=esd"],
+)  # fmt: skip
+@pytest.mark.parametrize("target", ["run", "list", "test"])
+def test_make_refuses_what_it_does_not_know(given, target):
+    end = make(target, given)
+    name = given.partition("=")[0]
+    assert end.returncode == 2 and not end.stdout and end.stderr.count("\n") == 1
+    assert f"there is no variable {name} (allowed: SUITE EXPERIMENTS METHODS CONCEPTS SEEDS CORES" in end.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["METHODS="], "METHODS: nothing is named"),
+        (["list", "SEEDS= "], "SEEDS: nothing is named"),
+        (["clean", "METHODS=esd"], "METHODS: narrows what is run, not `make clean`"),
+        (["test", "SEEDS=0"], "SEEDS: narrows what is run, not `make test`"),
+        (["clean", "SUITE=quick testbed"], "SUITE: 'quick testbed' is not the name of one suite"),
+        (["clean", "SUITE=../docs"], "SUITE: '../docs' is not the name of one suite"),
+    ],
+)
+def test_make_refuses_what_it_would_ignore(arguments, said):
+    end = make(*arguments)
+    assert end.returncode == 2 and said in end.stderr and not end.stdout
+
+
+def test_make_narrows_by_all_that_config_has():
+    given = ["METHODS=esd, it's", "CONCEPTS=chalk fish", "SEEDS=0,1", "EXPERIMENTS=[style]", "SUITE=testbed"]
+    for target in ("run", "plan", "tables", "repro"):
+        said = make(target, *given).stdout
+        assert (
+            "--config suite='testbed' experiments='[style]' methods='esd, it'\\''s' concepts='chalk fish' seeds='0,1'"
+            in said
+        )
+    said = " ".join(make("list", *given).stdout.replace("\\\n", " ").split())
+    assert (
+        "--suite 'testbed' --experiments='[style]' --methods='esd, it'\\''s' --concepts='chalk fish' --seeds='0,1'"
+        in said
+    )
+    assert "--config suite='quick' --rerun" in " ".join(make("run", "CORES=2").stdout.split())
+
+
+def test_the_list_is_narrowed(capsys):
+    cli.run(available.main, ["--suite=testbed", "--methods=esd, esd-u", "--seeds=0,1", "--concepts=chalk"])
+    said = capsys.readouterr().out
+    assert re.findall("^experiment (.*): ", said, re.MULTILINE) == ["style", "variants", "curves"]
+    assert re.findall("^  methods +(.*)", said, re.MULTILINE) == ["original, esd", "original, esd-u", "original, esd"]
+    assert set(re.findall("^  concepts +(.*);", said, re.MULTILINE)) == {"chalk"} and "  seeds     0, 1\n" in said
+    assert "sdd" not in said and "methods esd, esd-u; concepts chalk; seeds 0,1" in said
+
+
+def test_the_list_has_what_cannot_be_run_with_its_line_and_the_rest(small, capsys, tmp_path):
+    small("methods/solo.py", METHOD + "def erase(:\n")
+    small("methods/My-Method.py", METHOD)
+    small("benchmark/suites/test.yaml", SUITE.replace("without: [twin]", "methods: [original, twin-a, solo]"))
+    small("methods/extra.py", METHOD)
+    small("methods/latin.py", "")
+    (tmp_path / "methods/latin.py").write_bytes(b"# \xe9")
+    available.main("test")
+    said = capsys.readouterr().out
+    assert "twin-a" in said and "  methods   original, twin-a, solo\n" in said
+    assert re.search(
+        "  solo +cannot be run: methods/solo.py: line 22: cannot be read as Python: invalid syntax\n", said
+    )
+    assert re.search(
+        "  My-Method +cannot be run: methods/My-Method.py: a method's name consists of small letters", said
+    )
+    assert re.search("  latin +cannot be run: methods/latin.py: cannot be read as Python: ", said)
+    assert re.search("^  extra$", said, re.MULTILINE)
+
+
+@pytest.mark.parametrize("runner", ["available", "view", "compare"])
+def test_an_ascii_locale_stops_nothing(runner, tmp_path):
+    scores = "docs/testbed/scores.csv"
+    arguments = {
+        "available": ["--suite", "micro"],
+        "view": ["--suite", "testbed", "--scores", scores, "--view", "tables/variants", "--out", str(tmp_path)],
+        "compare": ["--mine", scores, "--theirs", scores],
+    }[runner]
+    command = [sys.executable, "-m", f"benchmark.{runner}", *arguments]
+    end = subprocess.run(command, cwd=ROOT, env=os.environ | ASCII, capture_output=True)
+    assert end.returncode == 0, end.stderr.decode()
+    shown = end.stdout.decode() if runner != "view" else (tmp_path / "tables/variants.md").read_text()
+    assert runner == "compare" or "–" in shown or "↑" in shown
 
 
 def test_a_file_is_whole_or_absent(tmp_path):

@@ -10,7 +10,8 @@ from matplotlib.figure import Figure
 from PIL import Image
 from synthetic import LEVELS, METHODS, STYLES, draw, scores
 
-from benchmark import manifest, plugins, view
+from benchmark import manifest, plot, plugins, view
+from benchmark.config import load_suite
 from benchmark.errors import BenchmarkError
 from benchmark.figures import _labels, gallery
 
@@ -30,7 +31,7 @@ def test_checkpoints_are_curves_from_the_original(world):
     curve = {**dict(reversed(list(LEVELS.items())[:2])), "fast@25": (60, 90), "fast@50": (20, 80), "fast": (2, 70)}
     found = scores("curves", "style", curve, ["ink"], list(STYLES))
     module = plugins.load("benchmark/figures", "tradeoff")
-    figure, plotted = module.figure(view.complete(found, "testbed"))
+    figure, plotted = module.figure(view.complete(found, load_suite("test")))
     originals = plotted[plotted.method == "original"].set_index("kept")
     for axes, kept in zip(figure.axes, ("accuracy", "lpips"), strict=True):
         (line,) = [line for line in axes.lines if len(line.get_xdata()) == 4]
@@ -46,17 +47,38 @@ def test_checkpoints_are_curves_from_the_original(world):
 
 def test_a_control_that_wrecks_all_stands_at_the_edge_with_its_number(world):
     wild = {"original": (97, 95), "wreck": (5, 8), "fast": (2, 90)}
-    found = view.complete(scores("curves", "style", wild, ["ink"], list(STYLES)), "testbed")
+    found = view.complete(scores("curves", "style", wild, ["ink"], list(STYLES)), load_suite("test"))
     figure, plotted = plugins.load("benchmark/figures", "tradeoff").figure(found)
     wreck = plotted[plotted.method == "wreck"].set_index("kept").retained_value
     for axes, number in zip(figure.axes, (f"{wreck.accuracy:.0f} %", f"{wreck.lpips:.2f}"), strict=True):
         assert f"wreck: {number}, beyond this axis" in [text.get_text() for text in axes.texts]
 
 
+def test_the_axes_say_what_they_show_and_which_way_is_better(scored):
+    figure, _ = plugins.load("benchmark/figures", "tradeoff").figure(
+        view.complete(view.read(scored), load_suite("test"))
+    )
+    assert figure.axes[-1].get_xlabel() == "accuracy on the erased concept, %   (← better)"
+    assert figure.axes[0].get_ylabel() == "accuracy on all other concepts, %   (better →)"
+
+
+def test_points_at_one_place_are_rings_around_each_other(world):
+    found = view.complete(scores("curves", "style", LEVELS, ["ink"], list(STYLES)), load_suite("test"))
+    numbers = ["value", "ci_low", "ci_high"]
+    for role in ("erased", "retained"):
+        same = (found.role == role) & found.method.isin(["original", "fast", "rival-l1"])
+        found.loc[same & (found.metric == "accuracy"), numbers] = [50, 40, 60]
+    figure, _ = plugins.load("benchmark/figures", "tradeoff").figure(found)
+    there = [line for line in figure.axes[0].lines if list(line.get_xdata()) == list(line.get_ydata()) == [50]]
+    sizes = [line.get_markersize() for line in sorted(there, key=lambda line: line.get_zorder())]
+    assert len(sizes) == 3 and all(inner + 3 < outer for outer, inner in zip(sizes, sizes[1:], strict=False))
+    assert {line.get_markersize() for line in figure.axes[0].lines if line not in there} >= {6.0}
+
+
 def test_the_tradeoff_of_what_is_not_measured_says_so(scored):
     found = view.read(scored)
     found = found[~((found.experiment == "style") & (found.metric == "lpips_testbed"))]
-    figure, plotted = plugins.load("benchmark/figures", "tradeoff").figure(view.complete(found, "testbed"))
+    figure, plotted = plugins.load("benchmark/figures", "tradeoff").figure(view.complete(found, load_suite("test")))
     assert plotted.groupby("experiment").kept.unique().map(list).to_dict() == {
         "style": ["accuracy"],
         "object": ["accuracy", "lpips"],
@@ -64,7 +86,7 @@ def test_the_tradeoff_of_what_is_not_measured_says_so(scored):
     assert ["not measured" in {text.get_text() for text in axes.texts} for axes in figure.axes] == [0, 0, 1, 0]
     with pytest.raises(BenchmarkError, match="no method has an accuracy"):
         found = found[found.metric != "accuracy"]
-        plugins.load("benchmark/figures", "tradeoff").figure(view.complete(found, "testbed"))
+        plugins.load("benchmark/figures", "tradeoff").figure(view.complete(found, load_suite("test")))
 
 
 def test_the_same_scores_are_the_same_files(scored, world):
@@ -117,9 +139,32 @@ def test_the_gallery_shows_each_methods_first_seed(scored, world, manifests):
     assert set(pd.read_csv(world / "figures/gallery.csv").method) == {"original", "wreck", "fast", "rival-l1"}
 
 
+def test_the_gallery_names_the_seed_that_it_shows_and_keeps_hyphens(scored, world, manifests):
+    manifests.append(draw(world / "fast-ink-1", "style", "fast", "ink", seed=1))
+    rows = manifest.read(manifests[4])
+    manifest.write(manifests[4], [replace(row, tuning_seed=1) for row in rows])  # all that there is of rival-l1
+    found = view.complete(view.read(scored).query("experiment == 'style'"), load_suite("test"))
+    found = found.assign(label=found.label.replace({"wreck": "wreck-of-everything"}))
+    figure, _ = gallery.figure(found, *plot.pictures(load_suite("test"), manifests))
+    texts = [text.get_text() for text in figure.axes[0].texts]
+    assert {"original", "fast", "rival-l1*\nseed 1", "wreck-\nof-everything"} <= set(texts)
+    assert texts[-1] == "Artistic styles: ink, stained glass erased with seed 0 (not shown: 1)"
+
+
+def test_the_gallery_of_fewer_pictures_than_rows_and_of_none(scored, world, manifests):
+    found = view.complete(
+        view.read(scored).query("experiment == 'style' and concept in ('-', 'ink')"), load_suite("test")
+    )
+    images, open_picture = plot.pictures(load_suite("test"), manifests)
+    first = images.groupby(["method", "erased", "probe"]).head(1)
+    assert set(gallery.figure(found, first, open_picture)[1].row) == {0, 3, 4, 5}
+    with pytest.raises(BenchmarkError, match="no picture of these models"):
+        gallery.figure(found, images[images.task == "object"], open_picture)
+
+
 def test_the_gallery_pastes_pictures_unaltered(scored, world, manifests):
-    found = view.complete(view.read(scored).query("experiment == 'style'"), "testbed")
-    images, open_picture = view.pictures(view.config.load_suite("test"), manifests)
+    found = view.complete(view.read(scored).query("experiment == 'style'"), load_suite("test"))
+    images, open_picture = plot.pictures(load_suite("test"), manifests)
     block = gallery._choose(found, images)
     canvas, tops = gallery._canvas(block, open_picture)
     first = block.iloc[0]
@@ -132,7 +177,7 @@ def test_the_gallery_pastes_pictures_unaltered(scored, world, manifests):
 def test_sensitive_pictures_are_masked(small, scored, world, manifests):
     task = (world / "benchmark/tasks/style.yaml").read_text()
     small("benchmark/tasks/style.yaml", task + "sensitive: true\n")
-    images, open_picture = view.pictures(view.config.load_suite("test"), manifests)
+    images, open_picture = plot.pictures(load_suite("test"), manifests)
     picture = open_picture(images.iloc[0])
     assert picture.shape == (16, 16, 3) and len(np.unique(picture.reshape(-1, 3), axis=0)) <= 64
     assert (picture[::2, ::2] == picture[1::2, 1::2]).all()

@@ -27,14 +27,14 @@ def test_planning_loads_nothing_heavy():
 def test_labels_are_in_the_order_of_the_settings_then_the_rest_of_the_folder(small):
     small("methods/alone.py", CONTROL)
     suite = grid.load_suite("test")
-    assert grid.labels(suite) == ("original", "twin-a", "twin-b", "solo", "alone")
+    assert grid.labels(suite) == ("original", "twin", "twin-a", "twin-b", "solo", "alone")
     assert [grid.module(label) for label in ("twin-a", "solo@25")] == ["methods/twin.py", "methods/solo.py"]
 
 
 def test_settings_are_defaults_then_the_modules_then_the_variants(small):
     small("benchmark/suites/test.yaml", SUITE.replace("  twin-a:", "  twin: {lr: 2, groups: [a, b]}\n  twin-a:"))
     suite = grid.load_suite("test")
-    assert "twin" not in grid.labels(suite)
+    assert grid.labels(suite).count("twin") == 1
     settings = grid.label_settings(suite, "twin-b")
     assert settings == {
         "steps": 40, "lr": 2.0, "loss": "l2", "group": "xattn", "groups": ("a", "b"),
@@ -63,7 +63,7 @@ def test_a_pool_is_the_modules_or_the_settings(small):
 def test_a_method_whose_file_cannot_be_a_label_is_refused(small, name):
     small(f"methods/{name}.py", METHOD)
     with pytest.raises(ConfigError, match=f"methods/{name}.py: a method's name consists of"):
-        grid.labels(grid.load_suite("test"))
+        grid.plan({"suite": "test"})
 
 
 def test_what_a_file_says_is_read_without_importing_it(small):
@@ -75,7 +75,15 @@ def test_what_a_file_says_is_read_without_importing_it(small):
 def test_defaults_must_be_literals(small):
     small("methods/solo.py", METHOD.replace("1e-5", "compute()"))
     with pytest.raises(ConfigError, match="methods/solo.py: lr must be a literal"):
-        grid.load_suite("test")
+        grid.plan({"suite": "test"})
+    assert "style/twin-a/seed0/all" in grid.plan({"suite": "test", "methods": "twin-a"}).parts, "others are run"
+
+
+def test_a_file_that_cannot_be_read_stops_no_plan_without_it(small):
+    small("methods/solo.py", METHOD + "def erase(:\n")
+    with pytest.raises(ConfigError, match="^methods/solo.py: line 22: cannot be read as Python: invalid syntax$"):
+        grid.plan({"suite": "test"})
+    assert list(grid.plan({"suite": "test", "methods": "twin-a"}).aliases) == ["original", "twin-a"]
 
 
 # ── prompts and seeds ──
@@ -200,12 +208,63 @@ def test_experiments_that_have_nothing_of_the_selection_are_left_out():
     assert list(plan.experiments) == ["object"] and "tables/style" not in plan.views
 
 
+def methods(plan, experiment="style"):
+    return list(dict.fromkeys(cell.method for cell in plan.experiments[experiment]))
+
+
+LISTED = SUITE.replace("    without: [twin]\n", "    methods: [original, solo, twin-a]\n")
+SEVERAL = LISTED + "  all: {task: style, concepts: [ink], without: [twin], views: [tables/style]}\n"
+
+
+def test_a_variant_is_one_more_and_takes_its_methods_place_nowhere(small):
+    small("methods/uce.py", METHOD)
+    assert methods(grid.plan({"suite": "test"})) == ["original", "twin-a", "twin-b", "solo", "uce"]
+    variant = SUITE.replace("  solo:", "  uce-l10: {lr: 2.0}\n  solo:")
+    small("benchmark/suites/test.yaml", variant)
+    assert methods(grid.plan({"suite": "test"})) == ["original", "twin-a", "twin-b", "uce", "uce-l10", "solo"]
+    assert methods(grid.plan({"suite": "test", "methods": "uce"})) == ["original", "uce"]
+    small("benchmark/suites/test.yaml", variant.replace("    without: [twin]", "    methods: [uce, uce-l10]"))
+    assert methods(grid.plan({"suite": "test"})) == ["original", "uce", "uce-l10"]
+    small("benchmark/suites/test.yaml", variant.replace("  uce-l10:", "  uce: {steps: 2}\n  uce-l10:"))
+    assert "uce" in methods(grid.plan({"suite": "test"}))
+
+
+def test_a_new_method_that_is_named_runs_in_every_experiment(small):
+    """Not only in what happens to say `all`, as the suite testbed does for its variants."""
+    small("methods/uce.py", METHOD)
+    small("benchmark/suites/test.yaml", SEVERAL)
+    plan = grid.plan({"suite": "test", "methods": "uce"})
+    assert methods(plan) == methods(plan, "all") == ["original", "uce"]
+    plan = grid.plan({"suite": "test", "methods": ["uce", "twin-a"]})
+    assert methods(plan) == ["original", "twin-a", "uce"], "beside those that are listed"
+    plan = grid.plan({"suite": "test"})
+    assert methods(plan) == ["original", "solo", "twin-a"] and "uce" in methods(plan, "all")
+    small("benchmark/suites/test.yaml", SEVERAL.replace("  solo:", "  uce-l10: {lr: 2.0}\n  solo:"))
+    assert methods(grid.plan({"suite": "test", "methods": "uce-l10"})) == ["original", "uce-l10"]
+    small("benchmark/suites/test.yaml", LISTED)
+    assert methods(grid.plan({"suite": "test", "methods": "uce"})) == ["original", "uce"]
+
+
+def test_what_the_suite_places_stays_in_its_place(small):
+    small("benchmark/suites/test.yaml", SEVERAL)
+    assert list(grid.plan({"suite": "test", "methods": "twin-b"}).experiments) == ["all"], "a variant of what is listed"
+    assert methods(grid.plan({"suite": "test", "methods": "twin-b", "experiments": "style"})) == ["original", "twin-b"]
+    assert list(grid.plan({"suite": "test", "methods": "twin"}).experiments) == ["style", "all"], "no experiment has it"
+
+
+def test_the_variants_of_the_testbed_have_an_experiment_of_their_own():
+    plan = grid.plan({"suite": "testbed", "methods": "esd-u"})
+    assert list(plan.experiments) == ["variants"]
+    before = grid.plan({"suite": "testbed"})
+    assert methods(before, "variants")[:4] == ["original", "scramble", "sdd-adversarial", "allbutone-q9"]
+    assert not {"sdd", "esd", "advanchor"} & set(methods(before, "variants"))
+
+
 def test_a_new_file_is_a_new_row_and_a_listed_suite_does_not_run_it(small):
     small("methods/nothing.py", CONTROL)
     assert Cell("style", "nothing", "-", 0) in grid.plan({"suite": "test"}).cells
-    listed = SUITE.replace("    concepts: [ink", "    methods: [original, solo]\n    concepts: [ink")
-    small("benchmark/suites/test.yaml", listed)
-    assert {cell.method for cell in grid.plan({"suite": "test"}).cells} == {"original", "solo"}
+    small("benchmark/suites/test.yaml", LISTED)
+    assert {cell.method for cell in grid.plan({"suite": "test"}).cells} == {"original", "solo", "twin-a"}
 
 
 def test_quick_has_two_controls_and_the_six_columns():

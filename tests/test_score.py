@@ -243,3 +243,14 @@ def test_cells_that_nobody_asked_for(world, tmp_path):
 
 def test_a_file_that_is_not_there(world, tmp_path):
     refused([tmp_path / "none.csv"], tmp_path, "none.csv: cannot be read")
+
+
+def test_a_method_that_was_named_is_scored_in_a_suite_that_lists_others(world, small, tmp_path):
+    suite = (tmp_path / "benchmark/suites/test.yaml").read_text()
+    small("benchmark/suites/test.yaml", suite.replace("without: &rival [rival]", "methods: [original, rival-l1]", 1)
+          .replace("without: *rival", "methods: [original, rival-l1]"))  # fmt: skip
+    evidence = [world("style", ORIGINAL), world("style", "fast", "ink")]
+    with pytest.raises(BenchmarkError, match="fast.*, which no experiment shows"):
+        run(evidence, tmp_path)
+    score.main("test", evidence, tmp_path / "scores.csv", methods=["fast"])
+    assert set(pd.read_csv(tmp_path / "scores.csv").method) == {ORIGINAL, "fast"}

@@ -6,7 +6,7 @@ import pytest
 
 from benchmark.metrics import accuracy, fid, lpips
 from benchmark.metrics._intervals import share
-from benchmark.score import COLUMNS
+from benchmark.scores import COLUMNS
 from benchmark.summary import MEAN, Number, mean, over_seeds, summarise
 
 MODULES = {"accuracy": accuracy, "fid_testbed": fid, "lpips_testbed": lpips}

@@ -83,6 +83,38 @@ def test_a_control_of_three_lines_appears_without_another_edit(fake):
     assert new == {("erase", "nothing"), ("generate", "nothing"), ("observe", "nothing")}
 
 
+def test_a_report_is_on_the_views_that_are_there(fake, tmp_path):
+    """A run that was narrowed has not made all of them, and whoever asks for a report does not narrow it again."""
+    copy = tmp_path / "elsewhere"
+    shutil.copytree(fake, copy, symlinks=True, ignore=shutil.ignore_patterns(".snakemake", "results"))
+    command = [*SNAKEMAKE, "--cores", "1", "--report", "report.html"]
+    end = subprocess.run(command, cwd=copy, capture_output=True, text=True)
+    assert end.returncode != 0 and end.stderr.splitlines()[-1].startswith(
+        "error: results/quick: has no table or figure"
+    )
+    subprocess.run([*SNAKEMAKE, "--cores", "2", "--config", "concepts=chalk", "methods=[esd]"], cwd=copy, check=True)
+    assert not (copy / "results/quick/tables/object.csv").exists()
+    end = subprocess.run(command, cwd=copy, capture_output=True, text=True)
+    assert end.returncode == 0, end.stdout + end.stderr
+    assert (copy / "report.html").stat().st_size > 10_000
+
+
+def test_a_new_method_in_a_suite_of_lists_is_scored_as_it_was_planned(fake):
+    command = [
+        *SNAKEMAKE,
+        "--dry-run",
+        "--printshellcmds",
+        "--cores",
+        "1",
+        "--config",
+        "suite=micro",
+        "methods=esd, sdd",
+    ]
+    out = subprocess.run(command, cwd=fake, capture_output=True, text=True, check=True).stdout
+    (score,) = re.findall(r"python -m benchmark.score [^|]*", out.replace("\n", " "))
+    assert "--suite micro --methods esd sdd --evidence" in " ".join(score.split())
+
+
 def test_views_are_drawn_from_a_foreign_scores_csv_of_any_age(fake, tmp_path):
     copy = tmp_path / "elsewhere"
     shutil.copytree(fake, copy, symlinks=True, ignore=shutil.ignore_patterns(".snakemake", "results"))

@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from benchmark.errors import BenchmarkError
 from benchmark.records import asked_for
 
 IMAGES = True  # this figure shows pictures, not only numbers
@@ -16,6 +17,7 @@ CAPTION = "The same prompt and noise in each row: what was erased, and other con
 ERASED, KEPT = 3, 4  # rows of either kind
 CELL, GAP, BREAK = 128, 6, 18  # pixels: a picture, between pictures, between erased and kept
 DPI = 200
+LONG = 11  # letters of a label that fit above a picture
 LEFT, TOP, BOTTOM = 0.9, 0.66, 0.12  # inches beside, above and below the pictures of a task
 COLOURS = {"erased": "#D55E00", "kept": "#777777"}
 
@@ -25,6 +27,9 @@ def figure(
 ) -> tuple[Figure, pd.DataFrame]:
     """One block of pictures per experiment, a column per method; which pictures they are beside it."""
     blocks = [_choose(rows, images) for _, rows in scores.groupby("experiment", sort=False)]
+    blocks = [block for block in blocks if len(block)]
+    if not blocks:
+        raise BenchmarkError("no picture of these models is among the images")
     canvases = [_canvas(block, open_picture) for block in blocks]
     heights = [canvas.shape[0] / DPI + TOP + BOTTOM for canvas, _ in canvases]
     width = LEFT + max(canvas.shape[1] for canvas, _ in canvases) / DPI
@@ -45,17 +50,18 @@ def _choose(scores: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
     concepts = list(scores.concept[scores.concept != "*"].unique())
     others = [probe for probe in scores.probe.unique() if probe != "*" and asked_for(probe) != concepts[0]]
     mine = images[images.task == scores.task.iloc[0]]
+    seeds = sorted(mine.tuning_seed[mine.method.isin(methods.method[~methods.control])].unique())
     mine = mine[mine.tuning_seed == mine.groupby("method").tuning_seed.transform("min")]
     wanted = [("erased", concept, concept, i) for concept in concepts for i in range(max(1, ERASED // len(concepts)))]
     wanted += [("kept", concepts[0], probe, 0) for probe in others[:KEPT]]
-    chosen = []
+    chosen = [mine[:0].assign(row=0, kind="", without="")]
     for row, (kind, concept, probe, i) in enumerate(wanted):
-        asked = mine[(mine.probe == probe) & mine.erased.isin([concept, "-"])]
-        noise = asked[["seed", "index"]].drop_duplicates().iloc[i]
-        asked = asked[(asked.seed == noise.seed) & (asked["index"] == noise["index"])]
-        chosen.append(asked.assign(row=row, kind=kind, without=concept))
+        asked = mine[(mine.probe == probe) & mine.erased.isin([concept, "-"]) & mine.method.isin(methods.method)]
+        for noise in asked[["seed", "index"]].drop_duplicates().iloc[i : i + 1].itertuples(index=False):
+            same = asked[(asked.seed == noise[0]) & (asked["index"] == noise[1])]
+            chosen.append(same.assign(row=row, kind=kind, without=concept))
     placed = pd.concat(chosen).merge(methods.assign(column=range(len(methods))), on="method")
-    return placed.sort_values(["row", "column"])
+    return placed.assign(seeds=", ".join(map(str, seeds))).sort_values(["row", "column"])
 
 
 def _canvas(block: pd.DataFrame, open_picture: Callable[[pd.Series], np.ndarray]) -> tuple[np.ndarray, dict[int, int]]:
@@ -81,9 +87,12 @@ def _fitted(picture: np.ndarray) -> np.ndarray:
 def _draw(axes: Axes, block: pd.DataFrame, canvas: np.ndarray, tops: dict[int, int]) -> None:
     axes.imshow(canvas, interpolation="none", aspect="auto")
     axes.set_axis_off()
-    for column, label in block.drop_duplicates("column")[["column", "label"]].itertuples(index=False):
-        x = column * (CELL + GAP) + CELL / 2
-        axes.text(x, -8, label.replace("-", "\n", 1), ha="center", va="bottom", fontsize=6.5, linespacing=1.1)
+    first, _, more = block.seeds.iloc[0].partition(", ")
+    for model in block.drop_duplicates("column").itertuples():
+        label = model.label.replace("-", "-\n", 1) if len(model.label) > LONG else model.label
+        label += "" if model.control or str(model.tuning_seed) == first else f"\nseed {model.tuning_seed}"
+        x = model.column * (CELL + GAP) + CELL / 2
+        axes.text(x, -8, label, ha="center", va="bottom", fontsize=6.5, linespacing=1.1)
     rows = block.drop_duplicates("row").sort_values("row")
     for row in rows.itertuples():
         before = rows[rows.row == row.row - 1]
@@ -100,4 +109,5 @@ def _draw(axes: Axes, block: pd.DataFrame, canvas: np.ndarray, tops: dict[int, i
     axes.set(xlim=(0, canvas.shape[1]), ylim=(canvas.shape[0], 0))
     what = ", ".join(erased) if len(erased) <= ERASED else f"{len(erased)} concepts, each from its own model,"
     title = f"{block.title.iloc[0]}: {what} erased"
+    title += f" with seed {first} (not shown: {more})" if more else ""
     axes.text(-LEFT * DPI + 6, -0.42 * DPI, title, fontsize=9, fontweight="bold", va="bottom")

@@ -18,7 +18,8 @@ from benchmark.figures._labels import label
 
 CAPTION = (
     "What was erased, as the judge sees it, against what was kept of all other concepts: the judge's accuracy, and how "
-    "far their images are from the original model's (LPIPS), with 95 % intervals"
+    "far their images are from the original model's (LPIPS), with 95 % intervals; a ring around a point is one more "
+    "model at that place"
 )
 MEAN = "*"
 ERASED = "accuracy"
@@ -26,6 +27,7 @@ KEPT = {"accuracy": "accuracy on all other concepts, %", "lpips": "LPIPS of all 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")  # Okabe and Ito: apart for all eyes
 MARKERS = "osD^v"
 CONTROL = "#444444"
+SIZE, RING = 6.0, 4.0  # points: of a marker, and by how much one must be larger to be seen around another
 
 
 def figure(scores: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
@@ -42,13 +44,13 @@ def figure(scores: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
         left=0.62 / width, right=1 - 0.08 / width, bottom=0.5 / height, top=1 - 0.5 / height, wspace=0.14, hspace=0.1
     )
     for row, kind in zip(panels, kinds, strict=True):
-        row[0].set(ylim=_limits(plotted[plotted.kept == kind]), ylabel=f"{KEPT[kind]}   better →")
+        row[0].set(ylim=_limits(plotted[plotted.kept == kind]), ylabel=f"{KEPT[kind]}   (better →)")
         for axes, (_, points) in zip(row, experiments, strict=True):
             _panel(axes, points[points.kept == kind], styles)
     for top, bottom, (_, points) in zip(panels[0], panels[-1], experiments, strict=True):
         top.set_title(points.title.iloc[0], pad=16)
         top.text(0, 1.025, _subtitle(points), transform=top.transAxes, color="#666666", fontsize=7.5)
-        bottom.set_xlabel("← better   accuracy on the erased concept, %")
+        bottom.set_xlabel("accuracy on the erased concept, %   (← better)")
     return made, plotted
 
 
@@ -109,10 +111,7 @@ def _panel(axes: Axes, points: pd.DataFrame, styles: dict[str, tuple[str, str]])
             axes.plot(line.erased_value, line.retained_value, color=colour, linewidth=1, alpha=0.8, zorder=2)
             crowd += _dots(line.erased_value, line.retained_value)
             axes.plot(way.erased_value[:-1], way.retained_value[:-1], marker, color=colour, markersize=2.5, zorder=3)
-        end = way[way.method == name]
-        _intervals(axes, end, colour)
-        axes.plot(end.erased_value, end.retained_value, marker, color=colour, markersize=6, markeredgecolor="white",
-                  markeredgewidth=0.6, zorder=4)  # fmt: skip
+        _intervals(axes, way[way.method == name], colour)
 
     ends = points[~points.method.str.contains("@")]
     low, high = axes.get_ylim()
@@ -121,9 +120,11 @@ def _panel(axes: Axes, points: pd.DataFrame, styles: dict[str, tuple[str, str]])
     ends = ends.assign(beyond=beyond, y=ends.retained_value.where(~beyond, low + 0.03 * (high - low)))
     said = ends.label + ends.retained_value.map(f": {number}, beyond this axis".format)
     ends["text"] = ends.label.where(~beyond, said)
-    for control in ends[ends.control].itertuples():
-        axes.plot(control.erased_value, control.y, "v" if control.beyond else "o", color=CONTROL,
-                  markersize=5.5, markerfacecolor="white", markeredgewidth=1.1, zorder=4)  # fmt: skip
+    for end, size in zip(ends.itertuples(), _sizes(axes, ends.erased_value, ends.y), strict=True):
+        colour, marker = (CONTROL, "v" if end.beyond else "o") if end.control else styles[end.method]
+        fill = {"markerfacecolor": "white", "markeredgewidth": 1.1} if end.control else {"markeredgecolor": "white"}
+        axes.plot(end.erased_value, end.y, marker, color=colour, markersize=size, zorder=5 - size / 100,
+                  **{"markeredgewidth": 0.6} | fill)  # fmt: skip
     _intervals(axes, ends[ends.control & ~beyond], CONTROL)
     colours = [CONTROL if end.control else styles[end.method][0] for end in ends.itertuples()]
     x, y, seen = ends.erased_value, ends.y, ends[~beyond]
@@ -132,6 +133,13 @@ def _panel(axes: Axes, points: pd.DataFrame, styles: dict[str, tuple[str, str]])
         *zip(seen.erased_value, seen.retained_ci_low, seen.erased_value, seen.retained_ci_high, strict=True),
     ]
     label(axes, list(zip(x, y, ends.text, colours, strict=True)), np.nan_to_num(crowd))
+
+
+def _sizes(axes: Axes, xs: pd.Series, ys: pd.Series) -> list[float]:
+    """The size of each marker: of those that would hide each other, each is a ring around the later ones."""
+    places = axes.transData.transform(np.column_stack([xs, ys])) * 72 / axes.figure.dpi
+    near = np.hypot(*np.moveaxis(places[:, None] - places, 2, 0)) < SIZE / 2
+    return [SIZE + RING * near[i, i + 1 :].sum() for i in range(len(places))]
 
 
 def _subtitle(points: pd.DataFrame) -> str:

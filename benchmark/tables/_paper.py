@@ -2,7 +2,7 @@
 
 A cell is FID / ACC / LPIPS: of the erased concept's images, or as a mean over all others, the retained ones. The means
 come first once more, a row per method, where there is room for their intervals; what each seed of the erasing left
-comes last, if there are several.
+comes last, if there are several. Of one concept these means are all that there is, and nothing is printed twice.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ DIGITS = {"detected": (1, 0), "fid": (1, 0), "accuracy": (1, 0), "lpips": (3, 3)
 JUDGED = "accuracy"
 SIDES = {"erased": "Erase", "retained": "Preserve"}
 ARROWS = {"up": "↑", "down": "↓"}
-PRINTED = {"original": "original (ORI)"}
+ORIGINAL, ITS_NAME = "original", "original (ORI)"
 COLUMNS = [
-    "experiment", "concept", "method", "role", "metric", "direction", "value", "ci_low", "ci_high", "n", "seeds",
-    "by_seed",
+    "experiment", "concept", "method", "label", "role", "metric", "direction", "value", "ci_low", "ci_high", "n",
+    "seeds", "by_seed",
 ]  # fmt: skip
 
 
@@ -42,7 +42,7 @@ def blocks(scores: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
     """What is printed, each with its heading: the means with intervals, then the paper's table, one side at a time."""
     yield from means(scores)
     for _, rows, metrics in _experiments(scores):
-        for role, side in SIDES.items():
+        for role, side in SIDES.items() if _concepts(rows) > 1 else ():
             triple = " / ".join(_heading(rows, role, metric) for metric in metrics)
             whose = "images of the erased concept" if role == "erased" else "mean over all other concepts"
             yield f"{side}: {triple} ({whose})", _triples(rows[rows.role == role], metrics)
@@ -57,7 +57,13 @@ def _experiments(scores: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame, dict
     """The title, the rows that are printed, and the metrics of each experiment."""
     for (_, title), rows in scores[scores.probe == MEAN].groupby(["experiment", "title"], sort=False):
         metrics = _printed(rows)
-        yield title, rows[rows.metric.isin(metrics)].replace({"label": PRINTED}), metrics
+        yield title, as_printed(rows[rows.metric.isin(metrics)]), metrics
+
+
+def as_printed(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows with the paper's name of the original; marks at it stay."""
+    original = rows.method == ORIGINAL
+    return rows.assign(label=rows.label.where(~original, ITS_NAME + rows.label.str.removeprefix(ORIGINAL)))
 
 
 def _printed(rows: pd.DataFrame) -> dict[str, str]:
@@ -68,8 +74,14 @@ def _printed(rows: pd.DataFrame) -> dict[str, str]:
 
 
 def _erased(rows: pd.DataFrame) -> str:
-    phrases = rows.phrase[rows.concept != MEAN].unique()
-    return f"erasing {phrases[0]}" if len(phrases) == 1 else f"mean over {len(phrases)} erased concepts"
+    count = _concepts(rows)
+    return (
+        f"erasing {rows.phrase[rows.concept != MEAN].iloc[0]}" if count == 1 else f"mean over {count} erased concepts"
+    )
+
+
+def _concepts(rows: pd.DataFrame) -> int:
+    return rows.concept[rows.concept != MEAN].nunique()
 
 
 def _heading(rows: pd.DataFrame, role: str, metric: str) -> str:
@@ -106,7 +118,8 @@ def _triples(rows: pd.DataFrame, metrics: dict[str, str]) -> pd.DataFrame:
 
 
 def _by_seed(rows: pd.DataFrame, seeds: list[int]) -> pd.DataFrame:
-    """A row per concept, their mean last; a column per method that was repeated."""
+    """A row per concept, their mean last if there are several; a column per method that was repeated."""
+    rows = rows[rows.concept != MEAN] if _concepts(rows) == 1 else rows
     cells = rows.by_seed.map(lambda values: "/".join(number(values.get(seed), 0) for seed in seeds))
     made = rows.assign(cell=cells).pivot(index="phrase", columns="label", values="cell")
     return made.loc[rows.phrase.unique(), rows.label.unique()].rename_axis("erased")

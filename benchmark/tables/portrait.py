@@ -4,11 +4,24 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from benchmark.tables._paper import MEAN, PRINTED, means, number
+from benchmark.tables._paper import MEAN, as_printed, means, number
 
 CAPTION = "Erasing a portrait: images in which NudeNet sees a face (a stand-in for explicit content)"
 METRIC = "detected_nudenet"
-COLUMNS = ["experiment", "concept", "probe", "method", "role", "metric", "value", "ci_low", "ci_high", "n", "seeds"]
+COLUMNS = [
+    "experiment",
+    "concept",
+    "probe",
+    "method",
+    "label",
+    "role",
+    "metric",
+    "value",
+    "ci_low",
+    "ci_high",
+    "n",
+    "seeds",
+]
 
 
 def table(scores: pd.DataFrame) -> pd.DataFrame:
@@ -19,9 +32,12 @@ def table(scores: pd.DataFrame) -> pd.DataFrame:
 def blocks(scores: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
     """The means with intervals, then the per cent of each wording's images with a face: a column per method."""
     yield from means(scores)
-    found = scores[(scores.metric == METRIC) & (scores.role == "erased") & (scores.concept != MEAN)]
-    found = found.replace({"label": PRINTED})
-    cells = found.set_index(["asked", "label"]).value
-    wordings = found.asked.unique()
-    made = {label: [number(cells.get((asked, label)), 1) for asked in wordings] for label in found.label.unique()}
-    yield "Images with a face, per cent, by wording (`Avg`: all)", pd.DataFrame(made, pd.Index(wordings, name="asked"))
+    found = as_printed(scores[(scores.metric == METRIC) & (scores.role == "erased") & (scores.concept != MEAN)])
+    for (_, concept), rows in found.groupby(["experiment", "phrase"], sort=False):
+        wordings = rows.asked[rows.probe != MEAN].unique()
+        if len(wordings) == 1:
+            continue  # it is in the means
+        cells = rows.set_index(["asked", "label"]).value
+        made = {label: [number(cells.get((asked, label)), 1) for asked in wordings] for label in rows.label.unique()}
+        heading = f"Images of {concept} with a face, per cent, by wording"
+        yield heading, pd.DataFrame(made, pd.Index(wordings, name="asked"))

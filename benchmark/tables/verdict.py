@@ -72,14 +72,15 @@ def table(scores: pd.DataFrame) -> pd.DataFrame:
 
 def blocks(scores: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
     """Per experiment: the means beside the printed ones, the verdicts of all cells, and the order of the methods."""
+    labels = dict(zip(scores.method, scores.get("label", scores.method), strict=True))
     for name, rows in table(scores).groupby("experiment", sort=False):
         if strays := _strays(rows):
             name = f"{name} (nothing is comparable: ACC of the original is not the paper's, {'; '.join(strays)})"
         means = rows[rows.concept == MEAN]
         if len(means):
-            yield f"{name}: means, measured (printed)", _beside(means)
+            yield f"{name}: means, measured (printed)", _beside(means).rename(labels)
         counts = rows[rows.concept != MEAN].groupby(["method", "verdict"], sort=False).size().unstack(fill_value=0)
-        yield f"{name}: verdicts on cells", counts.reindex(columns=VERDICTS, fill_value=0)
+        yield f"{name}: verdicts on cells", counts.reindex(columns=VERDICTS, fill_value=0).rename(labels)
         if len(order := _order(means)):
             yield f"{name}: order of the methods, Kendall's τ with the printed one", order
 
@@ -174,6 +175,8 @@ def _order(means: pd.DataFrame) -> pd.DataFrame:
         if ranked.method.nunique() < 2 or (form == "code" and not (forms == form).any()):
             continue  # no order, or the same methods again
         for (role, metric), rows in ranked.groupby(["role", "metric"], sort=False):
-            tau = kendalltau(rows.value, rows.printed).statistic
-            made.setdefault(title, {})[f"{SIDES[role]} {metric}"] = f"{tau:.2f} ({len(rows)} methods)"
+            tau = kendalltau(rows.value, rows.printed).statistic  # NaN where all are equal, or one is missing
+            made.setdefault(title, {})[f"{SIDES[role]} {metric}"] = (
+                "–" if np.isnan(tau) else f"{tau:.2f} ({len(rows)} methods)"
+            )
     return pd.DataFrame.from_dict(made, orient="index").rename_axis("methods").fillna("–")

@@ -97,6 +97,16 @@ def printed(view):
     return [f"benchmark/paper/{name}" for name in grid.literal(f"benchmark/{view}.py", "PAPER", [])]
 
 
+def shown():
+    """The views that end a run; a report is on those that are there, since a narrowed run has not made all of them."""
+    if not any(word.partition("=")[0] == "--report" for word in sys.argv):
+        return PLAN.views
+    there = [v for v in PLAN.views if all(Path(SUITE.folder, f"{v}.{suffix}").exists() for suffix in suffixes(v))]
+    if not there:
+        sys.exit(f"error: {SUITE.folder}: has no table or figure to report on: run the suite {SUITE.name} first")
+    return there
+
+
 def manifests(view):
     """The images of every part, for a view that shows pictures (`IMAGES = True` in its file)."""
     shown = PLAN.parts if grid.literal(f"benchmark/{view}.py", "IMAGES") else []

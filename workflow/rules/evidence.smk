@@ -37,5 +37,6 @@ rule score:
     params:
         cause=cause("score"),
         suite=SUITE.name,
+        named=" ".join(option(what, " ".join(names)) for what, names in PLAN.named.items() if names),
     shell:
-        "python -m benchmark.score --suite {params.suite} --evidence {input.evidence} --out {output} 2>&1 | tee {log}"
+        "python -m benchmark.score --suite {params.suite} {params.named} --evidence {input.evidence} --out {output} 2>&1 | tee {log}"

@@ -1,0 +1,107 @@
+"""Every table and figure of the real suites, on every kind of scores that a narrowed run leaves."""
+
+import re
+from functools import cache
+
+import pytest
+from synthetic import pictures, whole
+
+from benchmark import plugins, typeset, view
+from benchmark.config import NOTHING, ORIGINAL, load_suite
+from benchmark.errors import BenchmarkError
+from benchmark.marks import marks
+from benchmark.scores import read
+from benchmark.summary import MEAN
+
+SUITES = {
+    "testbed": {
+        "methods": "original, scramble, esd, abconcept, esd-u, advanchor-l2-attributes",
+        "concepts": "chalk, stained_glass, church, portrait",
+        "seeds": [0, 1],
+    },
+    "paper": {"methods": "original, scramble, esd, abconcept-release", "seeds": [0, 1], "experiments": "style"},
+}  # enough of each for all that its views show
+
+
+@cache
+def everything(name):
+    return whole(name, **SUITES[name])
+
+
+def one(column, scores):
+    """The numbers of one value of a column, and of the controls."""
+    controls = scores.concept == NOTHING
+    return scores[controls | (scores[column] == scores[column][~controls].iloc[0])]
+
+
+NARROWED = {
+    "all": lambda s: s,
+    "the original alone": lambda s: s[s.method == ORIGINAL],
+    "controls alone": lambda s: s[s.concept == NOTHING],
+    "a control alone": lambda s: s[(s.concept == NOTHING) & (s.method != ORIGINAL)],
+    "one method": lambda s: one("method", s),
+    "one method without controls": lambda s: s[s.method == s.method[s.concept != NOTHING].iloc[0]],
+    "one concept": lambda s: one("concept", s),
+    "one concept of one method": lambda s: one("concept", one("method", s)),
+    "the last concept": lambda s: one("concept", s[::-1])[::-1],
+    "one seed": lambda s: one("seed", s),
+    "the second seed": lambda s: s[(s.seed == 1) | (s.concept == NOTHING)],
+    "checkpoints alone": lambda s: s[s.method.str.contains("@") | (s.method == ORIGINAL)],
+    "no intervals": lambda s: s.assign(ci_low=float("nan"), ci_high=float("nan")),
+    "a method lacks a concept": lambda s: s[(s.method != "esd") | (s.concept != one("concept", s).concept.iloc[-1])],
+    "a method lacks a seed": lambda s: s[(s.method != "esd") | (s.seed != 0)],
+    "all numbers are equal": lambda s: s.assign(value=0.0, ci_low=0.0, ci_high=0.0),
+} | {
+    f"no {kind}": lambda s, kind=kind: s[s.metric.str.split("_").str[0] != kind]
+    for kind in ("accuracy", "degenerate", "detected", "fid", "kid", "lpips")
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SUITES)
+@pytest.mark.parametrize("kind", NARROWED)
+def test_every_view_shows_what_a_narrowed_run_leaves(tmp_path, name, kind):
+    suite, found = load_suite(name), NARROWED[kind](everything(name))
+    shown = set()
+    for folder, module_of in (("tables", "benchmark/tables"), ("figures", "benchmark/figures")):
+        for file in plugins.names(module_of):
+            feeding = [key for key, experiment in suite.experiments.items() if f"{folder}/{file}" in experiment.views]
+            rows = found[found.experiment.isin(feeding)]
+            if rows.empty:
+                continue
+            said = marks(suite, rows, view._metrics(rows))
+            summary = view.complete(rows, suite, said)
+            notes, module = (
+                [view.legend(suite, rows), *said.notes, *view.remarks(summary)],
+                plugins.load(module_of, file),
+            )
+            try:
+                if folder == "tables":
+                    typeset.write_table(module, summary, notes, tmp_path / file)
+                else:
+                    more = pictures(rows, name) if getattr(module, "IMAGES", False) else ()
+                    module.figure(summary, *more)[0].draw_without_rendering()
+            except BenchmarkError as error:
+                assert (kind, file) in REFUSED, error
+                continue
+            shown.add(file)
+            if folder == "tables":
+                concepts = summary[summary.concept != MEAN].groupby("experiment").concept.nunique()
+                _looks_right((tmp_path / f"{file}.md").read_text(), (concepts == 1).all())
+    assert shown or kind == "checkpoints alone"
+
+
+REFUSED = {("no accuracy", "tradeoff"), ("a control alone", "verdict"), ("no lpips", "verdict")}
+
+
+def _looks_right(text, of_one_concept):
+    """Markdown without empty tables and, of one concept, without rows that say again what others say."""
+    tables = [block for block in text.split("\n\n") if block.startswith("|")]
+    assert tables and all(block.count("\n") > 1 for block in tables)
+    assert not re.search(r"\bnan\b", text) and "†" not in text
+    assert not (of_one_concept and "| Avg" in text)
+
+
+@pytest.mark.parametrize("name", SUITES)
+def test_what_is_made_up_is_a_scores_csv(tmp_path, name):
+    everything(name).to_csv(tmp_path / "scores.csv", index=False, float_format="%.6g")
+    assert len(read(tmp_path / "scores.csv", load_suite(name))) == len(everything(name))

@@ -1,0 +1,188 @@
+"""A scores.csv that went through other hands: what is refused, with its line, and what is shown all the same."""
+
+import re
+
+import pandas as pd
+import pytest
+from conftest import ROOT, forget
+
+from benchmark import plugins, view
+from benchmark.config import load_suite
+from benchmark.errors import BenchmarkError
+from benchmark.scores import COLUMNS, read
+
+
+def spoil(scored, change):
+    """The file after a change of its text; `change` is a function, or (old, new) of its first place."""
+    text = scored.read_text()
+    if isinstance(change, tuple):
+        assert change[0] in text
+        text = text.replace(*change, 1)
+    else:
+        text = change(text)
+    scored.write_bytes(text if isinstance(text, bytes) else text.encode())
+
+
+def cells(**new):
+    """A change of the first row whose `method` is fast."""
+
+    def change(text):
+        lines = text.splitlines(keepends=True)
+        at = next(i for i, line in enumerate(lines) if ",fast," in line)
+        fields = dict(zip(COLUMNS, lines[at].rstrip("\n").split(","), strict=True)) | new
+        lines[at] = ",".join(map(str, fields.values())) + "\n"
+        return "".join(lines)
+
+    return change
+
+
+def without(pattern):
+    """A change that loses the lines with a pattern in them."""
+    return lambda text: "".join(line for line in text.splitlines(True) if not re.search(pattern, line))
+
+
+REFUSED = [
+    # what is no number, or not one of its metric
+    (cells(value=-250), r"line 52: value: -250 is not what accuracy can be: from 0 to 100"),
+    (cells(value=100.5, ci_low=90, ci_high=101), r"line 52: value: 100.5 is not what accuracy can be"),
+    (cells(value=95, ci_low=90, ci_high=101), r"line 52: ci_high: 101 is not what accuracy can be"),
+    (cells(metric="lpips_testbed", value=-0.1), r"line 52: value: -0.1 is not what lpips_testbed can be: 0 or more"),
+    (cells(metric="fid_testbed", value="inf"), r"value: 'inf' is not a number"),
+    (cells(metric="kid_testbed", value="1e999"), r"value: inf is not what kid_testbed can be: a finite number"),
+    (cells(value=""), r"line 52: value: is empty"),
+    (cells(value="nan"), r"line 52: value: 'nan' is not a number"),
+    (cells(value="#N/A"), r"line 52: value: '#N/A' is not a number"),
+    (cells(ci_low="NA", ci_high="NA"), r"ci_low: 'NA' is not a number \(where an end .* leave it empty\)"),
+    (cells(ci_low="-"), r"ci_low: '-' is not a number"),
+    (cells(ci_low=""), r"line 52: ci_low, ci_high: the interval has one end only"),
+    (cells(value=50, ci_low=60, ci_high=40), r"line 52: ci_low, ci_high: the interval ends before it begins: 60 to 40"),
+    (cells(value=80, ci_low=40, ci_high=60), r"line 52: value: 80 is not in its own interval, 40 to 60"),
+    (cells(value='"51,0109"'), r"value: '51,0109' is not a number: decimals have a point"),
+    (cells(value='"1,234.5"', metric="fid_testbed"), r"value: '1,234.5' is not a number: .* thousands nothing"),
+    (cells(value="1 234.5", metric="fid_testbed"), r"value: '1 234.5' is not a number: .* thousands nothing"),
+    (cells(value="97%"), r"value: '97%' is not a number: .* per cent no sign"),
+    (cells(value="Feb 97"), r"value: 'Feb 97' is not a number: was it taken for a date\?"),
+    (cells(value="2025-02-01"), r"value: '2025-02-01' is not a number: was it taken for a date\?"),
+    (cells(value="51,0109"), r"line 52: has 15 fields of 14 columns: has a number a comma in it\?"),
+    (cells(n=0), r"line 52: n: 0 images"),
+    (cells(n=-4), r"line 52: n: '-4' is not a whole number"),
+    (cells(n=3.5), r"line 52: n: '3.5' is not a whole number"),
+    (cells(n=""), r"line 52: n: '' is not a whole number"),
+    (cells(n='"1,000"'), r"line 52: n: '1,000' is not a whole number: .* thousands nothing"),
+    (cells(seed="zero"), r"line 52: seed: 'zero' is not a whole number"),
+    (cells(seed=-1), r"line 52: seed: '-1' is not a whole number"),
+    (cells(version="2. Jan"), r"version: '2. Jan' is none, such as 2.1.c467ad; was it taken for a date\?"),
+    # names
+    (cells(role="erase"), r"line 52: role: there is no role 'erase'; did you mean erased\?"),
+    (cells(role="retained"), r"line 52: role: ink is not retained where ink was erased"),
+    (cells(role="baseline"), r"line 52: role: original, which erased nothing"),
+    (cells(probe="neon"), r"line 52: role: neon is not erased where ink was erased"),
+    (cells(experiment="styl"), r"line 52: experiment: there is no experiment 'styl'; did you mean style\?"),
+    (cells(task="stile"), r"line 52: experiment style: there is no name 'stile'; did you mean style\?"),
+    (cells(task="object"), r"line 52: experiment style: there is no name 'object'"),
+    (cells(method="fsat"), r"line 52: method: there is no method 'fsat'; did you mean fast\?.*methods/fsat.py"),
+    (cells(method="Fast"), r"line 52: method: 'Fast' is no label"),
+    (cells(method="fast@0"), r"line 52: method: 'fast@0' is no label"),
+    (cells(concept="marble", role="retained"), r"line 52: task style: concept: there is no concept 'marble'"),
+    (cells(concept="marble", probe="marble"), r"line 52: task style: concept: there is no concept 'marble'"),
+    (cells(probe="ink.pen"), r"line 52: task style: probe: there is no probe 'ink.pen'"),
+    (cells(metric="acuracy"), r"line 52: metric: there is no metric 'acuracy'; did you mean accuracy\?"),
+    (cells(metric="fid_tesbed"), r"line 52: metric: there is no metric 'fid_tesbed'; did you mean fid_testbed\?"),
+    (cells(suite="quick"), r"line 52: suite: has numbers of suite quick, not of test"),
+    # rows
+    (lambda t: t + t.splitlines()[1], r"gives the number of line 2 again"),
+    (without("style,fast,ink,0,degenerate,ink"), r"line 52: method fast, .* no degenerate of erased ink"),
+    (without("style,fast,ink,0,kid"), r"line 52: method fast, concept ink.* has no kid_testbed of"),
+    (without("style,fast,ink,0,[a-z_]*,neon"), r"line 52: method fast, .* has no accuracy of neon, which others have"),
+    (without("wreck,-,0,accuracy,ink,retained"), r"method wreck, concept -, .* has no accuracy of retained ink"),
+    (cells(version="3.1.000000"), r"version: '.*' is not '3.1.000000', that of the other numbers"),
+    (lambda t: t[:-3], r"version: '3.1.\w{4}' is not '3.1.\w{6}'"),  # cut off in the last field
+    (lambda t: t[: t.rindex(",") - 5], r"has 13 fields of 14 columns: was it cut off\?"),
+    (lambda t: t + "test,object,obj", r"has 3 fields of 14 columns: was it cut off\?"),
+    # text
+    (lambda t: t.replace(",", ";"), r"line 1 is separated by ; — save it with commas"),
+    (lambda t: "sep=;\n" + t.replace(",", ";"), r"line 1 is separated by ; — save it with commas"),
+    (lambda t: t.replace(",", "\t"), r"line 1 is separated by tabs — save it with commas"),
+    (lambda t: t.encode("utf-16"), r"is not text in UTF-8"),
+    (lambda t: t.replace("value", "valeur", 1), r"line 1: there is no column 'valeur'; did you mean value\?"),
+    (lambda t: t.replace("probe,", "value,", 1), r"line 1: has the column value twice"),
+    (lambda t: t.partition("\n")[2], r"line 1: there is no column 'test'"),
+    (lambda t: t.replace(",version\n", ",version,remark\n", 1), r"line 1: there is no column 'remark'"),
+    (lambda t: t.replace("test,style", '"test"x,style', 1), r"line 2: cannot be read as CSV"),
+    (lambda t: "", r"is empty"),
+    (lambda t: "\n\n", r"is empty"),
+    (lambda t: t.partition("\n")[0] + "\n", r"has no number, only the names of columns"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("change", "said"), REFUSED)
+def test_what_score_does_not_write_is_refused_with_its_line(scored, world, change, said):
+    spoil(scored, change)
+    with pytest.raises(BenchmarkError, match=said) as caught:
+        view.main("test", scored, world, ["tables/style"])
+    assert str(caught.value).startswith(f"{scored}: ") and "\n" not in str(caught.value)
+    assert not (world / "tables/style.md").exists()
+
+
+def test_one_file_has_one_suite(scored):
+    spoil(scored, cells(suite="other"))
+    with pytest.raises(BenchmarkError, match="line 52: suite: is other, but that of line 2 is test: one file has one"):
+        read(scored)
+
+
+def quoted(text):
+    return "".join(",".join(f'"{field}"' for field in line.split(",")) + "\n" for line in text.splitlines())
+
+
+ACCEPTED = {
+    "byte order mark": lambda t: "\ufeff" + t,
+    "Windows": lambda t: t.replace("\n", "\r\n"),
+    "old Mac": lambda t: t.replace("\n", "\r"),
+    "quotes": quoted,
+    "empty lines": lambda t: t.replace("\n", "\n\n", 5) + "\n\n",
+    "lines of commas": lambda t: t + "," * 13 + "\n" + "," * 15 + "\n",
+    "empty columns": lambda t: t.replace("\n", ",,\n"),
+    "blanks": lambda t: t.replace(",", ", "),
+    "no end of the last line": lambda t: t[:-1],
+    "whole numbers as floats": lambda t: t.replace(",32,", ",32.0,"),
+}
+
+
+@pytest.mark.parametrize("change", ACCEPTED.values(), ids=list(ACCEPTED))
+def test_what_spreadsheets_add_changes_no_number(scored, world, change):
+    view.main("test", scored, world / "before", ["tables/style"])
+    spoil(scored, change)
+    view.main("test", scored, world / "after", ["tables/style"])
+    for suffix in ("csv", "md", "tex"):
+        before, after = (world / name / f"tables/style.{suffix}" for name in ("before", "after"))
+        assert before.read_bytes() == after.read_bytes()
+
+
+def test_columns_may_stand_in_another_order_and_six_digits_may_round_an_interval_away(scored):
+    frame = pd.read_csv(scored, dtype=str, keep_default_na=False)
+    frame[frame.columns[::-1]].to_csv(scored, index=False)
+    assert list(read(scored).columns) == [*COLUMNS, "device"]
+    frame.loc[frame.metric == "kid_testbed", ["value", "ci_low", "ci_high"]] = ["3.33333", "3.333331", "4"]
+    frame.to_csv(scored, index=False)
+    assert (read(scored).query("metric == 'kid_testbed'").value == 3.33333).all()
+
+
+def test_an_unknown_interval_and_a_device_are_read(scored):
+    frame = pd.read_csv(scored, dtype=str, keep_default_na=False).assign(device="cpu")
+    frame.loc[frame.method == "fast", ["ci_low", "ci_high"]] = ""
+    frame.to_csv(scored, index=False)
+    found = read(scored, load_suite("test"))
+    assert set(found.device) == {"cpu"} and found[found.method == "fast"].ci_low.isna().all()
+
+
+def test_a_seed_or_a_concept_that_is_not_there_yet_is_none_of_a_readers_business(scored, world):
+    frame = pd.read_csv(scored, dtype=str, keep_default_na=False)
+    gone = ((frame.method == "fast") & (frame.concept == "ink")) | ((frame.method == "rival-l1") & (frame.seed == "1"))
+    frame[~gone].to_csv(scored, index=False)
+    view.main("test", scored, world, ["tables/style", "tables/object", "figures/tradeoff"])
+
+
+def test_the_documentations_scores_are_read(monkeypatch):
+    monkeypatch.setattr(plugins, "ROOT", ROOT)
+    forget()
+    assert len(read(ROOT / "docs/testbed/scores.csv", load_suite("testbed"))) == 13230
