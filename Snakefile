@@ -7,10 +7,13 @@ import sys
 
 from snakemake.utils import min_version, validate
 
-from benchmark import grid
+from benchmark import display, grid
 from benchmark.errors import ConfigError
 
 min_version("9.20")
+
+# What people see of a run; jobs on nodes, dry runs and `--logger` show what Snakemake shows.
+SCREEN = display.install() if workflow.is_main_process and not workflow.output_settings.dryrun else None
 
 
 configfile: "config.yaml"

@@ -4,7 +4,7 @@ import shlex
 from dataclasses import asdict
 from pathlib import Path
 
-from benchmark import eyes, plugins
+from benchmark import eyes, plugins, trouble
 from benchmark.files import unwritable
 
 SUITE = PLAN.suite
@@ -151,10 +151,24 @@ def redrawable(kind):
     return [view for view in views if all(Path(path).exists() for path in manifests(view))]
 
 
-# ── if something fails ──
+# ── while it runs, and at its end ──
 
 COMMAND = shlex.join(["snakemake", *sys.argv[1:]])
 
+if SCREEN:  # what jobs say is in their logs, and their last line on the screen; here it would run through the bar
+    shell.prefix("set -euo pipefail; exec > /dev/null; ")
+
+
+onstart:
+    workflow.scheduler.keepgoing = True  # one failed job does not stop the others: `--keep-going`
+
+
+onsuccess:
+    if SCREEN:
+        SCREEN.finish()
+
 
 onerror:
-    shell("python -m benchmark.trouble --log {log[0]:q} --command {COMMAND:q}")
+    if SCREEN:
+        SCREEN.finish()
+    trouble.main(Path(log[0]), COMMAND)
