@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import logging
+import textwrap
 import threading
 import time
 from collections import Counter
@@ -14,13 +15,15 @@ from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
+from shutil import get_terminal_size
 from typing import Any
 
 from benchmark import joblog, trouble
 
 SECONDS_BETWEEN_SIGNS = 60  # of life in a log, while no job ends
 UNTIL_A_GUESS = 3  # finished jobs before the time left is estimated
-SNAKEMAKE = "snakemake.logging", "DefaultStreamHandler"  # its logger, and its handler that writes to the screen
+LOGGER = "snakemake.logging"  # Snakemake's; its handlers are named
+SCREEN, LOG = "DefaultStreamHandler", "DefaultLogFileHandler"
 SAYS_NOTHING = (  # what Snakemake says that no reader of a screen needs; its log has it
     "Building DAG", "Using shell", "Select jobs", "Assuming unrestricted", "Complete log", "Elapsed time", "Provided ",
     "Removing output files of failed", "Config file ", "Storing output", "Exiting because a job execution failed",
@@ -73,6 +76,7 @@ class Display(logging.Handler):
         self.failed: set[int] = set()
         self.ended: dict[str, int] = {}  # commands that failed, with their exit status
         self.began = self.said = time.monotonic()
+        self.passed_on = ""  # the last that was: Snakemake says some things again and again
         self.bar: Any = None
         self.over = threading.Event()
 
@@ -112,7 +116,9 @@ class Display(logging.Handler):
         self.planned = Counter({rule: count for rule, count in stats.items() if rule != "total"})
         self.began = time.monotonic()
         if wanted:
-            self._write(f"{self.planned.total()} jobs: {', '.join(f'{n} {rule}' for rule, n in self.planned.items())}")
+            line = f"{self.planned.total()} jobs: {', '.join(f'{n} {rule}' for rule, n in self.planned.items())}"
+            width = get_terminal_size().columns if self.stream.isatty() else 10_000
+            self._write(textwrap.fill(line, width, break_long_words=False))
             self._begin()
 
     def _job_info(self, record: Any, wanted: bool) -> None:
@@ -167,7 +173,9 @@ class Display(logging.Handler):
         self._refresh()
 
     def _pass_on(self, record: logging.LogRecord, wanted: bool) -> None:
-        if wanted:
+        again = record.getMessage() == self.passed_on
+        self.passed_on = record.getMessage()
+        if wanted and not (again and self.passed_on):
             with self._beside_the_bar():
                 self.plain.emit(record)
 
@@ -222,9 +230,15 @@ class Display(logging.Handler):
 
 
 def install() -> Display | None:
-    """Take the place of what Snakemake writes to the screen; None if it writes nothing there."""
-    logger, name = logging.getLogger(SNAKEMAKE[0]), SNAKEMAKE[1]
-    plain = next((handler for handler in logger.handlers if handler.name == name), None)
+    """Take the place of what Snakemake writes to the screen; None if it writes nothing there.
+
+    Its log has everything from then on, also of a run that is `--quiet`: the report of what failed reads it.
+    """
+    logger = logging.getLogger(LOGGER)
+    named = {handler.name: handler for handler in logger.handlers}
+    for told in named[LOG].filters if LOG in named else []:
+        vars(told).update(quiet=set())
+    plain = named.get(SCREEN)
     if not isinstance(plain, logging.StreamHandler):
         return None
     display = Display(plain)

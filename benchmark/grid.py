@@ -29,7 +29,7 @@ from benchmark.config import (  # noqa: F401
 from benchmark.errors import ConfigError
 from benchmark.prompts import pool_prompts, prompts, train_prompts  # noqa: F401
 from benchmark.records import Cell, Task, digest
-from benchmark.source import closure, fingerprint, literal  # noqa: F401
+from benchmark.source import broken, closure, fingerprint, literal  # noqa: F401
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def plan(config: Mapping[str, Any]) -> Plan:
         tasks[experiment.task] = load_task(experiment.task, suite.world)
         experiments[name] = tuple(
             Cell(experiment.task, label, concept, seed)
-            for label in _with_checkpoints(dict.fromkeys((ORIGINAL, *rows)), experiment.checkpoints)
+            for label in _with_checkpoints(suite, dict.fromkeys((ORIGINAL, *rows)), experiment.checkpoints)
             for seed in (repeats if per_concept(label) else [0])
             for concept in (erased if per_concept(label) else [NOTHING])
         )
@@ -106,17 +106,40 @@ def plan(config: Mapping[str, Any]) -> Plan:
     return Plan(suite, tasks, experiments, aliases, cells, _parts(suite, cells), tuple(views))
 
 
-def _with_checkpoints(rows: Iterable[str], checkpoints: Iterable[int]) -> Iterator[str]:
+def whole(plan: Plan, seen: Iterable[str]) -> tuple[list[str], list[str]]:
+    """The parts that can be scored if only those of `seen` were looked at, and what is then left out, for people.
+
+    A method is left out of a task if one of its parts there was not looked at; if that is the original, all of the task
+    is left out. No part is returned if none of them erases a concept: controls alone are no table.
+    """
+    seen = set(seen)
+    failed = {(part.task, part.method) for path, part in plan.parts.items() if path not in seen}
+    tasks = [task for task in plan.tasks if (task, ORIGINAL) not in failed]
+    parts = {path: part for path, part in plan.parts.items() if part.task in tasks}
+    kept = [path for path, part in parts.items() if (part.task, part.method) not in failed]
+    asked = dict.fromkeys((cell.task, cell.method) for cells in plan.experiments.values() for cell in cells)
+    lacking = [f"{label} of {task}" for task, label in asked if (task, plan.aliases[label]) in failed and task in tasks]
+    lacking += [f"all of {task}" for task in plan.tasks if task not in tasks]
+    return kept if any(NOTHING not in parts[path].concepts for path in kept) else [], lacking
+
+
+def _with_checkpoints(suite: Suite, rows: Iterable[str], checkpoints: Iterable[int]) -> Iterator[str]:
     for label in rows:
-        if "steps" in source.settings(module(label)):
+        if "steps" in label_settings(suite, label):
             yield from (f"{label}@{percent}" for percent in checkpoints)
         yield label
 
 
 def _aliases(suite: Suite, rows: Iterable[str]) -> dict[str, str]:
-    """Each label and the first one of its module with equal settings, whose cells serve both."""
+    """Each label and the first one of its module with equal settings, whose cells serve both.
+
+    Of a file that is broken no settings are known, so that its labels are not known to be equal.
+    """
     first: dict[str, str] = {}
-    return {label: first.setdefault(digest([module(label), label_settings(suite, label)]), label) for label in rows}
+    known = {
+        label: [module(label), label_settings(suite, label), source.broken(module(label)) and label] for label in rows
+    }
+    return {label: first.setdefault(digest(settings), label) for label, settings in known.items()}
 
 
 def _parts(suite: Suite, cells: Iterable[Cell]) -> dict[str, Part]:

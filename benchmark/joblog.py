@@ -122,7 +122,7 @@ def _statements(lines: Iterable[str]) -> Iterator[tuple[str, str, str]]:
             yield "scheduler", _cut(line.strip()), ""
         elif (_RAISED.match(line) or _DEATH.search(line)) and "Warning: " not in line:
             follows = True
-            yield "error", _cut(line.strip()), ""
+            yield "error", _cut(line.strip().removeprefix("error: ")), ""
         elif not follows or _PROGRESS.search(line):
             follows = False
             yield "line", _cut(line.strip()), ""

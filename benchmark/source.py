@@ -30,7 +30,7 @@ class Setting:
 def _tree(path: Path) -> ast.Module:
     try:
         return ast.parse(path.read_text(encoding="utf-8"), str(path))
-    except (OSError, SyntaxError) as error:
+    except (OSError, SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise ConfigError(f"{path.relative_to(plugins.ROOT)}: cannot be read as Python: {error}") from error
 
 
@@ -51,6 +51,21 @@ def settings(file: str | Path) -> Mapping[str, Setting]:
             fields = [field for field in node.body if isinstance(field, ast.AnnAssign)]
             return {f.target.id: Setting(_kind(f.annotation), _value(file, f.target.id, f.value)) for f in fields}
     return {}
+
+
+@cache
+def broken(file: str | Path) -> str | None:
+    """What is wrong with a method's file, as far as it is seen without importing it; None if nothing is.
+
+    Such a file fails the jobs of its own labels, which say why, and not the plan: all others are run.
+    """
+    try:
+        settings(file)
+        for name in ("POOL", "PER_CONCEPT", "NOTE"):
+            literal(file, name)
+    except ConfigError as error:
+        return str(error)
+    return None
 
 
 @cache
@@ -75,7 +90,11 @@ def fingerprint(*files: str | Path) -> str:
 @cache
 def _imports(file: Path) -> tuple[Path, ...]:
     found = []
-    for node in ast.walk(_tree(plugins.ROOT / file)):
+    try:
+        tree = _tree(plugins.ROOT / file)
+    except ConfigError:
+        return ()  # whoever runs the file says what is wrong with it; others are planned all the same
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             modules = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):

@@ -65,6 +65,10 @@ class Failure:
     def name(self) -> str:
         return f"{self.rule} of {self.output}" if self.output else f"rule {self.rule}"
 
+    def told(self) -> Path | None:
+        """The last of its logs that has something to read."""
+        return next((path for path in reversed(self.logs) if path.is_file() and path.stat().st_size), None)
+
     def cause(self) -> str:
         """Why it failed, as far as somebody said so. What others did to the job comes before what it said itself."""
         texts, unread = self._read()
@@ -90,19 +94,19 @@ class Failure:
 
     def _read(self) -> tuple[list[str], str]:
         """What the job and its scheduler wrote down, and what of it cannot be read."""
-        texts, unread = [], ""
+        texts, unread, missing = [], "", "" if self.logs else "it has no log"
         for path in self.logs:
             try:
                 text = joblog.read(path)
             except FileNotFoundError:
-                unread = unread or f"there is no log {path}"
+                missing = missing or f"there is no log {path}"
             except OSError as error:
                 unread = f"its log cannot be read: {path}: {error.strerror}"
             else:
                 texts.append(text)
                 if not text.strip() and path.stat().st_size:
                     unread = f"its log {path} is no text"
-        return texts, unread or ("" if self.logs else "it has no log")
+        return texts, unread or ("" if texts else missing)
 
 
 def main(log: Path, command: str) -> None:
@@ -124,7 +128,7 @@ def main(log: Path, command: str) -> None:
         job = f" (cluster job {first.job})" if first.job else ""
         more = f", and {len(same) - 1} more for the same cause" if len(same) > 1 else ""
         print(f"failed: {first.name}{job}{more}")
-        print(f"  cause: {cause}; log: {next(filter(Path.is_file, reversed(first.logs)), log)}")
+        print(f"  cause: {cause}; log: {first.told() or log}")
     if len(together) > SHOWN:
         print(f"  and {sum(map(len, list(together.values())[SHOWN:]))} more, in {log}")
     if not failed:
