@@ -20,8 +20,8 @@ _RAISED = re.compile(  # an exception that stands by itself: its name must say w
     r"(?:: .*|:?)$"
 )
 _DEATH = re.compile(  # what shells, the C library, drivers and our own runners say of a process that ended badly
-    r"^(?:fatal|error|panic): .+|^Fatal Python error: .+|^\S+: (?:fatal )?error: .+|^terminate called|^\s*what\(\): "
-    r"|\b(?:segmentation fault|bus error|illegal instruction|floating.point exception|core dumped)\b"
+    r"^(?:fatal|error|panic): .+|^Fatal Python error: .+|^[\w./ -]+: (?:fatal )?error: .+|^terminate called"
+    r"|^\s*what\(\): |\b(?:segmentation fault|bus error|illegal instruction|floating.point exception|core dumped)\b"
     r"|^(?:Aborted|Killed)\b|\bcommand not found\b|: not found$|: line \d+: .+|\bpermission denied\b"
     r"|\bno such file or directory\b|\bno space left on device\b|\bdisk quota exceeded\b|\bcannot allocate memory\b",
     re.IGNORECASE,
@@ -29,12 +29,12 @@ _DEATH = re.compile(  # what shells, the C library, drivers and our own runners 
 _ABORTED = re.compile(r"^Aborted\b|\(core dumped\)|^Segmentation fault$")  # is said after the process has said why
 _SAID_WHY = ("Fatal Python error: ", "what(): ", "terminate called")
 _REASON = re.compile(
-    r"DUE TO [A-Z]|xceeded (?:job|step) memory limit|oom[-_ ]?kill|out[-_ ]of[-_ ]memory|TERM_(?:MEM|RUN)LIMIT", re.I
+    r"DUE TO [A-Z]|xceeded (?:job |step )?memory limit|oom[-_ ]?kill|out[-_ ]of[-_ ]memory|TERM_(?:MEM|RUN)LIMIT", re.I
 )
 _SCHEDULER = re.compile(  # a scheduler or the kernel ended the job: what the job says of its end only follows from it
     r"DUE TO (?:TIME LIMIT|NODE FAIL|PREEMPTION|JOB REQUEUE)|CANCELLED AT\b|\*\*\* (?:JOB|STEP) .*CANCELLED"
-    r"|xceeded (?:job|step) memory limit|oom[-_ ]?kill|out[-_ ]of[-_ ]memory (?:handler|killer)|^slurmstepd: error: "
-    r"|^PBS: job killed|TERM_(?:MEM|RUN)LIMIT",
+    r"|xceeded (?:job |step )?memory limit|oom[-_ ]?kill|out[-_ ]of[-_ ]memory (?:handler|killer)"
+    r"|Out of memory: Killed process|PBS: job killed|TERM_(?:MEM|RUN)LIMIT",
     re.IGNORECASE,
 )
 _BLOCK = re.compile(r"^(?:Error in (?:rule|group)|(?:local)?(?:rule|checkpoint)|group job) ?[\w-]*.*:$")
@@ -84,6 +84,8 @@ def ending(text: str) -> Ending:
         elif _PROGRESS.search(line):
             error = where = ""  # it was caught: the process went on
         last = line
+    if not last:
+        last = _cut(next(filter(None, map(str.strip, reversed(text.splitlines()))), ""))
     return Ending(scheduler, error, last, where)
 
 
@@ -94,6 +96,8 @@ def _statements(lines: Iterable[str]) -> Iterator[tuple[str, str, str]]:
     begun = place = ""  # an exception whose message begins on the next line
     for raw in lines:
         line = _DECORATION.sub("", raw).rstrip()
+        if begun and not any(map(str.isalnum, line)):
+            continue
         if begun:
             yield "error", _cut(f"{begun} {line.strip()}".strip()), place
             begun, follows = "", True
@@ -128,6 +132,8 @@ def _statements(lines: Iterable[str]) -> Iterator[tuple[str, str, str]]:
             yield "line", _cut(line.strip()), ""
     if begun:
         yield "error", begun, place
+    elif traceback:  # the log ends in the middle of it
+        yield "line", _cut(line.strip()), ""
 
 
 def _ours(file: str, number: str) -> str:

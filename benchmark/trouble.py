@@ -13,15 +13,18 @@ from pathlib import Path
 
 from benchmark import cli, joblog
 
-SHOWN = 6  # causes that are told in full: what is told must stay on the screen
+SHOWN = 10  # causes that are told in full: what is told must stay on the screen
 UNKNOWN = "nothing is known"
 _NO_SLURM = "this machine has no SLURM: start on a login node, or without `--profile slurm`"
 
 # What helps against a cause, by what its words are. The first that is found counts.
 HELP = (
-    (r"DUE TO TIME LIMIT|'TIMEOUT'", "ask for more `runtime` for rule {rule}"),
+    (r"DUE TO TIME LIMIT|'TIMEOUT'|\bwalltime\b.*\bexceeded\b|TERM_RUNLIMIT", "ask for more `runtime` for rule {rule}"),
     (r"CUDA out of memory|\bOutOfMemoryError\b", "rule {rule} needs a GPU with more memory"),
-    (r"xceeded (job|step) memory limit|OUT_OF_MEMORY|oom[-_ ]?kill", "ask for more `mem_mb` for rule {rule}"),
+    (
+        r"xceeded (job |step )?memory limit|OUT_OF_MEMORY|oom[-_ ]?kill|Out of memory: Killed|TERM_MEMLIMIT",
+        "ask for more `mem_mb` for rule {rule}",
+    ),
     (r"No space left on device|[Dd]isk quota exceeded", "make room where results/ lies"),
     (r"Invalid account|Invalid partition|partition specified", "look at the lines marked (site) in slurm/profile.yaml"),
     (r"(No such file|not found|not available).*\b(sbatch|sacct|squeue)\b", _NO_SLURM),
@@ -90,7 +93,7 @@ class Failure:
         if killed:
             return "; ".join([killed, *said])
         facts = [f"exit status {status}"] if status else [message] if message else []
-        return "; ".join([UNKNOWN if not last else "it named no error", *facts, *said])
+        return "; ".join([*facts, *said] if last else [UNKNOWN, *facts, *said])
 
     def _read(self) -> tuple[list[str], str]:
         """What the job and its scheduler wrote down, and what of it cannot be read."""
@@ -142,7 +145,7 @@ def failures(text: str, log: Path = Path()) -> list[Failure]:
     """The jobs that failed, each once, by its last try; one that succeeded when it was tried again is none of them."""
     found: dict[str, Failure] = {}
     done = set(re.findall(r"^Finished jobid: (\d+)", text, re.MULTILINE))
-    begun = {fields["jobid"]: fields for _, fields in _blocks(text, r"^(?:local)?(?:rule|checkpoint) (\w+):\n")}
+    begun = {fields.get("jobid", ""): fields for _, fields in _blocks(text, r"^(?:local)?(?:rule|checkpoint) (\w+):\n")}
     ended = ends(text)
     for rule, fields in _blocks(text, r"^ *Error in rule (\w+):\n"):
         number = fields.get("jobid", "")
@@ -202,19 +205,21 @@ def _blocks(text: str, header: str) -> Iterator[tuple[str, dict[str, str]]]:
     """What Snakemake says of a job below such a header, by the names of its lines."""
     for start in re.finditer(header, text, re.MULTILINE):
         indent = len(start[0]) - len(start[0].lstrip())
+        rest = re.split(r"^ *Error in (?:rule|group) ", text[start.end() :], maxsplit=1, flags=re.MULTILINE)[0]
+        numbered = re.search(rf"^ {{{indent + 4}}}jobid: ", rest, re.MULTILINE)
         fields: dict[str, str] = {}
         name = ""
-        for line in text[start.end() :].split("\n"):
+        for line in rest.split("\n"):
+            inside = name == "message" and numbered  # it may have any lines; `jobid` ends it
             field = re.match(rf" {{{indent + 4}}}([\w-]+): ?(.*)$", line)
-            if field and (name != "message" or field[1] == "jobid"):  # a message may have any lines; `jobid` ends it
+            if field and (not inside or field[1] == "jobid"):
                 name = field[1]
                 fields[name] = field[2]
-            elif name == "message" or line.startswith(" " * (indent + 8)):
+            elif inside or line.startswith(" " * (indent + 8)):
                 fields[name] = f"{fields.get(name, '')}\n{line.strip()}"
             else:
                 break
-        if "jobid" in fields:
-            yield start[1], fields
+        yield start[1], fields
 
 
 def _logs(field: str, log: Path) -> tuple[Path, ...]:

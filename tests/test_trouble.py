@@ -77,6 +77,12 @@ CRASH = (
         (TB + "OSError: caught\nretrying\ndraw: 20 of 40 in 61 s\ndraw: 30 of 40 in 99 s", "line .*draw: 30", ""),
         ("UserWarning: no such file or directory\nSegmentation fault (core dumped)", "cause: Segmentation fault", ""),
         # crashes and shells
+        ("usage: a [-h]\npython -m benchmark.a: error: unrecognized", "cause: python -m benchmark.a: error: unrec", ""),
+        ("slurmstepd: error: couldn't chdir to `/x': not there\n" + TB + "a.BError: c", "cause: a.BError: c", ""),
+        ("kernel: Out of memory: Killed process 7 (python)\nKilled", "cause: kernel: Out of mem", "`mem_mb`"),
+        ("=>> PBS: job killed: walltime 3600 exceeded limit 3600", "cause: =>> PBS: job killed: wall", "`runtime`"),
+        ("ERROR:root:no way", "cause: the last line of its log: ERROR:root:no way", ""),
+        ("\u256d Traceback (most recent call last) \u256e\n\u2502 f\n\u2570\nmine.Error: x", "cause: mine.Error:", ""),
         (CRASH + "\nExtension modules: numpy (total: 1)", "cause: Fatal Python error: Segmentation fault", ""),
         ("Segmentation fault", "cause: Segmentation fault", ""),
         ("bash: line 1: python: command not found", "cause: bash: line 1: python: command not found", ""),
@@ -86,7 +92,8 @@ CRASH = (
         # nothing, or nothing that tells
         ("", f"{NOTHING}; its log is empty", ""),
         (bytes(range(128, 256)) * 9, f"{NOTHING}; its log .* is no text", ""),
-        ("reading\rdraw: 10 of 40 in 61 s", "cause: it named no error; the last line of its log: draw: 10 of 40", ""),
+        ("reading\rdraw: 10 of 40 in 61 s", "cause: the last line of its log: draw: 10 of 40", ""),
+        (TB, r"cause: the last line of its log: \^\^", ""),
     ],
 )  # fmt: skip
 def test_it_names_job_cause_and_next_command(capsys, tmp_path, said, cause, help):
@@ -189,9 +196,32 @@ def test_many_failures_are_told_by_their_causes(capsys, tmp_path):
     more = "".join(BLOCK.format(rule="observe", message="one", jobid=n, part=f"p{n}", log="no") for n in range(9))
     out = told(capsys, tmp_path, "", jobid=99, after=more)
     assert len(out.splitlines()) == 5 and "p0/manifest.csv (cluster job 7), and 8 more for the same cause\n" in out
-    more = "".join(BLOCK.format(rule="observe", message=f"m{n}", jobid=n, part=f"p{n}", log="no") for n in range(9))
+    more = "".join(BLOCK.format(rule="observe", message=f"m{n}", jobid=n, part=f"p{n}", log="no") for n in range(20))
     out = told(capsys, tmp_path, "", jobid=99, after=more)
-    assert len(out.splitlines()) == 2 * trouble.SHOWN + 2 and f"and {10 - trouble.SHOWN} more, in " in out
+    assert len(out.splitlines()) == 2 * trouble.SHOWN + 2 and f"and {21 - trouble.SHOWN} more, in " in out
+
+
+GROUP = """Error in group 1234:
+    jobs:
+        rule erase:
+            jobid: 4
+    Error in rule erase:
+        jobid: 4
+        output: results/x/models.csv
+        log: {log} (check log file(s) for error details)
+Error in rule score:
+    message: None
+    output: results/x/scores.csv
+"""
+
+
+def test_jobs_of_a_group_and_blocks_without_a_number_are_read(capsys, tmp_path):
+    (tmp_path / "4.log").write_text("EOFError")
+    (tmp_path / "run.log").write_text(GROUP.format(log=tmp_path / "4.log"))
+    trouble.main(tmp_path / "run.log", "x")
+    out = capsys.readouterr().out
+    assert "failed: erase of results/x/models.csv\n  cause: EOFError; log:" in out
+    assert "failed: score of results/x/scores.csv\n  cause: nothing is known; it has no log; log:" in out
 
 
 MISSING = """localrule base:
