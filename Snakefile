@@ -20,7 +20,7 @@ configfile: "config.yaml"
 
 
 try:
-    PLAN = grid.plan(config)
+    PLAN = grid.plan(config, tolerant=True)
 except ConfigError as error:
     sys.exit(f"error: {error}")
 validate(config, "workflow/schemas/config.schema.yaml")

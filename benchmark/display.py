@@ -21,6 +21,7 @@ from typing import Any
 from benchmark import joblog, trouble
 
 SECONDS_BETWEEN_SIGNS = 60  # of life in a log, while no job ends
+SIGNS = 5  # running jobs that then say how far they are
 UNTIL_A_GUESS = 3  # finished jobs before the time left is estimated
 LOGGER = "snakemake.logging"  # Snakemake's; its handlers are named
 SCREEN, LOG = "DefaultStreamHandler", "DefaultLogFileHandler"
@@ -78,6 +79,7 @@ class Display(logging.Handler):
         self.began = self.said = time.monotonic()
         self.passed_on = ""  # the last that was: Snakemake says some things again and again
         self.bar: Any = None
+        self.begun = False  # something was shown
         self.over = threading.Event()
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -96,7 +98,8 @@ class Display(logging.Handler):
             self.over.set()
             if self.bar is not None:
                 self.bar.close()
-            if total := self.planned.total():
+            if self.begun:
+                total = self.planned.total()
                 failed = f", {len(self.failed)} failed" if self.failed else ""
                 self._write(
                     f"{self.done.total()} of {total} jobs done in {duration(time.monotonic() - self.began)}{failed}"
@@ -146,7 +149,7 @@ class Display(logging.Handler):
             message = trouble.brief(record.rule_msg or "")
             status = trouble.exit_of(record.shellcmd or "", self.ended)
             failure = trouble.Failure(job.rule, "", message, tuple(map(Path, record.log)), "", status)
-            self._line(f"{job.name}: FAILED: {failure.cause()} ({duration(time.monotonic() - job.began)})")
+            self._line(f"{job.name}: error: {failure.cause()} ({duration(time.monotonic() - job.began)})")
 
     def _error(self, record: Any, wanted: bool) -> None:
         """A job that failed is told of by its own event, and why the run failed by the report at its end."""
@@ -188,6 +191,7 @@ class Display(logging.Handler):
         return nullcontext() if self.bar is None else type(self.bar).external_write_mode(self.stream)
 
     def _begin(self) -> None:
+        self.begun = True
         if self.stream.isatty():
             from tqdm import tqdm
 
@@ -203,10 +207,13 @@ class Display(logging.Handler):
                     return
                 self._refresh()
                 if self.bar is None and time.monotonic() - self.said >= SECONDS_BETWEEN_SIGNS:
-                    for job in list(self.jobs.values()):
+                    running = list(self.jobs.values())
+                    for job in running[:SIGNS]:
                         says = job.says()
                         since = duration(time.monotonic() - job.began)
-                        self._write(f"  {job.name} for {since}{f': {says}' if says else ''}")
+                        self._write(f"  {job.name}, for {since}{f': {says}' if says else ''}")
+                    if len(running) > SIGNS:
+                        self._write(f"  and {len(running) - SIGNS} more jobs")
 
     def _refresh(self) -> None:
         if self.bar is not None:

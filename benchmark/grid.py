@@ -73,8 +73,12 @@ class _Config:
     seeds: Any = "all"
 
 
-def plan(config: Mapping[str, Any]) -> Plan:
-    """The cells that `config.yaml` selects. It only narrows what the suite offers; `original` is always among them."""
+def plan(config: Mapping[str, Any], tolerant: bool = False) -> Plan:
+    """The cells that `config.yaml` selects. It only narrows what the suite offers; `original` is always among them.
+
+    A method whose file is broken is a `ConfigError`. A tolerant plan has it all the same: whoever runs it says what is
+    wrong, and others are run; whoever scores what was run needs no method's file.
+    """
     chosen: _Config = strict.build(_Config, config, "config")
     suite = load_suite(chosen.suite)
     names = choose(chosen.experiments, suite.experiments, "config: experiments")
@@ -101,9 +105,17 @@ def plan(config: Mapping[str, Any]) -> Plan:
     if not experiments:
         raise ConfigError(f"config: no experiment of suite {suite.name} has these methods, concepts and seeds together")
 
+    if not tolerant:
+        _refuse_broken(cell.method for cells in experiments.values() for cell in cells)
     aliases = _aliases(suite, _union([cell.method for cell in cells] for cells in experiments.values()))
     cells = _union([replace(cell, method=aliases[cell.method]) for cell in cells] for cells in experiments.values())
     return Plan(suite, tasks, experiments, aliases, cells, _parts(suite, cells), tuple(views))
+
+
+def _refuse_broken(rows: Iterable[str]) -> None:
+    for file in dict.fromkeys(map(module, rows)):
+        if problem := broken(file):
+            raise ConfigError(problem)
 
 
 def whole(plan: Plan, seen: Iterable[str]) -> tuple[list[str], list[str]]:

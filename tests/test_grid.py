@@ -76,7 +76,24 @@ def test_what_a_file_says_is_read_without_importing_it(small):
 def test_defaults_must_be_literals(small):
     small("methods/solo.py", METHOD.replace("1e-5", "compute()"))
     with pytest.raises(ConfigError, match="methods/solo.py: lr must be a literal"):
-        grid.load_suite("test")
+        grid.plan({"suite": "test"})
+    assert "style/twin-a/seed0/all" in grid.plan({"suite": "test", "methods": "twin-a"}).parts, "others are run"
+
+
+@pytest.mark.parametrize("text", ["def erase(:\n", "\0", METHOD.replace("1e-5", "compute()")])
+def test_a_tolerant_plan_has_a_broken_method_whose_jobs_say_why(small, text):
+    suite = SUITE.replace("    seeds: [0, 1]\n", "    seeds: [0, 1]\n    checkpoints: [50]\n")
+    small("benchmark/suites/test.yaml", suite)
+    before = grid.plan({"suite": "test"})
+    small("methods/twin.py", text)
+    plan = grid.plan({"suite": "test"}, tolerant=True)
+    assert set(before.parts) - set(plan.parts) == {f"style/twin-{x}@50/seed{n}/all" for x in "ab" for n in (0, 1)}
+    assert plan.aliases["twin-b"] == "twin-b", "whether their settings are equal is not known"
+    assert grid.fingerprint("methods/twin.py") and grid.pool(plan.suite, "twin-a") is None
+    for label in ("twin-a", "twin-b"):
+        with pytest.raises(ConfigError, match="^methods/twin.py: "):
+            grid.check_label(plan.suite, label)
+    grid.check_label(plan.suite, "solo")
 
 
 # ── closures ──

@@ -142,6 +142,13 @@ def test_a_file_that_breaks_after_its_models_were_made_does_not_pass_for_whole(c
     assert status != 0 and "  cause: methods/esd.py: " in out
 
 
+def test_a_broken_file_never_passes_for_whole_even_if_no_job_reads_it(copy, fake):
+    shutil.copy(fake / "benchmark/erase.py", copy / "benchmark/erase.py")
+    (copy / "methods/esd.py").write_text("def erase(:\n")
+    status, out = make(copy)
+    assert status != 0 and "error: methods/esd.py: " in out.splitlines()[-2] and "earlier file" in out
+
+
 def test_a_cluster_gets_nothing_of_a_plan_with_a_broken_file(copy, tmp_path):
     (copy / "methods/syntax.py").write_text("def erase(:\n")
     status, out = run(copy, [*SNAKEMAKE, "--profile", "slurm", "--config", "suite=quick"], PATH=slurm(tmp_path))

@@ -94,7 +94,7 @@ def out_of_memory(lab: Lab) -> str:
     says(copy, "mem_mb")
     # The same request, but four times as much at the second attempt: one run that mends itself.
     lab.resumed(copy, "--retries", "1", "--set-resources", "generate:mem_mb=400 * attempt ** 4")
-    assert "SLURM-job" in (copy / "run.log").read_text().rpartition("SNAKEMAKE")[2], "the first attempt was killed"
+    assert ": error: " in (copy / "run.log").read_text().rpartition(" jobs: ")[2], "the first attempt was killed"
     return "killed at 400 MB twice; the attempt with more memory ended"
 
 

@@ -188,6 +188,8 @@ onsuccess:
         SCREEN.finish()
     if jobs_of("score"):
         shutil.rmtree(PARTIAL, ignore_errors=True)
+        if BROKEN:  # a job that reads such a file fails: there was none, so that its numbers are not of this file
+            sys.exit(f"error: {'; '.join(BROKEN)}: its numbers are those of an earlier file")
 
 
 onerror:
