@@ -19,6 +19,9 @@ export MALLOC_TRIM_THRESHOLD_ ?= 17179869184
 .DEFAULT_GOAL := run
 .PHONY: run show tables plan list test test-kill test-slurm scale verify quality repro retrain lint clean help
 
+# What to type again if it fails.
+run tables: export TYPED = $(strip make $(MAKECMDGOALS) $(MAKEOVERRIDES))
+
 run: .venv/installed ## run the suite and print its tables
 	$(BIN)/snakemake $(OPTIONS)
 	@$(MAKE) --no-print-directory show SUITE=$(SUITE)

@@ -14,6 +14,7 @@ from pathlib import Path
 from benchmark import cli, joblog
 
 SHOWN = 10  # causes that are told in full: what is told must stay on the screen
+LONGEST_BLOCK = 50_000  # letters that Snakemake says of one failed job: a call of sbatch has five thousand
 UNKNOWN = "nothing is known"
 _NO_SLURM = "this machine has no SLURM: start on a login node, or without `--profile slurm`"
 
@@ -29,7 +30,7 @@ HELP = (
     (r"Invalid account|Invalid partition|partition specified", "look at the lines marked (site) in slurm/profile.yaml"),
     (r"(No such file|not found|not available).*\b(sbatch|sacct|squeue)\b", _NO_SLURM),
     (r"\b(sbatch|sacct|squeue)\b.*(not found|not available|are available)", _NO_SLURM),
-    (r"cannot be locked", "unlock if, and only if, no other run is at work here: `{command} --unlock`"),
+    (r"cannot be locked", "unlock if, and only if, no other run is at work here: `snakemake --unlock --cores 1`"),
     (r"IncompleteFilesException|files .*are incomplete", "add `--rerun-incomplete`"),
 )
 STATUS = re.compile(r"\bstatus is: '([^']+)'")
@@ -127,7 +128,7 @@ def main(log: Path, command: str) -> None:
     helps = []
     for cause, same in list(together.items())[:SHOWN]:
         first = same[0]
-        helps += _help(cause, first.message, rule=first.rule, command=command)
+        helps += _help(cause, first.message, rule=first.rule)
         job = f" (cluster job {first.job})" if first.job else ""
         more = f", and {len(same) - 1} more for the same cause" if len(same) > 1 else ""
         print(f"failed: {first.name}{job}{more}")
@@ -136,7 +137,7 @@ def main(log: Path, command: str) -> None:
         print(f"  and {sum(map(len, list(together.values())[SHOWN:]))} more, in {log}")
     if not failed:
         cause = before_any_job(text) or (f"it was stopped: {said[1]}" if (said := STOPPED.search(text)) else UNKNOWN)
-        helps += _help(cause, cause, rule="", command=command)
+        helps += _help(cause, rule="")
         print(f"cause: {cause}; log: {log}")
     print(f"next: {'; '.join([*dict.fromkeys(helps), 'the same command goes on from here'])}:  {command}", flush=True)
 
@@ -145,9 +146,12 @@ def failures(text: str, log: Path = Path()) -> list[Failure]:
     """The jobs that failed, each once, by its last try; one that succeeded when it was tried again is none of them."""
     found: dict[str, Failure] = {}
     done = set(re.findall(r"^Finished jobid: (\d+)", text, re.MULTILINE))
-    begun = {fields.get("jobid", ""): fields for _, fields in _blocks(text, r"^(?:local)?(?:rule|checkpoint) (\w+):\n")}
+    begun = {}
+    for block in re.findall(r"^(?:local)?(?:rule|checkpoint) \w+:\n((?:    .*\n)+)", text, re.MULTILINE):
+        fields = dict(re.findall(r"^    ([\w-]+): (.*)$", block, re.MULTILINE))
+        begun[fields.get("jobid", "")] = fields
     ended = ends(text)
-    for rule, fields in _blocks(text, r"^ *Error in rule (\w+):\n"):
+    for rule, fields in _blocks(text):
         number = fields.get("jobid", "")
         known = begun.get(number, {})
         command = fields.get("shell", "").replace("(command exited with non-zero exit code)", "")
@@ -201,11 +205,16 @@ def stopped(text: str) -> bool:
     return bool(STOPPED.search(text))
 
 
-def _blocks(text: str, header: str) -> Iterator[tuple[str, dict[str, str]]]:
-    """What Snakemake says of a job below such a header, by the names of its lines."""
-    for start in re.finditer(header, text, re.MULTILINE):
+def _blocks(text: str) -> Iterator[tuple[str, dict[str, str]]]:
+    """What Snakemake says of each failed job, by the names of the lines."""
+    for start in re.finditer(r"^ *Error in rule (\w+):\n", text, re.MULTILINE):
         indent = len(start[0]) - len(start[0].lstrip())
-        rest = re.split(r"^ *Error in (?:rule|group) ", text[start.end() :], maxsplit=1, flags=re.MULTILINE)[0]
+        rest = re.split(
+            r"^ *Error in (?:rule|group) ",
+            text[start.end() : start.end() + LONGEST_BLOCK],
+            maxsplit=1,
+            flags=re.MULTILINE,
+        )[0]
         numbered = re.search(rf"^ {{{indent + 4}}}jobid: ", rest, re.MULTILINE)
         fields: dict[str, str] = {}
         name = ""

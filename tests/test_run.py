@@ -80,7 +80,7 @@ def test_make_ends_with_the_cause_of_a_failure(copy):
     assert cause.startswith(
         "  cause: ValueError: odd pictures (benchmark/generate.py, line 1); log: results/micro/logs/"
     )
-    assert next.startswith("next: ") and end.startswith("make: ***")
+    assert next == "next: the same command goes on from here:  make SUITE=micro" and end.startswith("make: ***")
     assert re.search(r"and \d more for the same cause", failed), "one failed job does not stop the others"
 
 

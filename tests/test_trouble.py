@@ -246,7 +246,7 @@ def test_a_job_that_left_nothing_is_told(capsys, tmp_path):
 @pytest.mark.parametrize(
     ("text", "cause", "help"),
     [
-        ("LockException:\nError: Directory cannot be locked. Please\n/tmp/x\n", "LockException: E", "all --unlock`"),
+        ("LockException:\nError: Directory cannot be locked. Please\n/x\n", "LockExcep", "snakemake --unlock"),
         ('MissingInputException in rule base in file "/x.smk", line 9:\nMissing files:\n    a.txt\n', "a.txt", ""),
         ("AmbiguousRuleException:\nRules a and b are ambiguous for the file c.\n", "Rules a and b are ambig", ""),
         ('SyntaxError in file "/x/Snakefile", line 3:\ninvalid syntax:\nfoo bar\n', 'line 3: invalid syntax: foo', ""),

@@ -155,7 +155,7 @@ def redrawable(kind):
 
 # ── while it runs, and at its end ──
 
-COMMAND = shlex.join(["snakemake", *sys.argv[1:]])
+COMMAND = os.environ.get("TYPED") or shlex.join(["snakemake", *sys.argv[1:]])
 PARTIAL = f"{SUITE.folder}/partial"
 BROKEN = list(dict.fromkeys(filter(None, (grid.broken(grid.module(label)) for label in PLAN.aliases))))
 
