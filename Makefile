@@ -38,8 +38,11 @@ export MALLOC_TRIM_THRESHOLD_ ?= 17179869184
 .DEFAULT_GOAL := run
 .PHONY: run show tables plan list test test-kill test-slurm scale verify quality repro retrain lint clean help
 
+# What to type again if it fails.
+run tables: export TYPED = $(strip make $(MAKECMDGOALS) $(MAKEOVERRIDES))
+
 run: .venv/installed ## run the suite and print its tables
-	$(BIN)/snakemake $(OPTIONS) --quiet rules
+	$(BIN)/snakemake $(OPTIONS)
 	@$(MAKE) --no-print-directory show SUITE=$(SUITE)
 
 show:
@@ -47,7 +50,7 @@ show:
 	@echo; ls -1d $(RESULTS)/scores.csv $(RESULTS)/tables/*.md $(RESULTS)/figures/*.svg $(RESULTS)/images/ 2>/dev/null || true
 
 tables: .venv/installed ## draw tables and figures again from results/<suite>/scores.csv
-	$(BIN)/snakemake tables figures $(OPTIONS) --quiet rules
+	$(BIN)/snakemake tables figures $(OPTIONS)
 
 plan: .venv/installed ## say what would run, and why
 	$(BIN)/snakemake $(OPTIONS) --dry-run
@@ -88,7 +91,7 @@ repro: .venv/installed ## run the suite twice from clean copies and compare thei
 	for run in 1 2; do \
 	  mkdir -p .repro/$$run && \
 	  git ls-files -z --cached --others --exclude-standard | tar --null --create --files-from - | tar --extract --directory .repro/$$run && \
-	  (cd .repro/$$run && ../../$(BIN)/snakemake $(OPTIONS) --quiet rules) || exit 1; \
+	  (cd .repro/$$run && ../../$(BIN)/snakemake $(OPTIONS)) || exit 1; \
 	done
 	cmp .repro/1/$(RESULTS)/scores.csv .repro/2/$(RESULTS)/scores.csv || \
 	  { $(BIN)/python -m benchmark.compare --mine .repro/1/$(RESULTS)/scores.csv --theirs .repro/2/$(RESULTS)/scores.csv; exit 1; }

@@ -7,17 +7,20 @@ import sys
 
 from snakemake.utils import min_version, validate
 
-from benchmark import grid
+from benchmark import display, grid
 from benchmark.errors import ConfigError
 
 min_version("9.20")
+
+# What people see of a run; jobs on nodes, dry runs and `--logger` show what Snakemake shows.
+SCREEN = display.install() if workflow.is_main_process and not workflow.output_settings.dryrun else None
 
 
 configfile: "config.yaml"
 
 
 try:
-    PLAN = grid.plan(config)
+    PLAN = grid.plan(config, tolerant=True)
 except ConfigError as error:
     sys.exit(f"error: {error}")
 validate(config, "workflow/schemas/config.schema.yaml")

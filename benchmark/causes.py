@@ -86,6 +86,8 @@ def base(suite: Suite) -> Cause:
 
 def erasure(suite: Suite, task: Task, method: str, concept: str, seed: int) -> Cause:
     """One erased model. Its runner adds the base model's files and the pool's images."""
+    if problem := source.broken(module(method)):
+        return {"broken": problem}
     settings, told = label_settings(suite, method), templates(task, method)
     return {
         "concept": asdict(target(task, method, concept, settings)),
@@ -222,7 +224,7 @@ def view(plan: grid.Plan, name: str) -> Cause:
         "experiments": [key for key in experiments if key in plan.experiments],
         "order": digest([[e.methods, e.concepts] for e in experiments.values()]),
         "words": digest([[t.name, t.title, t.sensitive, [c.probes for c in t.concepts]] for t in tasks]),
-        "notes": {file: note for file in methods if (note := source.literal(file, "NOTE"))},
+        "notes": {file: source.literal(file, "NOTE") for file in methods if not source.broken(file)},
         "code": _code(VIEWING, file, *_metrics(tasks)),
         "libraries": _versions("numpy", "scipy", "pandas", "matplotlib"),
     }

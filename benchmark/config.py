@@ -185,6 +185,8 @@ def check_label(suite: Suite, label: str) -> None:
     """Raise `ConfigError` unless a suite can run the label: one of its settings, or a method, or a checkpoint of it."""
     name, at, percent = label.partition("@")
     allowed = labels(suite)
+    if name in allowed and (why := source.broken(module(name))):
+        raise ConfigError(why)
     stops = percent.isdigit() and 0 < int(percent) < 100
     if name not in allowed or (at and not (stops and "steps" in source.settings(module(name)))):
         raise ConfigError(unknown("--method", label, allowed, "label"))
@@ -193,9 +195,12 @@ def check_label(suite: Suite, label: str) -> None:
 def label_settings(suite: Suite, label: str) -> dict[str, Any]:
     """All settings of a label: the method's defaults, then the suite's for its module, then those of the variant.
 
-    `label@25` is the method stopped at 25 per cent of its `steps`: a checkpoint along its training.
+    `label@25` is the method stopped at 25 per cent of its `steps`: a checkpoint along its training. Of a file that is
+    broken none is known.
     """
     name, _, percent = label.partition("@")
+    if source.broken(module(name)):
+        return {}
     where = f"benchmark/suites/{suite.name}.yaml: settings"
     declared = source.settings(module(name))
     values = {key: setting.default for key, setting in declared.items()}
@@ -213,6 +218,8 @@ def label_settings(suite: Suite, label: str) -> dict[str, Any]:
 
 def pool(suite: Suite, label: str) -> str | None:
     """The training images that a label needs: its setting `pool` if it has one, else its module's `POOL`."""
+    if source.broken(module(label)):
+        return None
     kind = label_settings(suite, label).get("pool", source.literal(module(label), "POOL"))
     if kind not in (None, *POOLS):
         raise ConfigError(unknown(f"{label}: POOL, or the setting pool", kind, (None, *POOLS), "pool"))
@@ -221,7 +228,7 @@ def pool(suite: Suite, label: str) -> str | None:
 
 def per_concept(label: str) -> bool:
     """Whether a method makes one model per concept, as erasers do, or one in all, as `original` and controls do."""
-    return source.literal(module(label), "PER_CONCEPT", True)
+    return bool(source.broken(module(label))) or source.literal(module(label), "PER_CONCEPT", True)
 
 
 def _check_settings(suite: Suite, where: str) -> None:

@@ -126,8 +126,12 @@ def narrow(config: Mapping[str, Any]) -> tuple[Suite, dict[str, tuple[str, ...]]
     return suite, named, left
 
 
-def plan(config: Mapping[str, Any]) -> Plan:
-    """The cells that `config.yaml` selects. It only narrows what the suite offers; `original` is always among them."""
+def plan(config: Mapping[str, Any], tolerant: bool = False) -> Plan:
+    """The cells that `config.yaml` selects. It only narrows what the suite offers; `original` is always among them.
+
+    A method whose file is broken is a `ConfigError`. A tolerant plan has it all the same: whoever runs it says what is
+    wrong, and others are run; whoever scores what was run needs no method's file.
+    """
     suite, named, left = narrow(config)
     for name in plugins.names("methods"):
         check_name(name)
@@ -135,15 +139,17 @@ def plan(config: Mapping[str, Any]) -> Plan:
     experiments = {
         name: tuple(
             Cell(e.task, label, concept, seed)
-            for label in _with_checkpoints(e.methods, e.checkpoints)
+            for label in _with_checkpoints(suite, e.methods, e.checkpoints)
             for seed in (e.seeds if per_concept(label) else [0])
             for concept in (e.concepts if per_concept(label) else [NOTHING])
         )
         for name, e in left.items()
     }
 
-    aliases = _aliases(suite, _union([cell.method for cell in cells] for cells in experiments.values()))
-    check_methods(suite, aliases)
+    rows = _union([cell.method for cell in cells] for cells in experiments.values())
+    if not tolerant:
+        check_methods(suite, rows)
+    aliases = _aliases(suite, rows)
     cells = _union([replace(cell, method=aliases[cell.method]) for cell in cells] for cells in experiments.values())
     return Plan(
         suite, named, tasks, experiments, aliases, cells, _parts(suite, cells), _union(e.views for e in left.values())
@@ -170,24 +176,53 @@ def pools(plan: Plan) -> dict[str, Pool]:
 def check_methods(suite: Suite, rows: Iterable[str]) -> None:
     """Raise `ConfigError` for the first method of the rows that would fail in its job. Others may be broken."""
     for file in dict.fromkeys(map(module, rows)):
-        if problems := contract.problems(file):
-            more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-            raise ConfigError(f"{problems[0]}{more}")
+        if problem := broken(file):
+            raise ConfigError(problem)
     for label in rows:
         pool(suite, label)
 
 
-def _with_checkpoints(rows: Iterable[str], checkpoints: Iterable[int]) -> Iterator[str]:
+def broken(file: str) -> str | None:
+    """What is wrong with a method's file, as far as it is seen without importing it; None if nothing is."""
+    problems = contract.problems(file)
+    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+    return f"{problems[0]}{more}" if problems else None
+
+
+def whole(plan: Plan, seen: Iterable[str]) -> tuple[list[str], list[str]]:
+    """The parts that can be scored if only those of `seen` were looked at, and what is then left out, for people.
+
+    A method is left out of a task if one of its parts there was not looked at; if that is the original, all of the task
+    is left out. No part is returned if none of them erases a concept: controls alone are no table.
+    """
+    seen = set(seen)
+    failed = {(part.task, part.method) for path, part in plan.parts.items() if path not in seen}
+    tasks = [task for task in plan.tasks if (task, ORIGINAL) not in failed]
+    parts = {path: part for path, part in plan.parts.items() if part.task in tasks}
+    kept = [path for path, part in parts.items() if (part.task, part.method) not in failed]
+    asked = dict.fromkeys((cell.task, cell.method) for cells in plan.experiments.values() for cell in cells)
+    lacking = [f"{label} of {task}" for task, label in asked if (task, plan.aliases[label]) in failed and task in tasks]
+    lacking += [f"all of {task}" for task in plan.tasks if task not in tasks]
+    return kept if any(NOTHING not in parts[path].concepts for path in kept) else [], lacking
+
+
+def _with_checkpoints(suite: Suite, rows: Iterable[str], checkpoints: Iterable[int]) -> Iterator[str]:
     for label in rows:
-        if "steps" in source.settings(module(label)):
+        if "steps" in label_settings(suite, label):
             yield from (f"{label}@{percent}" for percent in checkpoints)
         yield label
 
 
 def _aliases(suite: Suite, rows: Iterable[str]) -> dict[str, str]:
-    """Each label and the first one of its module with equal settings, whose cells serve both."""
+    """Each label and the first one of its module with equal settings, whose cells serve both.
+
+    Of a file that is broken no settings are known, so that its labels are not known to be equal.
+    """
     first: dict[str, str] = {}
-    return {label: first.setdefault(digest([module(label), label_settings(suite, label)]), label) for label in rows}
+    known = {
+        label: [module(label), label_settings(suite, label), source.broken(module(label)) and label] for label in rows
+    }
+    return {label: first.setdefault(digest(settings), label) for label, settings in known.items()}
 
 
 def _parts(suite: Suite, cells: Iterable[Cell]) -> dict[str, Part]:

@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 def names(folder: str, suffix: str = ".py") -> list[str]:
     """The plugins of a folder that is named from the repository's root, sorted, e.g. `names("benchmark/metrics")`."""
-    return sorted(path.stem for path in (ROOT / folder).glob(f"*{suffix}") if not path.stem.startswith("_"))
+    return sorted(path.stem for path in (ROOT / folder).glob(f"*{suffix}") if not path.stem.startswith(("_", ".")))
 
 
 def load(folder: str, name: str) -> ModuleType:

@@ -29,7 +29,7 @@ class Setting:
 def _tree(path: Path) -> ast.Module:
     try:
         return ast.parse(path.read_text(encoding="utf-8"), str(path))
-    except (OSError, SyntaxError, ValueError) as error:
+    except (OSError, SyntaxError, ValueError, RecursionError, MemoryError) as error:
         line = f"line {error.lineno}: " if isinstance(error, SyntaxError) and error.lineno else ""
         what = error.msg if isinstance(error, SyntaxError) else error
         raise ConfigError(f"{path.relative_to(plugins.ROOT)}: {line}cannot be read as Python: {what}") from error
@@ -57,6 +57,21 @@ def settings(file: str | Path) -> Mapping[str, Setting]:
             fields = [field for field in node.body if isinstance(field, ast.AnnAssign)]
             return {f.target.id: Setting(kind(f.annotation), value(file, f.target.id, f.value)) for f in fields}
     return {}
+
+
+@cache
+def broken(file: str | Path) -> str | None:
+    """Why planning cannot read a method's file; None if it can.
+
+    Such a file fails the jobs of its own labels, which say why, and not the plan: all others are run.
+    """
+    try:
+        settings(file)
+        for name in ("POOL", "PER_CONCEPT", "NOTE"):
+            literal(file, name)
+    except ConfigError as error:
+        return str(error)
+    return None
 
 
 def kind(annotation: ast.expr) -> Any:

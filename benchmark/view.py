@@ -16,7 +16,7 @@ from benchmark.summary import MEAN, summarise
 
 def main(
     suite: str, scores: Path, out: Path, view: list[str] | None = None, images: list[Path] | None = None,
-    if_any: bool = False,
+    if_any: bool = False, lacking: list[str] | None = None,
 ) -> None:  # fmt: skip
     """Draw tables and figures from scores.csv.
 
@@ -27,6 +27,7 @@ def main(
         view: tables/<name> or figures/<name>, one or several; none is nothing to do.
         images: The manifest.csv of each part, for figures that show pictures.
         if_any: Say which views there is no number for and leave them as they are, instead of failing.
+        lacking: What was asked for and is not in scores.csv since its jobs failed; every view says so below itself.
     """
     loaded = config.load_suite(suite)
     found = read(scores, loaded)
@@ -34,7 +35,7 @@ def main(
         feeding = [key for key, experiment in loaded.experiments.items() if name in experiment.views]
         rows = found[found.experiment.isin(feeding)]
         if len(rows):
-            _draw(loaded, name, module, rows, images or [], out / name)
+            _draw(loaded, name, module, rows, images or [], out / name, lacking or [])
             continue
         lacks = f"{scores}: has no number for {name}, which shows {', '.join(feeding) or 'no experiment'}"
         if not if_any:
@@ -52,11 +53,14 @@ def _module(view: str) -> ModuleType:
 
 
 def _draw(
-    suite: config.Suite, view: str, module: ModuleType, scores: pd.DataFrame, images: list[Path], out: Path
-) -> None:
+    suite: config.Suite, view: str, module: ModuleType, scores: pd.DataFrame, images: list[Path], out: Path,
+    lacking: list[str],
+) -> None:  # fmt: skip
     found = marks(suite, scores, _metrics(scores))
     rows = complete(scores, suite, found)
     notes = [legend(suite, scores), *found.notes, *remarks(rows)]
+    if lacking:
+        notes.append(f"Not complete. Asked for, but left out since a job failed: {', '.join(lacking)}.")
     if view.startswith("tables/"):
         typeset.write_table(module, rows, notes, out)
     else:

@@ -79,6 +79,22 @@ def test_defaults_must_be_literals(small):
     assert "style/twin-a/seed0/all" in grid.plan({"suite": "test", "methods": "twin-a"}).parts, "others are run"
 
 
+@pytest.mark.parametrize("text", ["def erase(:\n", "\0", METHOD.replace("1e-5", "compute()")])
+def test_a_tolerant_plan_has_a_broken_method_whose_jobs_say_why(small, text):
+    suite = SUITE.replace("    seeds: [0, 1]\n", "    seeds: [0, 1]\n    checkpoints: [50]\n")
+    small("benchmark/suites/test.yaml", suite)
+    before = grid.plan({"suite": "test"})
+    small("methods/twin.py", text)
+    plan = grid.plan({"suite": "test"}, tolerant=True)
+    assert set(before.parts) - set(plan.parts) == {f"style/twin-{x}@50/seed{n}/all" for x in "ab" for n in (0, 1)}
+    assert plan.aliases["twin-b"] == "twin-b", "whether their settings are equal is not known"
+    assert grid.pool(plan.suite, "twin-a") is None
+    for label in ("twin-a", "twin-b"):
+        with pytest.raises(ConfigError, match="^methods/twin.py: "):
+            grid.check_label(plan.suite, label)
+    grid.check_label(plan.suite, "solo")
+
+
 def test_a_file_that_cannot_be_read_stops_no_plan_without_it(small):
     small("methods/solo.py", METHOD + "def erase(:\n")
     with pytest.raises(ConfigError, match="^methods/solo.py: line 22: cannot be read as Python: invalid syntax$"):

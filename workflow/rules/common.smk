@@ -1,9 +1,11 @@
 # What the rules share: paths, the files that a job depends on, and lookups in the plan.
 import os
 import shlex
+import shutil
+import subprocess
 from pathlib import Path
 
-from benchmark import causes
+from benchmark import causes, trouble
 from benchmark.files import unwritable
 
 SUITE = PLAN.suite
@@ -124,10 +126,52 @@ def cause(rule, name=""):
     return lambda wildcards: CAUSES[rule, name.format(**wildcards)]()
 
 
-# ── if something fails ──
+# ── while it runs, and at its end ──
 
-COMMAND = shlex.join(["snakemake", *sys.argv[1:]])
+COMMAND = os.environ.get("TYPED") or shlex.join(["snakemake", *sys.argv[1:]])
+PARTIAL = f"{SUITE.folder}/partial"
+BROKEN = list(dict.fromkeys(filter(None, (grid.broken(grid.module(label)) for label in PLAN.aliases))))
+
+if SCREEN:  # what jobs say is in their logs, and their last line on the screen; here it would run through the bar
+    shell.prefix("set -euo pipefail; exec > /dev/null; ")
+
+if workflow.is_main_process:
+    for problem in BROKEN:
+        print(f"broken: {problem}: its jobs will fail, all others are run", file=sys.stderr)
+
+
+def jobs_of(rule):
+    return [job for job in workflow.dag.jobs if job.rule.name == rule]
+
+
+def seen():
+    """The parts whose evidence stands: its job has ended well, or there was none to be done."""
+    jobs = [job for job in jobs_of("observe") if workflow.dag.finished(job) or not workflow.dag.needrun(job)]
+    return ["{task}/{method}/seed{seed}/{part}".format(**job.wildcards) for job in jobs]
+
+
+onstart:
+    workflow.scheduler.keepgoing = True  # one failed job does not stop the others: `--keep-going`
+    if BROKEN and not workflow.local_exec:
+        sys.exit(f"error: {BROKEN[0]}; nothing was sent to the cluster")
+
+
+onsuccess:
+    if SCREEN:
+        SCREEN.finish()
+    if jobs_of("score"):
+        shutil.rmtree(PARTIAL, ignore_errors=True)
+        if BROKEN:  # a job that reads such a file fails: there was none, so that its numbers are not of this file
+            sys.exit(f"error: {'; '.join(BROKEN)}: its numbers are those of an earlier file")
 
 
 onerror:
-    shell("python -m benchmark.trouble --log {log[0]:q} --command {COMMAND:q}")
+    if SCREEN:
+        SCREEN.finish()
+    kept, lacking = grid.whole(PLAN, seen())
+    stopped = trouble.stopped(Path(log[0]).read_text(errors="replace"))
+    if workflow.local_exec and jobs_of("score") and kept and lacking and not stopped:
+        evidence = [f"{SUITE.folder}/evidence/{part}/evidence.csv" for part in kept]
+        command = ["-m", "benchmark.partial", "--suite", SUITE.name, "--out", PARTIAL]
+        subprocess.run([sys.executable, *command, "--evidence", *evidence, "--lacking", *lacking])
+    trouble.main(Path(log[0]), COMMAND)
