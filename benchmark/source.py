@@ -14,7 +14,7 @@ from benchmark.errors import ConfigError
 from benchmark.files import sha256
 from benchmark.records import Group, digest
 
-_TYPES = {kind.__name__: kind for kind in (bool, int, float, str, tuple)}
+_TYPES = {kind.__name__: kind for kind in (bool, int, float, str, tuple, Mapping)}
 _TYPES |= {"Literal": Literal, "Any": Any, "Group": Group}  # what annotations of settings may be made of
 
 

@@ -78,7 +78,7 @@ def pictures(kept: Path, draw: Callable[[], Pictures]) -> Pictures:
 def export(work: Path, judges, autoencoder, unet, text, words) -> None:
     """Writes the shipped folders whole: a diffusers pipeline and the judges, all numbers rounded to half precision.
 
-    The text encoder's file is float32 nonetheless: transformers loads what a file holds, diffusers always loads float32,
+    The text encoder's file is float32 nonetheless: transformers loads what a file holds and diffusers loads float32,
     and the two have to agree where nobody says which precision is wanted.
     """
     from diffusers import DDIMScheduler, StableDiffusionPipeline

@@ -23,7 +23,7 @@ PLUGINS = (
 # What the plugins of a folder may import of this repository, and what they must not load, not even by way of it.
 LAYERS = {
     "methods": (
-        {f"benchmark.{name}" for name in ("diffusion", "alignment", "adversarial", "records", "errors")},
+        {f"benchmark.{name}" for name in ("diffusion", "alignment", "adversarial", "records", "errors", "files")},
         set(),
     ),
     "benchmark/observers": (
