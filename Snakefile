@@ -3,6 +3,7 @@
 # snakemake --cores all --profile slurm    the same on a cluster
 # snakemake --cores all tables figures     the views again, from results/<suite>/scores.csv, without any model
 #   (--config suite=<suite> with each of them, for another suite than config.yaml's)
+import os
 import sys
 
 from snakemake.utils import min_version, validate
@@ -11,6 +12,10 @@ from benchmark import grid
 from benchmark.errors import ConfigError
 
 min_version("9.20")
+
+# Every path of a run, of its inputs and of its jobs' modules is relative to the repository.
+if not os.path.samefile(workflow.basedir, "."):
+    sys.exit(f"error: {os.getcwd()} is not the repository: cd {workflow.basedir}, then the same without --directory")
 
 
 configfile: "config.yaml"

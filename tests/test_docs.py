@@ -114,7 +114,7 @@ def load_entry(given: dict, clone: Path) -> None:
             grid.check_label(grid.load_suite("shown"), label)
         grid.plan({"suite": "shown"})
     elif given.keys() & {"executor", "jobs", "retries", "config", "default-resources", "set-resources", "resources"}:
-        inserted("workflow/profiles/slurm/profile.yaml", given, "shown/profile.yaml")
+        inserted("slurm/profile.yaml", given, "shown/profile.yaml")
         typed.snakemake(["--cores", "all", "--profile", "shown"])
     else:
         task = given if given.keys() <= {"title", "version", "sensitive", "worlds"} else None
