@@ -11,11 +11,11 @@ from snakemake.utils import min_version, validate
 from benchmark import grid
 from benchmark.errors import ConfigError
 
-min_version("9.20")
-
 # Every path of a run, of its inputs and of its jobs' modules is relative to the repository.
 if not os.path.samefile(workflow.basedir, "."):
     sys.exit(f"error: {os.getcwd()} is not the repository: cd {workflow.basedir}, then the same without --directory")
+
+min_version("9.20")
 
 
 configfile: "config.yaml"
