@@ -30,6 +30,8 @@ def make(arguments: list[str]) -> None:
 
 def python(arguments: list[str]) -> None:
     """The module or file is there, and takes the options. One that is named without any is only spoken of."""
+    if not arguments:
+        return
     if arguments[0] != "-m":
         if not Path(arguments[0]).is_file():
             raise ValueError(f"there is no file {arguments[0]}")
