@@ -24,6 +24,7 @@ FIRST = (
     "source ",
     "export ",
 )  # what begins a line that may have one
+IMPORTS = ("from ", "import ")  # what a line of Python begins with that runs by itself
 # What readers put in the place of `<…>`.
 EXAMPLES = {"<suite>": "quick", "<task>": "style", "<method>": "esd", "<this repository>": "repository"}
 EXAMPLES |= {"<it>": "repository"}
@@ -86,10 +87,13 @@ def commands(page: Path, root: Path = ROOT) -> Iterator[Code]:
         line = token.map[0] + 1 if token.map else line
         children = token.children or []
         for place, child in enumerate(children):
-            if child.type != "code_inline" or not child.content.startswith(FIRST):
+            if child.type != "code_inline" or not child.content.startswith((*FIRST, *IMPORTS)):
                 continue
             following = next((c.content for c in children[place + 1 :] if c.content.strip()), "")
             marked = MARKER.fullmatch(following.strip())
+            if child.content.startswith(IMPORTS):
+                yield Code(str(page), line, "python", child.content, marked[1] if marked else "")
+                continue
             for found in _commands(filled(child.content)):
                 if found[0] in OURS:
                     yield Code(str(page), line, "sh", shlex.join(found), marked[1] if marked else "")
