@@ -3,12 +3,17 @@
 # snakemake --cores all --profile slurm    the same on a cluster
 # snakemake --cores all tables figures     the views again, from results/<suite>/scores.csv, without any model
 #   (--config suite=<suite> with each of them, for another suite than config.yaml's)
+import os
 import sys
 
 from snakemake.utils import min_version, validate
 
 from benchmark import display, grid
 from benchmark.errors import ConfigError
+
+# Every path of a run, of its inputs and of its jobs' modules is relative to the repository.
+if not os.path.samefile(workflow.basedir, "."):
+    sys.exit(f"error: {os.getcwd()} is not the repository: cd {workflow.basedir}, then the same without --directory")
 
 min_version("9.20")
 

@@ -15,6 +15,7 @@ from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from benchmark.errors import BenchmarkError
+from benchmark.plugins import ROOT
 
 SECONDS_BETWEEN_LINES = 60  # of progress, in a log
 Item = TypeVar("Item")
@@ -26,6 +27,9 @@ def run(function: Callable[..., Any], arguments: list[str] | None = None) -> Non
         if isinstance(stream, io.TextIOWrapper):  # as the tables are written; an ASCII locale would stop at a dash
             stream.reconfigure(encoding="utf-8", errors="replace")
     options = vars(parser(function).parse_args(arguments))
+    if function.__module__ == "__main__" and not ROOT.samefile("."):  # reached by PYTHONPATH
+        print(f"error: {Path.cwd()} is not the repository: cd {ROOT}, then the same command", file=sys.stderr)
+        sys.exit(2)
     gc.set_threshold(100_000)  # libraries make a million objects that stay: looking through them is a fifth of start-up
     try:
         function(**options)

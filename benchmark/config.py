@@ -121,6 +121,8 @@ def load_task(name: str, world: str) -> Task:
     if name not in plugins.names("benchmark/tasks", ".yaml"):
         raise ConfigError(unknown("benchmark/tasks", name, plugins.names("benchmark/tasks", ".yaml"), "task"))
     where = f"benchmark/tasks/{name}.yaml"
+    if not re.fullmatch(r"[a-z0-9_]+", name):
+        raise ConfigError(f"{where}: a task's name consists of small letters, digits and _")
     raw: _Task = strict.build(_Task, strict.read(plugins.ROOT / where, where), where)
     if world not in raw.worlds:
         raise ConfigError(unknown(f"{where}: worlds", world, raw.worlds))
@@ -153,6 +155,8 @@ def _concept(name: str, raw: Any, where: str) -> Concept:
 
 
 # ── method labels ──
+
+_VARIANTS = "a variant is named <method>-<variant>, in small letters, digits, _ and -"
 
 
 def module(label: str) -> str:
@@ -234,8 +238,10 @@ def per_concept(label: str) -> bool:
 def _check_settings(suite: Suite, where: str) -> None:
     for label in suite.settings:
         name = module(label).removeprefix("methods/").removesuffix(".py")
-        if name not in plugins.names("methods") or not re.fullmatch(r"[a-z0-9_]+(-[a-z0-9_-]+)?", label):
-            raise ConfigError(unknown(f"{where}: settings", label, plugins.names("methods")))
+        if name not in plugins.names("methods"):
+            raise ConfigError(unknown(f"{where}: settings", label, plugins.names("methods")) + f"; {_VARIANTS}")
+        if not re.fullmatch(r"[a-z0-9_]+(-[a-z0-9_-]+)?", label):
+            raise ConfigError(f"{where}: settings: {label!r} cannot be the name of a variant: {_VARIANTS}")
     for label in labels(suite):
         try:
             source.settings(module(label))

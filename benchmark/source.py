@@ -13,7 +13,7 @@ from benchmark import plugins
 from benchmark.errors import ConfigError
 from benchmark.groups import Group
 
-_TYPES = {kind.__name__: kind for kind in (bool, int, float, str, tuple)}
+_TYPES = {kind.__name__: kind for kind in (bool, int, float, str, tuple, Mapping)}
 _TYPES |= {"Literal": Literal, "Any": Any, "Group": Group}  # what annotations of settings may be made of
 
 

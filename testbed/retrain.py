@@ -76,7 +76,11 @@ def pictures(kept: Path, draw: Callable[[], Pictures]) -> Pictures:
 
 
 def export(work: Path, judges, autoencoder, unet, text, words) -> None:
-    """Writes the shipped folders whole: a diffusers pipeline in half precision, and the judges."""
+    """Writes the shipped folders whole: a diffusers pipeline and the judges, all numbers rounded to half precision.
+
+    The text encoder's file is float32 nonetheless: transformers loads what a file holds and diffusers loads float32,
+    and the two have to agree where nobody says which precision is wanted.
+    """
     from diffusers import DDIMScheduler, StableDiffusionPipeline
     from safetensors.torch import save_file
 
@@ -93,7 +97,9 @@ def export(work: Path, judges, autoencoder, unet, text, words) -> None:
         feature_extractor=None,
         requires_safety_checker=False,
     )
-    pipeline.to(torch.float16).save_pretrained(aside)
+    pipeline.to(torch.float16)
+    pipeline.text_encoder.to(torch.float32)
+    pipeline.save_pretrained(aside)
     for file in aside.rglob("*"):
         file.chmod(0o755 if file.is_dir() else 0o644)
     model = FOLDER / "model"

@@ -145,6 +145,28 @@ def fake(tmp_path_factory) -> Path:
 
 
 @pytest.fixture
+def clone(tmp_path) -> Path:
+    """A copy of this repository in which somebody has saved every method that a page shows."""
+    import pages
+
+    copy = tmp_path / "repository"
+    ignored = shutil.ignore_patterns(".git", ".venv", ".snakemake", ".repro", "__pycache__", "results", "testbed")
+    shutil.copytree(ROOT, copy, ignore=ignored, symlinks=True)
+    os.symlink(ROOT / "testbed", copy / "testbed")
+    for method in pages.methods():
+        (copy / method.file).write_text(method.text)
+    return copy
+
+
+def pytest_terminal_summary(terminalreporter) -> None:
+    """Where the tests of the documentation ran: which of its blocks they ran, and which not, and why."""
+    import pages
+
+    if any("test_docs" in report.nodeid for report in terminalreporter.getreports("passed")):
+        terminalreporter.write_line(pages.summary())
+
+
+@pytest.fixture
 def world(small, tmp_path) -> Path:
     """The made-up repository of `synthetic`."""
     from synthetic import furnish

@@ -265,6 +265,22 @@ def test_task(small, old, new, expected):
     assert expected in found and found.startswith("benchmark/tasks/style.yaml: ")
 
 
+@pytest.mark.parametrize("label", ["twin-B", "twin-v1.5", "twin-", "twin b", "twin@50", "twin-ü", "Twin-b", "-b"])
+def test_the_rule_for_names_of_variants_is_said_where_one_is_refused(small, label):
+    small("benchmark/suites/test.yaml", SUITE.replace("  twin-b:", f"  '{label}':"))
+    said = message({"suite": "test"})
+    assert said.startswith("benchmark/suites/test.yaml: settings: ") and repr(label) in said
+    assert said.endswith(" a variant is named <method>-<variant>, in small letters, digits, _ and -")
+
+
+@pytest.mark.parametrize("name", ["my-style", "Style", "style.2"])
+def test_a_task_whose_name_no_path_could_be_read_by_is_refused(small, name):
+    small(f"benchmark/tasks/{name}.yaml", TASK)
+    small("benchmark/suites/test.yaml", SUITE.replace("task: style", f"task: {name}"))
+    said = message({"suite": "test"})
+    assert said == f"benchmark/tasks/{name}.yaml: a task's name consists of small letters, digits and _"
+
+
 def test_the_hint_for_a_number_is_read_back_as_that_number():
     for number in (1e-5, 3e-4, 2.5e-7, 1e22, 12.0):
         text = f"{number:e}".replace(".000000", "")

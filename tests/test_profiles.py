@@ -1,6 +1,8 @@
 """Profiles name what exists and plan the suite that they are for."""
 
+import os
 import re
+import shutil
 import subprocess
 import sys
 
@@ -8,7 +10,7 @@ import pytest
 import yaml
 from conftest import ROOT
 
-PROFILES = sorted((ROOT / "workflow/profiles").glob("*/profile.yaml"))
+PROFILES = [ROOT / "slurm/profile.yaml", ROOT / "workflow/profiles/gpus/profile.yaml"]
 USES_A_GPU = {"train_images", "pool", "classify", "erase", "generate", "observe"}
 
 
@@ -31,9 +33,18 @@ def test_a_profile_plans_the_paper_suite(fake, path):
     assert end.returncode == 0 and "results/paper/scores.csv" in end.stdout, end.stderr
 
 
-def test_the_short_name_is_the_slurm_profile():
-    assert (ROOT / "slurm").resolve() == (ROOT / "workflow/profiles/slurm").resolve()
-    assert keys(ROOT / "slurm/profile.yaml")["slurm-status-command"] == "squeue"
+def test_the_short_name_stays_where_a_download_turns_links_into_text(fake, tmp_path):
+    """As the ZIP of a repository does, and a clone where the file system has no links."""
+    copy = tmp_path / "repository"
+    shutil.copytree(fake, copy, symlinks=True, ignore=shutil.ignore_patterns("results", ".snakemake"))
+    for path in [path for path in copy.rglob("*") if path.is_symlink() and path != copy / "testbed"]:
+        target = os.readlink(path)
+        path.unlink()
+        path.write_text(target)
+    command = [sys.executable, "-m", "snakemake", "-n", "--cores", "all", "--profile", "slurm"]
+    end = subprocess.run([*command, "--config", "suite=micro"], cwd=copy, capture_output=True, text=True)
+    assert end.returncode == 0 and "results/micro/scores.csv" in end.stdout, end.stderr
+    assert keys(copy / "slurm/profile.yaml")["slurm-status-command"] == "squeue"
 
 
 def test_requests_grow_with_the_attempt():
