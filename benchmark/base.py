@@ -12,7 +12,7 @@ from safetensors import SafetensorError, safe_open
 from benchmark import cli, compatible, devices, eyes, grid, hub, plugins, trial
 from benchmark.errors import BenchmarkError
 from benchmark.files import sha256, write_atomically
-from benchmark.parts import NETWORKS, read, weight_files
+from benchmark.parts import NETWORKS, weight_files
 from benchmark.weights import Base
 
 NEEDED = (
@@ -36,7 +36,7 @@ def record(loaded: grid.Suite, out: Path) -> None:
     """Check the base model of a suite and write what it is; `drawn.json` beside it says that a picture was compared."""
     folder = find(loaded)
     _check_there(folder)
-    said = compatible.check(folder) + check_size(folder, loaded.sampler.size)
+    said = compatible.check(folder) + compatible.check_size(folder, loaded.sampler.size)
     found = Base(str(folder), loaded.revision, hashes(folder))
     tasks = {e.task: grid.load_task(e.task, loaded.world) for e in loaded.experiments.values()}
     said += [f"fetched: {path}" for path in _fetch_eyes(tasks.values())]
@@ -94,20 +94,6 @@ def _check_whole(path: Path) -> None:
             pass
     except (OSError, SafetensorError) as error:
         raise BenchmarkError(f"{path}: is not whole: {error}") from error
-
-
-def check_size(folder: Path, size: int) -> list[str]:
-    """Refuse a size of pictures that nobody can draw; says if the model was trained on another."""
-    unet, vae = (read(folder / part / "config.json") for part in ("unet", "vae"))
-    halved = compatible.reduction(vae)
-    if size % halved:
-        raise BenchmarkError(
-            f"sampler.size: {size} is not a multiple of {halved}, by which {folder}/vae reduces images"
-        )
-    if size % 8:
-        raise BenchmarkError(f"sampler.size: {size} is not a multiple of 8, as diffusers' pipeline needs it")
-    own = compatible.size(unet, vae)
-    return [] if own == size else [f"sampler.size: {size} pixels; the model's own size is {own}"]
 
 
 def _try(base: Base, suite: grid.Suite, task: grid.Task, results: Path) -> str:

@@ -171,6 +171,19 @@ def size(unet: Mapping[str, Any], vae: Mapping[str, Any]) -> int:
     return cells * reduction(vae) if cells else vae.get("sample_size") or 512
 
 
+def check_size(folder: Path, wanted: int) -> list[str]:
+    """Refuse a size of pictures, in pixels, that nobody can draw; says if the model was trained on another."""
+    unet, vae = (read(folder / part / "config.json") for part in ("unet", "vae"))
+    halved, own = reduction(vae), size(unet, vae)
+    if wanted % halved:
+        raise BenchmarkError(
+            f"sampler.size: {wanted} is not a multiple of {halved}, by which {folder}/vae reduces images"
+        )
+    if wanted % 8:
+        raise BenchmarkError(f"sampler.size: {wanted} is not a multiple of 8, as diffusers' pipeline needs it")
+    return [] if own == wanted else [f"sampler.size: {wanted} pixels; the model's own size is {own}"]
+
+
 def check_tokenizer(folder: Path, tokenizer: Any, text: Any) -> None:
     """Refuse a tokenizer of another model than the text encoder with the config `text`."""
     if tokenizer.model_max_length != text.max_position_embeddings:

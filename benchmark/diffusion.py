@@ -100,6 +100,8 @@ def load(
     try:
         scheduler = json.loads((folder / "scheduler" / "scheduler_config.json").read_text())
         compatible.check(folder)
+        if size:
+            compatible.check_size(folder, size)
         for kind, name in ((UNet2DConditionModel, "unet"), (AutoencoderKL, "vae"), (CLIPTextModel, "text_encoder")):
             part, info = kind.from_pretrained(folder / name, dtype=PRECISIONS[precision], output_loading_info=True)
             parts.check_loaded(folder / name, info, part)
