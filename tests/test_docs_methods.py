@@ -13,7 +13,7 @@ import yaml
 from conftest import ROOT
 from safetensors.torch import load_file, save_file
 
-from benchmark import diffusion, grid
+from benchmark import grid, workbench
 from benchmark.errors import BenchmarkError
 
 TASK = grid.load_task("style", "testbed")
@@ -74,7 +74,7 @@ def test_they_and_what_else_the_pages_allow_pass_the_tests_of_methods(clone):
 
 @pytest.fixture
 def model():
-    model = diffusion.load(ROOT / "testbed/model")
+    model = workbench.load(ROOT / "testbed/model")
     model.templates = TASK.templates
     return model
 
