@@ -36,7 +36,7 @@ export MALLOC_MMAP_THRESHOLD_ ?= 4294967296
 export MALLOC_TRIM_THRESHOLD_ ?= 17179869184
 
 .DEFAULT_GOAL := run
-.PHONY: run show tables plan list test test-kill test-slurm scale verify quality repro retrain lint clean help
+.PHONY: run show tables plan list test test-causes test-kill test-slurm scale verify quality repro retrain lint clean help
 
 # What to type again if it fails.
 run tables: export TYPED = $(strip make $(MAKECMDGOALS) $(MAKEOVERRIDES))
@@ -68,6 +68,9 @@ list: .venv/installed ## say what the suite can run: experiments, methods and th
 
 test: .venv/installed ## run the tests
 	$(BIN)/python -m pytest --numprocesses auto
+
+test-causes: .venv/installed ## edit finished runs in many ways, and compare what follows with clean clones (half an hour)
+	$(BIN)/python -m pytest -m causes --numprocesses 0 --capture no tests/test_edited_runs.py
 
 test-kill: .venv/installed ## kill runs and jobs, and check that what is resumed ends with the same bytes
 	$(BIN)/python -m pytest -m kill

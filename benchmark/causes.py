@@ -8,7 +8,7 @@ hashes into keys. A method or an observer is given what stands in its cause and 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cache, partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -172,18 +172,24 @@ def judge(suite: Suite, task: Task) -> Cause:
 def looking(suite: Suite, task: Task, eye: str) -> Cause:
     """How one observer looks. The runner adds to a picture's key the files of the judge, the image and its partner."""
     file = f"benchmark/observers/{eyes.needed(task)[eye]}.py"
-    used = _words(file)
-    trained = task.judge if "judge" in used else None
-    detector = task.detector if "detector" in used else None
-    plugins = [file, f"classifiers/{trained.classifier}.py"] if trained else [file]
+    shown = shown_to(task, file)
+    plugins = [file, f"classifiers/{shown.judge.classifier}.py"] if shown.judge else [file]
     return {
-        "judge": trained and asdict(trained) | {"train": trained.train is not None},
-        "detector": detector and {"classes": detector.classes, "sizes": detector.sizes},
+        "task": [task.name, task.world],
+        "judge": shown.judge and asdict(shown.judge) | {"train": shown.judge.train is not None},
+        "detector": shown.detector and {"classes": shown.detector.classes, "sizes": shown.detector.sizes},
         "batch": suite.sampler.batch,
         "threads": suite.sampler.threads,
         "code": _code(LOOKING, *plugins),
         "libraries": _versions("torch", "torchvision", "pillow", "nudenet", "lpips", "torch_fidelity"),
     }
+
+
+def shown_to(task: Task, file: str) -> Task:
+    """A task as an observer is shown it: without concepts, and with judge and detector only if its file says so."""
+    used = _words(file)
+    judge, detector = (getattr(task, name) if name in used else None for name in ("judge", "detector"))
+    return replace(task, concepts=(), metrics=(), judge=judge, detector=detector)
 
 
 def observation(suite: Suite, task: Task) -> Cause:

@@ -75,7 +75,7 @@ def main(suite: str, task: str, images: Path, partners: Path, judge: Path, out: 
         observer = plugins.load("benchmark/observers", file)
         if hasattr(observer, "check"):
             observer.check(subject, judge)
-        cause = causes.looking(loaded, subject, eye)
+        cause, shown = causes.looking(loaded, subject, eye), causes.shown_to(subject, f"benchmark/observers/{file}.py")
         files = [sha256(path) for path in causes.shipped(loaded)] + ([sha256(judge / CARD)] if cause["judge"] else [])
         keys = [digest([cause, files, *pair]) for pair in zip(rows.sha256, originals.sha256, strict=True)]
         kept = evidence.Kept(out / f"{eye}.npz")
@@ -85,7 +85,7 @@ def main(suite: str, task: str, images: Path, partners: Path, judge: Path, out: 
             label = f"{eye} of {rows.method.iloc[0]}"
             pictures = Pictures(rows.iloc[chosen], images.parent, *shape, label=label)
             others = Pictures(originals.iloc[chosen], partners.parent, *shape)
-            found = _checked(*observer.observe(pictures, others, subject, judge), pictures, images)
+            found = _checked(*observer.observe(pictures, others, shown, judge), pictures, images)
             kept.add([keys[place] for place in chosen], found)
             kept.save()
         kept.save(keys)
