@@ -84,7 +84,6 @@ def _obedient() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    _Told.come = _Told.said = False
     alarm, before = (signal.signal(number, _terminate) for number in (signal.SIGALRM, signal.SIGTERM))
     try:
         yield
@@ -93,6 +92,7 @@ def _obedient() -> Iterator[None]:
         if _Told.come:
             signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, alarm)
+        _Told.come = _Told.said = False
 
 
 def _terminate(number: int, frame: Any) -> None:

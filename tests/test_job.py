@@ -78,6 +78,14 @@ def test_a_signal_that_is_held_back_ends_the_job_after_the_block(tmp_path):
     assert end.returncode == STOPPED and end.stdout == "True\n"
 
 
+def test_what_one_job_was_told_is_not_told_to_the_next_one_of_the_process():
+    with pytest.raises(SystemExit), job._obedient():
+        signal.raise_signal(signal.SIGTERM)
+    with job.deferred() as stopping:
+        assert not stopping()
+    assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
+
+
 # ── the steps of an erasure ──
 
 
