@@ -21,12 +21,13 @@ from benchmark.records import Concept, Prompt, Target, Task, Templates, digest
 # they import come on top.
 CHECKING = "base.py compatible.py parts.py trial.py"
 DRAWING = (
-    "generate.py sampling.py diffusion.py compatible.py:schedule compatible.py:reduction manifest.py devices.py:device"
-    " weights.py:base weights.py:read_delta"
+    "generate.py sampling.py diffusion.py compatible.py:schedule compatible.py:KEPT compatible.py:OVERRIDDEN"
+    " compatible.py:reduction manifest.py devices.py:device weights.py:base weights.py:read_delta"
 )
 ERASING = (
-    "erase.py guard.py:untouched workbench.py diffusion.py compatible.py:schedule compatible.py:reduction"
-    " devices.py:device manifest.py:picture weights.py:save_delta weights.py:_file"
+    "erase.py guard.py:untouched workbench.py diffusion.py compatible.py:schedule compatible.py:KEPT"
+    " compatible.py:OVERRIDDEN compatible.py:reduction devices.py:device manifest.py:picture weights.py:save_delta"
+    " weights.py:_file"
 )
 TRAINING = "classify.py devices.py:device manifest.py:picture weights.py:_file"
 LOOKING = "observe.py evidence.py devices.py:device manifest.py:picture"

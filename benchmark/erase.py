@@ -13,7 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from benchmark import causes, checkpoint, cli, devices, grid, job, manifest, plugins, trial, weights
+from benchmark import causes, checkpoint, cli, devices, grid, job, manifest, plugins, texts, weights
 from benchmark.errors import BenchmarkError
 from benchmark.files import sha256, write_atomically
 from benchmark.records import Target, digest
@@ -63,7 +63,7 @@ def main(
         else:
             if model is None:
                 model = workbench.load(base.folder, loaded.sampler.size)
-                trial.read_texts(loaded, model.tokenizer)  # a text may have been edited since the model was recorded
+                texts.check(grid.all_texts(loaded), model.tokenizer)  # one may have been edited since `base`
                 clean = model.copy()
             model.set_weights(clean)
             model.unet.requires_grad_(False)

@@ -15,7 +15,7 @@ import pandas as pd
 from benchmark import plugins
 from benchmark.config import ORIGINAL, Suite, load_task, module
 from benchmark.errors import ConfigError
-from benchmark.source import literal
+from benchmark.source import broken, literal
 from benchmark.versions import PARTS, differing, version
 
 NOTED, CHANGED, DEVICE = "*", "†", "‡"
@@ -66,11 +66,10 @@ def _changed(
     columns = ["experiment", "task", "method", "metric", "version"]
     for experiment, name, method, metric, stated in scores[columns].drop_duplicates().itertuples(index=False):
         task = load_task(name, suite.world)
-        try:
-            now = version(suite, task, metrics[metric], method)
-        except ConfigError as error:
-            found = [f"settings that cannot be read ({error})"]
+        if problem := broken(module(method)):
+            found = [f"settings that cannot be read ({problem})"]
         else:
+            now = version(suite, task, metrics[metric], method)
             was, new = (dict(zip(PARTS, text.split(".", len(PARTS) - 1), strict=False)) for text in (stated, now))
             what = {part: f"version {was.get(part) or 'not stated'}, now {new[part]}" for part in PARTS}
             what["conditions"] = CONDITIONS if was.get("conditions") else "not stated"

@@ -177,7 +177,7 @@ def test_the_list_has_what_cannot_be_run_with_its_line_and_the_rest(small, capsy
     said = capsys.readouterr().out
     assert "twin-a" in said and "  methods   original, twin-a, solo\n" in said
     assert re.search(
-        "  solo +cannot be run: methods/solo.py: line 22: cannot be read as Python: invalid syntax\n", said
+        "  solo +cannot be run: methods/solo.py: line 26: cannot be read as Python: invalid syntax\n", said
     )
     assert re.search(
         "  My-Method +cannot be run: methods/My-Method.py: a method's name consists of small letters", said

@@ -74,7 +74,7 @@ def planned(folder: Path, suite: str) -> set[str]:
             "classify": "{task}", "train_images": "{task}", "table": "tables/{view}", "figure": "figures/{view}",
         }.get(rule, "")  # fmt: skip
         found.add(f"{'view' if rule in ('table', 'figure') else rule} {name.format(**w)}")
-    return found - {"all ", "memory "}
+    return found - {"all ", "remember "}
 
 
 def contents(results: Path) -> dict[str, bytes]:

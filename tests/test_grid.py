@@ -97,7 +97,7 @@ def test_a_tolerant_plan_has_a_broken_method_whose_jobs_say_why(small, text):
 
 def test_a_file_that_cannot_be_read_stops_no_plan_without_it(small):
     small("methods/solo.py", METHOD + "def erase(:\n")
-    with pytest.raises(ConfigError, match="^methods/solo.py: line 22: cannot be read as Python: invalid syntax$"):
+    with pytest.raises(ConfigError, match="^methods/solo.py: line 26: cannot be read as Python: invalid syntax$"):
         grid.plan({"suite": "test"})
     assert list(grid.plan({"suite": "test", "methods": "twin-a"}).aliases) == ["original", "twin-a"]
 

@@ -160,7 +160,7 @@ CHANGES = {
     "attribute of the model": (lambda m: setattr(m, "strength", 0.5), "strength was added"),
     "method of all models": (
         lambda m: setattr(workbench.Workbench, "predict", lambda *given: None),
-        "Diffusion.predict was replaced",
+        "Workbench.predict was replaced",
     ),
     "method of a class of layers": (
         lambda m: setattr(type(attention(m)), "get_attention_scores", None),

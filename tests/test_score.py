@@ -62,7 +62,7 @@ def run(paths, tmp_path, name="scores.csv"):
 
 def test_columns_and_roles(some, tmp_path):
     scores = run(some, tmp_path)
-    assert tuple(scores.columns) == score.COLUMNS
+    assert tuple(scores.columns) == (*score.COLUMNS, *score.OPTIONAL)
     assert set(scores.suite) == {"test"} and set(scores.experiment) == {"style"}
     versions = scores.groupby("method").version.unique()
     assert all(re.fullmatch(r"3\.1\.[0-9a-f]{6}", version) for each in versions for version in each)

@@ -63,7 +63,7 @@ def test_a_copy_without_snakemakes_memory_is_looked_at_again(done, tmp_path):
     """Settings may have changed since: only Snakemake knew what the results were made from."""
     copy = tmp_path / "copy"
     shutil.copytree(done, copy, symlinks=True, ignore=shutil.ignore_patterns(".snakemake"))
-    assert {rule for rule, _ in planned(copy)} >= {"memory", "base", "erase", "generate", "observe", "score", "table"}
+    assert {rule for rule, _ in planned(copy)} >= {"remember", "base", "erase", "generate", "observe", "score", "table"}
     snakemake(copy)
     assert planned(copy) == set()
 
