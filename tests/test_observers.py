@@ -8,70 +8,15 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from looking import CLASSES, Eye, Judge, drawn, look, world  # noqa: F401  (fixtures)
 from PIL import Image
 from safetensors.torch import save_file
-from synthetic import SIZE, STYLES, draw
-from torch import nn
+from synthetic import SIZE, draw
 
-from benchmark import config, evidence, eyes, manifest, observe, plugins, score, view
+from benchmark import config, evidence, eyes, manifest, plugins, score, view
 from benchmark.errors import BenchmarkError
 from benchmark.files import sha256
 from benchmark.observers import _torch, classifier
-
-CLASSES = ["blank", *STYLES]
-
-
-class Judge(nn.Module):
-    """Sees the class whose number is an image's brightest channel."""
-
-    def __init__(self, classes):
-        super().__init__()
-        self.head = nn.Linear(3, classes)
-
-    def forward(self, images):
-        return self.head(images.mean((2, 3)))
-
-
-class Eye(nn.Module):
-    """Two layers of maps, and features that are not the maps' means."""
-
-    def __init__(self):
-        super().__init__()
-        torch.manual_seed(0)
-        self.layers = nn.ModuleList([nn.Conv2d(3, 5, 3, 2), nn.Conv2d(5, 7, 3, 2)])
-
-    def maps(self, x):
-        first = self.layers[0](x).relu()
-        return [first, self.layers[1](first).relu()]
-
-    def features(self, x):
-        return self.maps(x)[-1].amax((2, 3))
-
-
-@pytest.fixture
-def world(world, tmp_path, monkeypatch):
-    """The made-up repository, in which the judge and the testbed's eye are stand-ins, and a folder of its judge."""
-    stand_ins = {"judge": SimpleNamespace(build=Judge), "testbed_backbone": SimpleNamespace(load=Eye)}
-    real = plugins.load
-    monkeypatch.setattr(plugins, "load", lambda folder, name: stand_ins.get(name) or real(folder, name))
-    judge = tmp_path / "judge"
-    judge.mkdir()
-    (judge / "card.json").write_text(json.dumps({"classes": CLASSES}))
-    torch.manual_seed(1)
-    save_file(Judge(len(CLASSES)).state_dict(), judge / "judge.safetensors")
-    return tmp_path
-
-
-@pytest.fixture
-def drawn(world):
-    """Manifests of the original's and of an eraser's images."""
-    return draw(world / "original", "style", "original", "-"), draw(world / "fast", "style", "fast", "ink")
-
-
-def look(world, images, partners, out="seen"):
-    observe.main("test", "style", images, partners, world / "judge", world / out)
-    return evidence.read(world / out / "evidence.csv")
-
 
 # ── the runner ──
 
@@ -94,93 +39,6 @@ def test_looking_again_gives_the_same_bytes(world, drawn):
     look(world, drawn[1], drawn[0], "two")
     for name in ("evidence.csv", "testbed.npz"):
         assert (world / "one" / name).read_bytes() == (world / "two" / name).read_bytes()
-
-
-def count(monkeypatch, observer="testbed"):
-    """How many pictures, copies that fill a batch among them, an observer is shown from now on."""
-    shown, module = [], plugins.load("benchmark/observers", observer)
-    real = module.observe
-
-    def observe(images, partners, task, judge):
-        shown.extend(len(batch) for batch in images)
-        return real(images, partners, task, judge)
-
-    monkeypatch.setattr(module, "observe", observe)
-    return shown
-
-
-def test_what_was_seen_is_not_looked_at_again(world, drawn, monkeypatch):
-    whole = look(world, drawn[1], drawn[0])
-    before, shown = (world / "seen/testbed.npz").read_bytes(), count(monkeypatch)
-    (world / "seen/evidence.csv").unlink()
-    pd.testing.assert_frame_equal(look(world, drawn[1], drawn[0]), whole)
-    assert not shown and (world / "seen/testbed.npz").read_bytes() == before
-
-
-def test_a_killed_observer_goes_on_and_ends_with_the_same_bytes(world, drawn, monkeypatch):
-    look(world, drawn[1], drawn[0], "whole")
-    monkeypatch.setattr(observe, "BATCHES", 1)
-    module = plugins.load("benchmark/observers", "testbed")
-    real, calls = module.observe, []
-
-    def killed(*what):
-        calls.append(1)
-        if len(calls) == 2:
-            raise KeyboardInterrupt
-        return real(*what)
-
-    monkeypatch.setattr(module, "observe", killed)
-    with pytest.raises(KeyboardInterrupt):
-        look(world, drawn[1], drawn[0])
-    monkeypatch.setattr(module, "observe", real)
-    shown = count(monkeypatch)
-    look(world, drawn[1], drawn[0])
-    assert sum(shown) == 16  # of 20 pictures in batches of 8 the first 8 were kept; the last batch is filled up
-    for name in ("evidence.csv", "classifier.npz", "testbed.npz", "degenerate.npz"):
-        assert (world / "seen" / name).read_bytes() == (world / "whole" / name).read_bytes(), name
-
-
-def test_a_picture_that_was_drawn_again_is_looked_at_again_and_no_other(world, drawn, monkeypatch):
-    look(world, drawn[1], drawn[0])
-    rows = manifest.read(drawn[1])
-    file = drawn[1].parent / rows[3].file
-    Image.fromarray(np.zeros((SIZE, SIZE, 3), np.uint8)).save(file)
-    rows[3] = replace(rows[3], sha256=sha256(file))
-    manifest.write(drawn[1], rows)
-    shown = count(monkeypatch)
-    seen = look(world, drawn[1], drawn[0])
-    assert sum(shown) == 8 and seen.spread[3] == 0
-
-
-def test_another_judge_looks_again_and_other_observers_do_not(world, drawn, monkeypatch):
-    look(world, drawn[1], drawn[0])
-    (world / "judge/card.json").write_text(json.dumps({"classes": CLASSES, "accuracy": 1}))
-    shown, others = count(monkeypatch, "classifier"), count(monkeypatch)
-    look(world, drawn[1], drawn[0])
-    assert shown and not others
-
-
-@pytest.mark.parametrize("damage", [lambda data: data[:200], lambda data: b"", lambda data: data[:-400] + b"x" * 400])
-def test_what_was_seen_and_cannot_be_read_is_looked_at_again(world, drawn, capsys, damage):
-    look(world, drawn[1], drawn[0])
-    path = world / "seen/testbed.npz"
-    before = path.read_bytes()
-    path.write_bytes(damage(before))
-    capsys.readouterr()
-    look(world, drawn[1], drawn[0])
-    assert path.read_bytes() == before and "testbed.npz: cannot be kept" in capsys.readouterr().out
-
-
-def test_evidence_that_was_edited_by_hand_is_looked_at_again(world, drawn):
-    look(world, drawn[1], drawn[0])
-    path = world / "seen/classifier.npz"
-    before = path.read_bytes()
-    with np.load(path) as file:
-        arrays = dict(file)
-    arrays["classifier_label"][:] = "ink"
-    np.savez(path, **arrays)
-    look(world, drawn[1], drawn[0])
-    assert path.read_bytes() == before
 
 
 def test_partners_are_found_by_prompt_and_noise_not_by_place(world, drawn):
