@@ -128,7 +128,7 @@ def _erase(
             aside.write_text(json.dumps(_meta(model, settings, seconds, changed), indent=1) + "\n")
         weights.save_delta(folder / "delta.safetensors", changed, key)
         path.unlink(missing_ok=True)
-        print(f"{folder}: {len(changed)} weight tensors changed in {seconds:.0f} s", flush=True)
+        print(f"{folder}: {len(changed)} weight tensors changed in {seconds:.0f} s on {devices.kind()}", flush=True)
     return watch.as_new
 
 
