@@ -82,7 +82,7 @@ def fid() -> str:
 
 def bad_config() -> str:
     """Wrong configurations end in one line, exit code above 0, and plan nothing."""
-    cases = ["suite=quik", "methods=[esdd]", "concepts=[chlak]", "methods=[]", "seeds=['0']", "suit=quick"]
+    cases = ["suite=quik", "methods=[esdd]", "concepts=[chlak]", "methods=[]", "seeds=[zero]", "suit=quick"]
     for case in cases:
         done = subprocess.run([*SNAKEMAKE, "--config", case], cwd=ROOT, capture_output=True, text=True)
         said = [line for line in done.stderr.splitlines() if line.startswith("error:")]
