@@ -23,7 +23,6 @@ EDITS += [  # of the suite itself, which only copies have
     edits.Edit(SUITE, "title: Edited runs", "title: Edited once more", ("view *",), "edited"),
     edits.Edit(SUITE, "threads: 1", "threads: 2", (*ERASED, "classify *", "observe *", "score "), "edited"),
     edits.Edit(SUITE, "retained: 2", "retained: 3", ("generate *", "score "), "edited"),
-    edits.Edit(SUITE, "esd: {steps: 2", "esd: {steps: 3", ("erase style/esd/*", "score "), "edited"),
     edits.Edit(SUITE, "concepts: [chalk]", "concepts: [chalk, ink]", ("erase style/[ae]*", *MORE, "view *"), "edited"),
 ]  # fmt: skip
 pytestmark = pytest.mark.xdist_group("edited runs")
