@@ -70,27 +70,32 @@ def partners(rows: pd.DataFrame, originals: pd.DataFrame, path: Path) -> np.ndar
 
 
 class Kept:
-    """What one observer has seen, by the key of the picture: `<eye>.npz`. What cannot be read is not there."""
+    """What one observer has seen, by the key of the picture: `<eye>.npz`. What cannot be read is not there.
 
-    def __init__(self, path: Path):
+    Only what has one of the `wanted` keys is kept: others may be of another observer, whose columns have other kinds.
+    """
+
+    def __init__(self, path: Path, wanted: Iterable[str]):
         self.path, self._places, self._arrays = path, {}, {}
         if path.exists():
             try:
-                self._load()
+                self._load(set(wanted))
             except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
                 print(f"{path}: cannot be kept ({error}): all images are looked at again", flush=True)
 
     def __contains__(self, key: str) -> bool:
         return key in self._places
 
-    def _load(self) -> None:
+    def _load(self, wanted: set[str]) -> None:
         with np.load(self.path, allow_pickle=False) as file:
             arrays = dict(file)
         seal = str(arrays.pop(SEAL))
         if seal != _hash(arrays):
             raise ValueError("its hash is not that of what was seen")
-        self._places = {key: place for place, key in enumerate(arrays.pop("key"))}
-        self._arrays = arrays
+        keys = arrays.pop("key").tolist()
+        if kept := [place for place, key in enumerate(keys) if key in wanted]:
+            self._places = {keys[old]: new for new, old in enumerate(kept)}
+            self._arrays = {name: values[kept] for name, values in arrays.items()}
 
     def add(self, keys: list[str], seen: dict[str, np.ndarray]) -> None:
         """Columns with one value, or one row of features, per key."""

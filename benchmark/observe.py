@@ -78,7 +78,7 @@ def main(suite: str, task: str, images: Path, partners: Path, judge: Path, out: 
         cause, shown = causes.looking(loaded, subject, eye), causes.shown_to(subject, f"benchmark/observers/{file}.py")
         files = [sha256(path) for path in causes.shipped(loaded)] + ([sha256(judge / CARD)] if cause["judge"] else [])
         keys = [digest([cause, files, *pair]) for pair in zip(rows.sha256, originals.sha256, strict=True)]
-        kept = evidence.Kept(out / f"{eye}.npz")
+        kept = evidence.Kept(out / f"{eye}.npz", keys)
         missing = [place for place, key in enumerate(keys) if key not in kept]
         for start in range(0, len(missing), shape[1] * BATCHES):
             chosen = missing[start : start + shape[1] * BATCHES]

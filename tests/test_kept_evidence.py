@@ -10,7 +10,7 @@ from looking import CLASSES, drawn, look, world  # noqa: F401  (fixtures)
 from PIL import Image
 from synthetic import SIZE
 
-from benchmark import manifest, observe, plugins
+from benchmark import causes, manifest, observe, plugins
 from benchmark.files import sha256
 
 
@@ -99,3 +99,21 @@ def test_evidence_that_was_edited_by_hand_is_looked_at_again(world, drawn):
     np.savez(path, **arrays)
     look(world, drawn[1], drawn[0])
     assert path.read_bytes() == before
+
+
+def test_an_edited_observer_leaves_nothing_of_what_it_saw_before(world, drawn, monkeypatch):
+    """Else its old columns, or their kinds, would stay beside the new ones."""
+    look(world, drawn[1], drawn[0])
+    module, cause = plugins.load("benchmark/observers", "degenerate"), causes.looking
+
+    def observe(*what):
+        columns, _ = real(*what)
+        return {"spread": columns["spread"].astype(np.float32), "more": columns["spread"]}, None
+
+    real = module.observe
+    monkeypatch.setattr(module, "observe", observe)
+    monkeypatch.setattr(causes, "looking", lambda *given: cause(*given) | {"code": "edited"})
+    look(world, drawn[1], drawn[0])
+    look(world, drawn[1], drawn[0], "clean")
+    for name in ("evidence.csv", "degenerate.npz"):
+        assert (world / "seen" / name).read_bytes() == (world / "clean" / name).read_bytes(), name
