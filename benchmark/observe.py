@@ -71,12 +71,13 @@ def main(suite: str, task: str, images: Path, partners: Path, judge: Path, out: 
     torch.set_num_threads(loaded.sampler.threads)
     shape = loaded.sampler.size, loaded.sampler.batch
     seen, looked = rows[evidence.MANIFEST].copy(), []
+    shipped = [sha256(path) for path in causes.shipped(loaded)]
     for eye, file in names.items():
         observer = plugins.load("benchmark/observers", file)
         if hasattr(observer, "check"):
             observer.check(subject, judge)
         cause, shown = causes.looking(loaded, subject, eye), causes.shown_to(subject, f"benchmark/observers/{file}.py")
-        files = [sha256(path) for path in causes.shipped(loaded)] + ([sha256(judge / CARD)] if cause["judge"] else [])
+        files = [*shipped, *([sha256(judge / CARD)] if cause["judge"] else [])]
         keys = [digest([cause, files, *pair]) for pair in zip(rows.sha256, originals.sha256, strict=True)]
         kept = evidence.Kept(out / f"{eye}.npz", keys)
         missing = [place for place, key in enumerate(keys) if key not in kept]
