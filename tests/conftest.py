@@ -11,6 +11,8 @@ import pytest
 from benchmark import code, grid, plugins, source
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # of torch, which tests load later: workers would fight for the cores
+for of_make in ("MAKELEVEL", "MAKEFLAGS", "MFLAGS"):  # tests type `make` as a person does, also within `make test`
+    os.environ.pop(of_make, None)
 
 ROOT = Path(__file__).resolve().parent.parent
 
