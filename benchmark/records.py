@@ -27,8 +27,8 @@ class Concept:
 
     `phrase` is the text that prompts use; `class_name` the classifier's class for it; `attributes` are phrases for
     AdvAnchor's attribute variant; `anchors` are named alternative prompts (All-but-one takes `alternative`); `wordings`
-    are other phrases, by name, that ask for the same: each is evaluated like `phrase`. Erasing does not see them, unless
-    they are `attributes`, too.
+    are other phrases, by name, that ask for the same: each is evaluated like `phrase`. Erasing does not see them,
+    unless they are `attributes`, too.
     """
 
     name: str
@@ -60,8 +60,8 @@ class Prompt:
     """One row of a prompt set: `images` pictures of one text, drawn from one noise draw seeded with `noise_seed`.
 
     `row` is unique in the set: it names the files, joins an image to its reference image, and is what intervals
-    resample. `concept` and `wording` say what the row asks for, in sets whose rows ask for concepts; `class_name` is the
-    classifier's class that its images should show. `guidance` is the sampler's where it is None.
+    resample. `concept` and `wording` say what the row asks for, in sets whose rows ask for concepts; `class_name` is
+    the classifier's class that its images should show. `guidance` is the sampler's where it is None.
     """
 
     row: str
@@ -108,8 +108,8 @@ class Source:
     """Where the rows of a prompt set come from: concepts of a task, or a CSV file.
 
     `kind` is `evaluation`, `training` (of the task's classifier), `pool_concept`, `pool_anchor` (of methods), or `file`.
-    The first four derive rows from the concepts of `task` (of a pool: from `concepts` alone); a file has `path`, the
-    `sha256` of its bytes, the `columns` that fill the fields of `Prompt`, and the `defaults` of those that it lacks.
+    The first four derive rows from the concepts of `task` (of a pool: from `concepts` alone); a file has `path`,
+    the `sha256` of its bytes, the `columns` that fill the fields of `Prompt`, and the `defaults` of those it lacks.
     """
 
     kind: Literal["evaluation", "training", "pool_concept", "pool_anchor", "file"]
@@ -125,8 +125,8 @@ class Source:
 class PromptSet:
     """Rows of prompts, where they come from, and how the images that are drawn from them are looked at.
 
-    `score_by` is `concept` (a number per concept that rows ask for) or `set` (one number over all rows). `observers` are
-    settings of those observers that have some.
+    `score_by` is `concept` (a number per concept that rows ask for) or `set` (one number over all rows). `observers`
+    are settings of those observers that have some.
     """
 
     name: str
