@@ -21,13 +21,14 @@ from benchmark.records import Concept, Prompt, Target, Task, Templates, digest
 # they import come on top.
 CHECKING = "base.py compatible.py parts.py trial.py"
 DRAWING = (
-    "generate.py sampling.py diffusion.py compatible.py:schedule compatible.py:KEPT compatible.py:OVERRIDDEN"
-    " compatible.py:reduction manifest.py devices.py:device weights.py:base weights.py:read_delta"
+    "generate.py sampling.py guidance.py apply.py diffusion.py compatible.py:schedule compatible.py:KEPT"
+    " compatible.py:OVERRIDDEN compatible.py:prediction compatible.py:reduction guard.py:_kept manifest.py"
+    " devices.py:device weights.py:base weights.py:read_delta"
 )
 ERASING = (
-    "erase.py guard.py:untouched workbench.py diffusion.py compatible.py:schedule compatible.py:KEPT"
-    " compatible.py:OVERRIDDEN compatible.py:reduction devices.py:device manifest.py:picture weights.py:save_delta"
-    " weights.py:_file"
+    "erase.py guard.py:untouched guard.py:_kept workbench.py diffusion.py compatible.py:schedule compatible.py:KEPT"
+    " compatible.py:OVERRIDDEN compatible.py:prediction compatible.py:reduction devices.py:device manifest.py:picture"
+    " records.py:Request weights.py:save_delta weights.py:_file"
 )
 TRAINING = "classify.py devices.py:device manifest.py:picture weights.py:_file"
 LOOKING = "observe.py evidence.py devices.py:device manifest.py:picture"
@@ -41,7 +42,7 @@ VIEWING = (
 # name their definitions one by one.
 APART = (
     "causes checkpoint cli code config contract devices errors eyes files grid groups hub inventory job lease parts"
-    " plugins prompts ranges records selection source strict suite texts trial"
+    " plugins prompts protocols ranges records selection source strict suite texts trial"
 )
 GROUPS = "benchmark/groups.py"
 LIBRARIES = ("torch", "diffusers", "transformers")

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
-from benchmark import causes, cli, devices, grid, job, manifest, sampling, trial, weights
+from benchmark import causes, cli, devices, grid, job, manifest, sampling, trial, variants, weights
 from benchmark.errors import BenchmarkError
 from benchmark.files import sha256
-from benchmark.records import Prompt, digest
+from benchmark.records import Prompt, Task, Variant, digest
+from benchmark.suite import Suite
 
 
 @dataclass(frozen=True)
@@ -96,35 +99,49 @@ def _prompts(suite: grid.Suite, task, set: str, erased: str, concepts: list[str]
     raise BenchmarkError(f"--set {set}: allowed are evaluation, train, pool:concept, pool:anchor")
 
 
-def _draw(base: weights.Base, sampler, deltas, rows: list[_Wanted], out: Path, label: str) -> str:
+def _draw(
+    suite: Suite, task: Task | None, variant: Variant, base: weights.Base, deltas, rows: list[_Wanted], out: Path,
+    label: str,
+) -> str:  # fmt: skip
     """Model by model, in full batches; PNGs are encoded beside the drawing. Returns the kind of device that drew."""
     import torch
 
-    from benchmark import diffusion
-
-    torch.set_num_threads(sampler.threads)
-    model, device = diffusion.load(base.folder, sampler.precision, sampler.size), devices.kind()
-    clean = model.copy()
+    torch.set_num_threads(suite.sampler.threads)
+    device = devices.kind()
     with ThreadPoolExecutor(1) as encoder:
+        drawn = cli.progress(_images(suite, task, variant, base, deltas, rows), len(rows), label)
         saved = [
             encoder.submit(manifest.save_png, out / row.image.file, pixels, manifest.Note(row.image.key, device))
-            for row, pixels in cli.progress(_images(model, clean, sampler, deltas, rows), len(rows), label)
+            for row, pixels in drawn
         ]
         for done in saved:
             done.result()
     return device
 
 
-def _images(model, clean, sampler, deltas, rows: list[_Wanted]) -> Iterator[tuple]:
-    for concept in dict.fromkeys(row.image.erased for row in rows):
-        mine = [row for row in rows if row.image.erased == concept]
-        model.set_weights(clean)
-        if deltas[concept]:
-            model.set_weights(weights.read_delta(deltas[concept]))
+def _images(
+    suite: Suite, task: Task | None, variant: Variant, base: weights.Base, deltas, rows: list[_Wanted]
+) -> Iterator[tuple[_Wanted, Any]]:
+    """The images of each model, which is drawn by a pipeline of its own, as new: what a method adds is in no other."""
+    from benchmark import apply, diffusion
+
+    for concept in dict.fromkeys(row.image.concept for row in rows):
+        asked = [row for row in rows if row.image.concept == concept]
+        pipeline = diffusion.load(base.folder, suite.sampler.precision, suite.sampler.size)
         try:
-            yield from zip(mine, sampling.draw(model, [row.shot for row in mine], sampler), strict=True)
+            with ExitStack() as stack:
+                guidance = None
+                if deltas[concept]:
+                    request, saved = (
+                        causes.request(suite, task, variant, (concept,)),
+                        weights.read_delta(deltas[concept]),
+                    )
+                    values = variants.settings(suite, variant)
+                    guidance = stack.enter_context(apply.applied(pipeline, variant.method, request, values, saved))
+                drawn = sampling.draw(pipeline, [row.shot for row in asked], suite.sampler, guidance)
+                yield from zip(asked, drawn, strict=True)
         except BenchmarkError as error:
-            raise BenchmarkError(f"{mine[0].image.method}, erased {concept}: {error}") from error
+            raise BenchmarkError(f"{variant}, erased {concept}: {error}") from error
 
 
 def _hashed(image: manifest.Image, note: manifest.Note, out: Path) -> manifest.Image:

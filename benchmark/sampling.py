@@ -58,7 +58,7 @@ def draw(
         k, told = len(contexts), join(*contexts)
         if len(told) != k * len(padded):
             raise BenchmarkError(
-                f"{type(guidance).__name__}.contexts: {len(told)} texts in {k} contexts are not one of {len(padded)} each"
+                f"{type(guidance).__name__}.contexts: {len(told)} texts in {k} contexts, not {len(padded)} in each"
             )
         x = torch.stack([noise(shot.noise_seed, shot.images, shape)[shot.index] for shot in padded])
         steps.set_timesteps(sampler.steps)
