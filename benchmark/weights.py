@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     import torch
 
 UNSEALED = "0" * 64
-OWN = "method."  # begins the names of tensors that are a method's own
 
 
 @dataclass(frozen=True)
@@ -74,7 +73,7 @@ def write_deltas(path: Path, rows: list[Delta]) -> None:
 
 
 def read_delta(row: Delta) -> dict[str, torch.Tensor]:
-    """What an erasure saved, maybe nothing: `unet.…` and `text_encoder.…` that changed, and the method's own `method.…`.
+    """What an erasure saved: `unet.…` and `text_encoder.…` that changed, and the method's own `method.…`; may be empty.
 
     Raises `BenchmarkError` if the file is not the one that models.csv names.
     """

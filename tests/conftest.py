@@ -39,10 +39,10 @@ class Settings:
     clip: bool = False
 
 
-def erase(model, concept, settings):
+def erase(model, request, settings):
     yield
 '''
-CONTROL = '"""A control for tests."""\nPER_CONCEPT = False\n\n\ndef erase(model, concept, settings):\n    return\n'
+CONTROL = '"""A control for tests."""\nCONTROL = True\n\n\ndef erase(model, request, settings):\n    return\n'
 
 SUITE = """
 title: A suite for tests

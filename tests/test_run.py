@@ -103,7 +103,7 @@ BROKEN = {  # files of methods/, and what is said of each
         r"ModuleNotFoundError: No module named 'nosuchmodule' \(methods/imports.py, line 1\)",
     ),
     "raises": ("raise RuntimeError('at import')\n", r"RuntimeError: at import \(methods/raises.py, line 1\)"),
-    "nothing": ("PER_CONCEPT = True\n", "AttributeError: module 'methods.nothing' has no attribute 'erase'"),
+    "nothing": ("CONTROL = False\n", r"methods/nothing.py: there is no function erase\(model, request, settings\)"),
     "loud": ("def erase(m, c, s):\n    raise KeyError('weight')\n", r"KeyError: 'weight' \(methods/loud.py, line 2\)"),
 }
 
