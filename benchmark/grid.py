@@ -124,6 +124,9 @@ def plan(config: Mapping[str, Any], tolerant: bool = False) -> Plan:
     looked_at = [(name, BASE.path) for name in _union(task.sets for task in tasks.values())]
     looked_at += [(name, path) for path, shard in shards.items() if shard != BASE for name in tasks[shard.task].sets]
     sets = {name: load_set(name, suite.world) for name, _ in looked_at}
+    for name, path in looked_at:
+        if sets[name].source.kind == "attack" and variants.adopts(shards[path].variant) == "images":
+            raise ConfigError(f"{shards[path].variant}: has images and no model, which prompt set {name} would attack")
     for prompt_set in list(sets.values()):
         if prompt_set.classifier and prompt_set.classifier.texts:
             training = training_set(load_task(prompt_set.classifier.prompt_set, suite.world))
