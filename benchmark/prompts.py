@@ -18,9 +18,11 @@ from benchmark import cli, plugins, texts, variants
 from benchmark.config import load_set, load_suite, load_task
 from benchmark.errors import BenchmarkError, ConfigError
 from benchmark.files import sha256, write_atomically
+from benchmark.looking import METRICS
 from benchmark.prompt_set import COLUMNS
 from benchmark.ranges import SEEDS, most_seeds
 from benchmark.records import NOTHING, Prompt, PromptSet, Source, Variant
+from benchmark.source import literal
 from benchmark.suite import Suite
 
 LARGEST = 2**63 - 1  # a noise seed
@@ -59,7 +61,9 @@ def rows(prompt_set: PromptSet, suite: Suite) -> tuple[Prompt, ...]:
     """
     source = prompt_set.source
     if source.kind == "file":
-        return _prefix(prompt_set, _from_file(prompt_set), suite.budgets.rows)
+        chosen = _prefix(prompt_set, _from_file(prompt_set), suite.budgets.rows)
+        _check_enough(prompt_set, chosen)
+        return chosen
     task = load_task(source.task, suite.world)
     budgets = suite.budgets
     if source.kind == "evaluation":
@@ -145,6 +149,20 @@ def _prefix(prompt_set: PromptSet, rows: tuple[Prompt, ...], count: int | None) 
     return tuple(row for row in rows if row.row in chosen)
 
 
+def _check_enough(prompt_set: PromptSet, rows: tuple[Prompt, ...]) -> None:
+    """Refuse a file with too few images for some metric: of the whole set, or of a concept that numbers are of."""
+    images = Counter[str]()
+    for row in rows:
+        what = f" of {'.'.join(filter(None, (row.concept, row.wording)))}" if prompt_set.score_by == "concept" else ""
+        images[what] += row.images
+    for measure in prompt_set.measures:
+        least = literal(f"{METRICS}/{measure.metric}.py", "LEAST", 1)
+        for what, count in images.items():
+            if count < least:
+                where = f"benchmark/prompt_sets/{prompt_set.name}.yaml: metrics.{measure.metric}"
+                raise ConfigError(f"{where}: needs {least} images, and the rows{what} have {count}")
+
+
 # ── rows on disk ──
 
 
@@ -196,12 +214,19 @@ def _from_file(prompt_set: PromptSet) -> tuple[Prompt, ...]:
     for field, column in source.columns.items():
         if column not in (reader.fieldnames or ()):
             raise ConfigError(plugins.unknown(f"{where}: columns.{field}", column, reader.fieldnames or (), "column"))
+    needed = {"concept": "the set is scored by concept"} if prompt_set.score_by == "concept" else {}
+    for measure in prompt_set.measures:
+        if key := literal(f"{METRICS}/{measure.metric}.py", "NEEDS"):
+            needed[key] = f"metric {measure.metric} needs it"
     made: dict[str, Prompt] = {}
     for number, (line, values) in enumerate(lines):
         place = f"{where}: line {line}"
         row = _prompt(prompt_set.name, source, str(number), values, place)
         if row.row in made:
             raise ConfigError(f"{place}: row {row.row!r} is there twice; leave columns.row out, and rows are numbered")
+        for key, why in needed.items():
+            if not getattr(row, key):
+                raise ConfigError(f"{place}: has no {key}, and {why}")
         made[row.row] = row
     if not made:
         raise ConfigError(f"{where}: has no row")
