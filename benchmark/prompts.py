@@ -208,12 +208,13 @@ def _from_file(prompt_set: PromptSet) -> tuple[Prompt, ...]:
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file, strict=True)
+            names = reader.fieldnames or ()
             lines = [(reader.line_num, line) for line in reader]
     except (UnicodeDecodeError, csv.Error) as error:
         raise ConfigError(f"{where}: cannot be read as CSV in UTF-8: {error}") from error
     for field, column in source.columns.items():
-        if column not in (reader.fieldnames or ()):
-            raise ConfigError(plugins.unknown(f"{where}: columns.{field}", column, reader.fieldnames or (), "column"))
+        if column not in names:
+            raise ConfigError(plugins.unknown(f"{where}: columns.{field}", column, names, "column"))
     needed = {"concept": "the set is scored by concept"} if prompt_set.score_by == "concept" else {}
     for measure in prompt_set.measures:
         if key := literal(f"{METRICS}/{measure.metric}.py", "NEEDS"):
@@ -242,7 +243,7 @@ def _prompt(name: str, source: Source, number: str, line: dict[str, Any], where:
         k: v for k, v in said.items() if v or k == "text"
     }
     row = values.get("row", number)
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", row):
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{,199}", row):
         why = "it becomes the name of a file: letters, digits, ., _ and -"
         raise ConfigError(f"{where}: row {row!r}: {why}; leave columns.row out, and rows are numbered")
     draw = int.from_bytes(hashlib.sha256(f"set/{name}/{row}".encode()).digest()[:8], "big") % LARGEST
