@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from benchmark import plugins, ranges, source, strict
-from benchmark.config import POOLS
 from benchmark.errors import ConfigError
+from benchmark.variants import POOLS
 
 PARAMETERS = ("model", "concept", "settings")  # of a method's `erase`, which is given them in this order
-CONSTANTS = ("POOL", "PER_CONCEPT", "NOTE")  # what a method's file may say of itself
+CONSTANTS = ("POOL", "CONTROL", "SEEDED", "NOTE")  # what a method's file may say of itself
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -41,7 +41,7 @@ def problems(file: str | Path) -> list[str]:
 
 def _constants(file: str | Path, tree: ast.Module) -> Iterator[str]:
     """`POOL` and its like: their values, and names that are nearly theirs."""
-    allowed = {"POOL": (None, *POOLS), "PER_CONCEPT": (True, False)}
+    allowed = {"POOL": (None, *POOLS), "CONTROL": (True, False), "SEEDED": (True, False)}
     values: dict[str, Any] = {}
     for name in _assigned(tree):
         try:

@@ -13,7 +13,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from benchmark import causes, checkpoint, cli, devices, grid, job, manifest, plugins, texts, weights
+from benchmark import causes, checkpoint, cli, devices, grid, job, manifest, plugins, prompts, texts, variants, weights
+from benchmark.config import load_suite, load_task
 from benchmark.errors import BenchmarkError
 from benchmark.files import sha256, write_atomically
 from benchmark.records import Target, digest
@@ -23,39 +24,39 @@ CHECKPOINT_SECONDS = 60
 
 @job.fills("out")
 def main(
-    suite: str, task: str, method: str, concepts: list[str], out: Path, seed: int = 0, pool: Path | None = None
+    suite: str, task: str, variant: str, concepts: list[str], out: Path, seed: int = 0, pool: Path | None = None
 ) -> None:
     """Erase concepts with one method; write models.csv when all are done. What was finished before is kept.
 
     Args:
         suite: a file of benchmark/suites.
         task: a file of benchmark/tasks.
-        method: a method's label: a file of methods/, or a variant of the suite's settings.
+        variant: a file of methods/, or a variant of one in the suite's settings.
         concepts: the concepts to erase, each from the base model.
         out: the folder for models.csv and, per concept, delta.safetensors, meta.json and trace.csv.
         seed: of the erasing.
         pool: the manifest of the images to train on, for methods that need some.
     """
-    loaded = grid.load_suite(suite)
-    grid.check_label(loaded, method)
-    grid.check_methods(loaded, [method])
-    subject, base = grid.load_task(task, loaded.world), weights.base(loaded)
-    values = grid.label_settings(loaded, method)
-    wanted = {name: causes.target(subject, method, name, values) for name in concepts}
+    loaded = load_suite(suite)
+    chosen = variants.parse(loaded, variant)
+    grid.check_methods(loaded, [chosen])
+    subject, base = load_task(task, loaded.world), weights.base(loaded)
+    values = variants.settings(loaded, chosen)
+    wanted = {name: causes.request(loaded, subject, chosen, (name,)) for name in concepts}
 
     import torch  # takes seconds: what was asked for wrongly is refused before
 
     from benchmark import workbench
 
-    plugin = plugins.load("methods", Path(grid.module(method)).stem)
+    plugin = plugins.load("methods", chosen.method)
     settings = plugin.Settings(**values) if hasattr(plugin, "Settings") else None
     images = manifest.read(pool) if pool else []
     torch.set_num_threads(loaded.sampler.threads)
 
     rows, model, clean = [], None, {}
-    for name, concept in wanted.items():
-        shown = [image for image in images if image.probe in (name, "blank")]
-        cause = causes.erasure(loaded, subject, method, name, seed)
+    for name, request in wanted.items():
+        shown = [image for image in images if image.asked in (name, "")]
+        cause = causes.erasure(loaded, subject, chosen, (name,), seed)
         key = digest([cause, base.key, [image.sha256 for image in shown]])
         folder = out / name
         if weights.key_of(folder / "delta.safetensors") == key:
@@ -63,14 +64,15 @@ def main(
         else:
             if model is None:
                 model = workbench.load(base.folder, loaded.sampler.size)
-                texts.check(grid.all_texts(loaded), model.tokenizer)  # one may have been edited since `base`
+                texts.check(prompts.all_texts(loaded), model.tokenizer)  # one may have been edited since `base`
                 clean = model.copy()
             model.set_weights(clean)
             model.unet.requires_grad_(False)
-            model.templates, model.groups = causes.templates(subject, method), causes.groups(method, values)
+            model.templates, model.groups = request.templates, causes.groups(chosen, values)
             model.generator = torch.Generator().manual_seed(int(digest([name, seed]), 16) % 2**63)
             model.pool = _pixels(pool, shown) if shown else None
-            if not _erase(model, plugin, concept, settings, clean, folder, key, f"erase {name} with {method}"):
+            concept = request.concepts[0] if request.concepts else Target(name, "")
+            if not _erase(model, plugin, concept, settings, clean, folder, key, f"erase {name} with {variant}"):
                 model = None
         delta = folder / "delta.safetensors"
         rows.append(weights.Delta(name, f"{name}/delta.safetensors", sha256(delta), key))

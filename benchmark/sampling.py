@@ -22,6 +22,7 @@ class Shot:
     seed: int
     index: int
     images: int
+    guidance: float
 
 
 def noise(seed: int, images: int, shape: tuple[int, int, int]) -> torch.Tensor:
@@ -54,13 +55,14 @@ def draw(model: Diffusion, shots: Sequence[Shot], sampler: Sampler) -> Iterator[
         batch = list(shots[start : start + sampler.batch])
         padded = batch + [batch[-1]] * (sampler.batch - len(batch))
         states = torch.cat([model.encode(*[""] * len(padded)), model.encode(*[shot.text for shot in padded])])
+        scale = torch.tensor([shot.guidance for shot in padded]).view(-1, 1, 1, 1).to(model.device, dtype)
         x = torch.stack([noise(shot.seed, shot.images, shape)[shot.index] for shot in padded])
         steps.set_timesteps(sampler.steps)
         x = (x * steps.init_noise_sigma).to(model.device, dtype)
         for t in steps.timesteps:
             both = steps.scale_model_input(torch.cat([x, x]), t)
             blank, asked = model.unet(both, t.to(model.device), states).sample.chunk(2)
-            x = steps.step(blank + sampler.guidance * (asked - blank), t, x).prev_sample
+            x = steps.step(blank + scale * (asked - blank), t, x).prev_sample
         yield from decode(model, x)[: len(batch)]
 
 

@@ -9,10 +9,10 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmark.config import Suite
 from benchmark.errors import BenchmarkError
 from benchmark.files import sha256, write_atomically
 from benchmark.records import digest
+from benchmark.suite import Suite
 
 if TYPE_CHECKING:
     import torch

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 POOL = None
-PER_CONCEPT = False
+CONTROL = True
 
 
 @dataclass(frozen=True)

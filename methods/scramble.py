@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from benchmark.groups import Group
 
 POOL = None
-PER_CONCEPT = False
+CONTROL = True
 
 
 @dataclass(frozen=True)

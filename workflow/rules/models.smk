@@ -38,18 +38,17 @@ rule erase:
         base="<results>/base.json",
         pool=pool_of,
     output:
-        "<results>/models/<part>/models.csv",
+        "<results>/models/{shard}/models.csv",
     log:
-        "<results>/logs/erase/<part>.log",
+        "<results>/logs/erase/{shard}.log",
     benchmark:
-        "<results>/benchmarks/erase/<part>.tsv"
+        "<results>/benchmarks/erase/{shard}.tsv"
     threads: SUITE.sampler.threads
     params:
-        cause=cause("erase", PART),
+        cause=cause("erase", "{shard}"),
         suite=SUITE.name,
-        concepts=lambda w: part_of(w).concepts,
+        shard=lambda w: options(shard_of(w)),
         pool=lambda w, input: option("pool", input.pool),
         out=lambda w, output: Path(output[0]).parent,
     shell:
-        "python -m benchmark.erase --suite {params.suite} --task {wildcards.task} --method {wildcards.method}"
-        " --seed {wildcards.seed} --concepts {params.concepts} {params.pool} --out {params.out} 2>&1 | tee {log}"
+        "python -m benchmark.erase --suite {params.suite} {params.shard} {params.pool} --out {params.out} 2>&1 | tee {log}"
