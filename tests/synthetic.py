@@ -173,7 +173,7 @@ def scores(
                     hits = np.arange(count) < dice.binomial(count, np.clip(wanted, 0.5, 99.5) / 100)
                     damage = 0 if place == 0 else (100 - 100 * hits.mean()) / 100 + dice.uniform(0.02, 0.08)
                     flat = np.arange(count) < (place == 1 and count // 8)
-                    numbers = {"accuracy": share(hits), "flat": share(flat)}
+                    numbers = {"accuracy": share(hits), "detected": share(hits), "flat": share(flat)}
                     for metric, scale, margin in (("fid", 300, 30), ("kid", 0.4, 0.05), ("lpips", 0.5, 0.05)):
                         value, half = scale * damage, margin * damage
                         numbers[metric] = (value, count, value - half, value + half)
