@@ -18,9 +18,9 @@ CLASSIFIER = "classifier"  # the observer that is the set's classifier
 def version(suite: Suite, prompt_set: PromptSet, metric: ModuleType, measure: Measure, variant: Variant) -> str:
     """The prompt set's version, the metric's, and six digits of the conditions: what the suite and the set say.
 
-    Conditions are the base model, sampler and budgets; the variant's settings, and whether it is told what is evaluated;
-    the file of the set's rows; the settings of the measure and of its observer, or the classifier. `metric` is a module
-    of `benchmark/metrics/`. Raises `ConfigError` if the settings of the variant cannot be read.
+    Conditions are the base model, sampler and budgets; the variant's settings, and whether it is told what is
+    evaluated; the file of the set's rows; the settings of the measure and of its observer, or the classifier. `metric`
+    is a module of `benchmark/metrics/`. Raises `ConfigError` if the settings of the variant cannot be read.
     """
     source = prompt_set.source
     drawn = [suite.base, suite.revision, suite.sampler, suite.budgets, source.sha256, source.columns, source.defaults]
