@@ -22,13 +22,14 @@ from benchmark.suite import Suite
 # they import come on top.
 CHECKING = "base.py compatible.py parts.py trial.py"
 DRAWING = (
-    "generate.py sampling.py diffusion.py compatible.py:schedule compatible.py:KEPT compatible.py:OVERRIDDEN"
-    " compatible.py:reduction manifest.py devices.py:device weights.py:base weights.py:read_delta"
+    "generate.py sampling.py guidance.py apply.py diffusion.py compatible.py:schedule compatible.py:KEPT"
+    " compatible.py:OVERRIDDEN compatible.py:prediction compatible.py:reduction guard.py:_kept manifest.py"
+    " devices.py:device weights.py:base weights.py:read_delta"
 )
 ERASING = (
-    "erase.py guard.py:untouched workbench.py diffusion.py compatible.py:schedule compatible.py:KEPT"
-    " compatible.py:OVERRIDDEN compatible.py:reduction devices.py:device manifest.py:picture weights.py:save_delta"
-    " weights.py:_file"
+    "erase.py guard.py:untouched guard.py:_kept workbench.py diffusion.py compatible.py:schedule compatible.py:KEPT"
+    " compatible.py:OVERRIDDEN compatible.py:prediction compatible.py:reduction devices.py:device manifest.py:picture"
+    " records.py:Request weights.py:save_delta weights.py:_file"
 )
 TRAINING = "train_classifier.py devices.py:device manifest.py:picture weights.py:_file"
 READING = "prompts.py:_from_file prompts.py:_prompt prompts.py:_whole prompts.py:_prefix prompts.py:write"
@@ -40,7 +41,7 @@ VIEWING = "view.py typeset.py plot.py marks.py summary.py scores.py versions.py 
 # name their definitions one by one.
 APART = (
     "causes checkpoint cli code config contract devices errors files grid groups hub inventory job lease looking parts"
-    " plugins prompt_set prompts ranges records selection source strict suite task texts trial variants"
+    " plugins prompt_set prompts protocols ranges records selection source strict suite task texts trial variants"
 )
 GROUPS = "benchmark/groups.py"
 LIBRARIES = ("torch", "diffusers", "transformers")

@@ -1,4 +1,4 @@
-"""Erases the concepts of one part with one method, each from the base model, and keeps what changed."""
+"""Erases the concepts of one shard with one method, each from the base model, and keeps what it changed and adds."""
 
 from __future__ import annotations
 
@@ -11,13 +11,17 @@ import time
 from collections.abc import Iterable, Iterator
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from benchmark import causes, checkpoint, cli, devices, grid, job, manifest, plugins, prompts, texts, variants, weights
 from benchmark.config import load_suite, load_task
 from benchmark.errors import BenchmarkError
 from benchmark.files import sha256, write_atomically
-from benchmark.records import Target, digest
+from benchmark.records import Request, digest
+from benchmark.weights import OWN
+
+if TYPE_CHECKING:
+    from benchmark.workbench import Workbench
 
 CHECKPOINT_SECONDS = 60
 
@@ -31,8 +35,8 @@ def main(
     Args:
         suite: a file of benchmark/suites.
         task: a file of benchmark/tasks.
-        variant: a file of methods/, or a variant of one in the suite's settings.
-        concepts: the concepts to erase, each from the base model.
+        variant: a file of methods/, or a variant of the suite's settings.
+        concepts: the concepts to erase, each from the base model; - for a control.
         out: the folder for models.csv and, per concept, delta.safetensors, meta.json and trace.csv.
         seed: of the erasing.
         pool: the manifest of the images to train on, for methods that need some.
@@ -42,7 +46,7 @@ def main(
     grid.check_methods(loaded, [chosen])
     subject, base = load_task(task, loaded.world), weights.base(loaded)
     values = variants.settings(loaded, chosen)
-    wanted = {name: causes.request(loaded, subject, chosen, (name,)) for name in concepts}
+    requests = {name: causes.request(loaded, subject, chosen, (name,)) for name in concepts}
 
     import torch  # takes seconds: what was asked for wrongly is refused before
 
@@ -53,8 +57,8 @@ def main(
     images = manifest.read(pool) if pool else []
     torch.set_num_threads(loaded.sampler.threads)
 
-    rows, model, clean = [], None, {}
-    for name, request in wanted.items():
+    rows, checked = [], False
+    for name, request in requests.items():
         shown = [image for image in images if image.asked in (name, "")]
         cause = causes.erasure(loaded, subject, chosen, (name,), seed)
         key = digest([cause, base.key, [image.sha256 for image in shown]])
@@ -62,31 +66,24 @@ def main(
         if weights.key_of(folder / "delta.safetensors") == key:
             print(f"{folder}: kept")
         else:
-            if model is None:
-                model = workbench.load(base.folder, loaded.sampler.size)
-                texts.check(prompts.all_texts(loaded), model.tokenizer)  # one may have been edited since `base`
-                clean = model.copy()
-            model.set_weights(clean)
-            model.unet.requires_grad_(False)
-            model.templates, model.groups = request.templates, causes.groups(chosen, values)
+            model = workbench.load(base.folder, loaded.sampler.size)  # as new: each concept has one of its own
+            if not checked:  # a text may have been edited since `base`
+                texts.check(prompts.all_texts(loaded), model.tokenizer)
+                checked = True
+            model.groups = causes.groups(chosen, values)
             model.generator = torch.Generator().manual_seed(int(digest([name, seed]), 16) % 2**63)
             model.pool = _pixels(pool, shown) if shown else None
-            concept = request.concepts[0] if request.concepts else Target(name, "")
-            if not _erase(model, plugin, concept, settings, clean, folder, key, f"erase {name} with {variant}"):
-                model = None
+            _erase(model, plugin, request, settings, folder, key, f"erase {name} with {variant}")
         delta = folder / "delta.safetensors"
         rows.append(weights.Delta(name, f"{name}/delta.safetensors", sha256(delta), key))
     weights.write_deltas(out / "models.csv", rows)
     print(f"{out}/models.csv: {len(rows)} models")
 
 
-def _erase(
-    model: Any, plugin: Any, concept: Target, settings: Any, clean: dict, folder: Path, key: str, label: str
-) -> bool:
-    """Run the method, saving its state once a minute and when told to stop, and write what it changed.
+def _erase(model: Workbench, plugin: Any, request: Request, settings: Any, folder: Path, key: str, label: str) -> None:
+    """Run the method on a model as new, saving its progress once a minute and when told to stop; write what it leaves.
 
-    Returns whether the model may serve another concept. Raises `BenchmarkError` if there is nothing to keep, or more
-    than can be kept.
+    Raises `BenchmarkError` if there is nothing to keep, or more than can be kept.
     """
     import torch
 
@@ -95,14 +92,15 @@ def _erase(
     began = saved = time.monotonic()
     if torch.cuda.is_available():
         torch.cuda.reset_peak_memory_stats()
-    path, idle = folder / "checkpoint.pt", True
+    path, idle, clean = folder / "checkpoint.pt", True, model.copy()
     with job.deferred() as stopping:  # to the end: what is finished when the signal comes is written
-        with guard.untouched(model, f"{folder}: {label}") as watch:
+        random = model.generator.get_state()
+        with guard.untouched(model, f"{folder}: {label}"):
             model.resume = checkpoint.read(path, key)
             total = getattr(settings, "steps", None)
             if total and model.resume:
                 total -= model.resume["step"]
-            states = _states(model, plugin, concept, settings, clean, path)
+            states = _states(model, plugin, request, settings, clean, path)
             for state in cli.progress(states, total, label):
                 idle = False
                 if state is not None and not (isinstance(state, dict) and isinstance(state.get("step"), int)):
@@ -114,28 +112,51 @@ def _erase(
                 if told:
                     job.leave()
 
-        changed = {name: w for name, w in model.copy().items() if not torch.equal(w, clean[name])}
-        if not changed:
-            hint = "; it made no step: a loop such as align(…) runs if `yield from` stands before it" if idle else ""
+        if not getattr(plugin, "SEEDED", True) and not torch.equal(random, model.generator.get_state()):
             raise BenchmarkError(
-                f"{folder}: {label}: no weight was changed; the original model must not be scored as erased{hint}"
+                f"{folder}: {label}: SEEDED = False says that no seed changes what is erased, but it drew from"
+                " model.generator"
             )
-        for name, weight in changed.items():
-            if not weight.isfinite().all():
-                raise BenchmarkError(f"{folder}: {label}: weight {name} is not finite; a lower learning rate may help")
+        kept = _kept(model, clean, hasattr(plugin, "apply"), idle, f"{folder}: {label}")
         seconds = time.monotonic() - began
         folder.mkdir(parents=True, exist_ok=True)
         _write_trace(folder / "trace.csv", model.trace)
         with write_atomically(folder / "meta.json") as aside:
-            aside.write_text(json.dumps(_meta(model, settings, seconds, changed), indent=1) + "\n")
-        weights.save_delta(folder / "delta.safetensors", changed, key)
+            aside.write_text(json.dumps(_meta(settings, seconds, kept), indent=1) + "\n")
+        weights.save_delta(folder / "delta.safetensors", kept, key)
         path.unlink(missing_ok=True)
-        print(f"{folder}: {len(changed)} weight tensors changed in {seconds:.0f} s on {devices.kind()}", flush=True)
-    return watch.as_new
+        own = sum(name.startswith(OWN) for name in kept)
+        adds = f" and {own} of the method's own" if own else ""
+        print(
+            f"{folder}: {len(kept) - own} weight tensors changed{adds} in {seconds:.0f} s on {devices.kind()}",
+            flush=True,
+        )
+
+
+def _kept(model: Workbench, clean: dict[str, Any], applies: bool, idle: bool, label: str) -> dict[str, Any]:
+    """What an erasure saves: weights of the U-Net and the text encoder that changed, and the tensors of `model.state`.
+
+    Nothing is enough for a method with `apply` alone.
+    """
+    import torch
+
+    now = ((name, weight.detach().to("cpu")) for name, weight in model.named_weights().items())
+    kept = {name: weight for name, weight in now if not torch.equal(weight, clean[name])}
+    for name, value in model.state.items():
+        if not isinstance(value, torch.Tensor):
+            raise BenchmarkError(f"{label}: model.state[{name!r}] is {value!r:.50}, not a tensor")
+        kept[f"{OWN}{name}"] = value.detach().to("cpu", copy=True)
+    if not (kept or applies):
+        hint = "; it made no step: a loop such as align(…) runs if `yield from` stands before it" if idle else ""
+        raise BenchmarkError(f"{label}: no weight was changed; the original model must not be scored as erased{hint}")
+    for name, weight in kept.items():
+        if not weight.isfinite().all():
+            raise BenchmarkError(f"{label}: weight {name} is not finite; a lower learning rate may help")
+    return kept
 
 
 def _states(
-    model: Any, plugin: Any, concept: Target, settings: Any, clean: dict, path: Path
+    model: Workbench, plugin: Any, request: Request, settings: Any, clean: dict, path: Path
 ) -> Iterator[checkpoint.State | None]:
     """What the method yields, beginning from `model.resume`; or from the start, if the method cannot go on from it."""
     import torch
@@ -145,7 +166,7 @@ def _states(
     if model.resume:
         step = model.resume["step"]
         try:
-            states = _begin(plugin, model, concept, settings)
+            states = _begin(plugin, model, request, settings)
             first = list(itertools.islice(states, 1))
         except (MemoryError, torch.OutOfMemoryError):
             raise
@@ -156,15 +177,16 @@ def _states(
             yield from first
             yield from states
             return
-        model.set_weights(clean)
-        model.unet.requires_grad_(False)
+        model.set_state(clean)
+        for weight in model.named_weights().values():
+            weight.requires_grad_(False)
         model.generator.set_state(random)
-        model.resume, model.trace = None, []
-    yield from _begin(plugin, model, concept, settings)
+        model.resume, model.trace, model.state = None, [], {}
+    yield from _begin(plugin, model, request, settings)
 
 
-def _begin(plugin: Any, model: Any, concept: Target, settings: Any) -> Iterator[checkpoint.State | None]:
-    states = plugin.erase(model, concept, settings)
+def _begin(plugin: Any, model: Workbench, request: Request, settings: Any) -> Iterator[checkpoint.State | None]:
+    states = plugin.erase(model, request, settings)
     if not (states is None or isinstance(states, Iterable)):
         raise BenchmarkError(f"erase returned {states!r:.50}: it must yield states, or return nothing")
     return iter(states or ())
@@ -179,7 +201,7 @@ def _pixels(pool: Path, shown: list[manifest.Image]) -> Any:
     return torch.from_numpy(stacked).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
-def _meta(model: Any, settings: Any, seconds: float, changed: dict) -> dict:
+def _meta(settings: Any, seconds: float, kept: dict[str, Any]) -> dict[str, Any]:
     """What varies from run to run, and what a reader wants to know of how these weights came to be."""
     import torch
 
@@ -193,7 +215,7 @@ def _meta(model: Any, settings: Any, seconds: float, changed: dict) -> dict:
         else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
         "commit": _commit(),
         "versions": {name: version(name) for name in ("torch", "diffusers", "transformers")},
-        "changed": {name: list(value.shape) for name, value in changed.items()},
+        "saved": {name: list(value.shape) for name, value in kept.items()},
         "host": os.uname().nodename,
     }
 

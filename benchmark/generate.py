@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from benchmark import causes, cli, devices, job, manifest, sampling, texts, trial, variants, weights
 from benchmark.config import load_set, load_suite, load_task
 from benchmark.errors import BenchmarkError
 from benchmark.files import sha256
 from benchmark.prompts import of_model, read
-from benchmark.records import NOTHING, digest
+from benchmark.records import NOTHING, Task, Variant, digest
+from benchmark.suite import Suite
 
 
 @dataclass(frozen=True)
@@ -90,7 +93,7 @@ def main(
         print(trial.once(base, loaded, Path(loaded.folder)))  # a text may be new; the picture may be due
         _report_cut(prompts, base.folder, {row.image.text for row in wanted})
         label = f"draw {name} by {'/'.join(filter(None, (task, variant)))}"
-        device = _draw(base, loaded.sampler, deltas, missing, out, label)
+        device = _draw(loaded, subject, chosen, base, deltas, missing, out, label)
         notes |= {row.image.file: manifest.Note(row.image.key, device) for row in missing}
     manifest.write(out / "manifest.csv", (_hashed(row.image, notes[row.image.file], out) for row in wanted))
     counts = f"{len(wanted)} images, {len(missing)} drawn, {len(wanted) - len(missing)} kept"
@@ -105,35 +108,49 @@ def _report_cut(prompts: Path, folder: str, drawn: set[str]) -> None:
         print(f"{prompts}: {cut} of {len(drawn)} texts are longer than the text encoder reads: their ends are cut off")
 
 
-def _draw(base: weights.Base, sampler, deltas, rows: list[_Wanted], out: Path, label: str) -> str:
+def _draw(
+    suite: Suite, task: Task | None, variant: Variant, base: weights.Base, deltas, rows: list[_Wanted], out: Path,
+    label: str,
+) -> str:  # fmt: skip
     """Model by model, in full batches; PNGs are encoded beside the drawing. Returns the kind of device that drew."""
     import torch
 
-    from benchmark import diffusion
-
-    torch.set_num_threads(sampler.threads)
-    model, device = diffusion.load(base.folder, sampler.precision, sampler.size), devices.kind()
-    clean = model.copy()
+    torch.set_num_threads(suite.sampler.threads)
+    device = devices.kind()
     with ThreadPoolExecutor(1) as encoder:
+        drawn = cli.progress(_images(suite, task, variant, base, deltas, rows), len(rows), label)
         saved = [
             encoder.submit(manifest.save_png, out / row.image.file, pixels, manifest.Note(row.image.key, device))
-            for row, pixels in cli.progress(_images(model, clean, sampler, deltas, rows), len(rows), label)
+            for row, pixels in drawn
         ]
         for done in saved:
             done.result()
     return device
 
 
-def _images(model, clean, sampler, deltas, rows: list[_Wanted]) -> Iterator[tuple]:
+def _images(
+    suite: Suite, task: Task | None, variant: Variant, base: weights.Base, deltas, rows: list[_Wanted]
+) -> Iterator[tuple[_Wanted, Any]]:
+    """The images of each model, which is drawn by a pipeline of its own, as new: what a method adds is in no other."""
+    from benchmark import apply, diffusion
+
     for concept in dict.fromkeys(row.image.concept for row in rows):
-        mine = [row for row in rows if row.image.concept == concept]
-        model.set_weights(clean)
-        if deltas[concept]:
-            model.set_weights(weights.read_delta(deltas[concept]))
+        asked = [row for row in rows if row.image.concept == concept]
+        pipeline = diffusion.load(base.folder, suite.sampler.precision, suite.sampler.size)
         try:
-            yield from zip(mine, sampling.draw(model, [row.shot for row in mine], sampler), strict=True)
+            with ExitStack() as stack:
+                guidance = None
+                if deltas[concept]:
+                    request, saved = (
+                        causes.request(suite, task, variant, (concept,)),
+                        weights.read_delta(deltas[concept]),
+                    )
+                    values = variants.settings(suite, variant)
+                    guidance = stack.enter_context(apply.applied(pipeline, variant.method, request, values, saved))
+                drawn = sampling.draw(pipeline, [row.shot for row in asked], suite.sampler, guidance)
+                yield from zip(asked, drawn, strict=True)
         except BenchmarkError as error:
-            raise BenchmarkError(f"{mine[0].image.variant}, erased {concept}: {error}") from error
+            raise BenchmarkError(f"{variant}, erased {concept}: {error}") from error
 
 
 def _hashed(image: manifest.Image, note: manifest.Note, out: Path) -> manifest.Image:

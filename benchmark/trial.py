@@ -19,7 +19,7 @@ from benchmark.suite import Suite
 
 if TYPE_CHECKING:
     from benchmark.diffusion import Diffusion
-    from benchmark.sampling import Shot
+    from benchmark.guidance import Shot
 
 SMALL = 64  # pixels: pictures up to this size are drawn on a CPU, too, in a second or two
 APART = 1  # grey levels of 255, by which rounding may move a pixel
@@ -66,7 +66,8 @@ def check(model: Diffusion, folder: str, text: str, sampler: Sampler) -> int:
     Drawn alone, and in float32 whatever the suite's precision: what is looked for are files that are read in another
     way, and not rounding. Raises `BenchmarkError` for a picture that differs, is empty, or differs when drawn again.
     """
-    from benchmark.sampling import Shot, draw
+    from benchmark.guidance import Shot
+    from benchmark.sampling import draw
 
     sampler, shots = replace(sampler, precision="float32", batch=1), [Shot(text, 0, 0, 1, sampler.guidance)]
     levels, (picture,) = apart(model, stock(folder, model), shots, sampler)
@@ -94,11 +95,16 @@ def stock(folder: str | Path, model: Diffusion) -> Any:
     from diffusers import DDIMScheduler, StableDiffusionPipeline
 
     given = dict.fromkeys(("safety_checker", "feature_extractor", "image_encoder"))  # None: they are not loaded
-    given |= {"requires_safety_checker": False, "scheduler": DDIMScheduler.from_config(model.scheduler)}
+    given |= {"requires_safety_checker": False, "scheduler": DDIMScheduler.from_config(_stock_schedule(model))}
     pipeline = StableDiffusionPipeline.from_pretrained(folder, **given, dtype=torch.float32)
     pipeline.set_progress_bar_config(disable=True)
     pipeline.unet.to(memory_format=torch.channels_last)  # as ours, so that rounding is alike on GPUs, too
     return pipeline.to(model.device)
+
+
+def _stock_schedule(model: Diffusion) -> dict[str, Any]:
+    """The schedule of a scheduler that is given what the U-Net predicts, which may not be noise."""
+    return model.scheduler | {"prediction_type": model.predicts}
 
 
 def apart(model: Diffusion, pipeline: Any, shots: Sequence[Shot], sampler: Sampler) -> tuple[int, list[np.ndarray]]:
@@ -108,8 +114,8 @@ def apart(model: Diffusion, pipeline: Any, shots: Sequence[Shot], sampler: Sampl
     from benchmark import sampling
 
     ours = list(sampling.draw(model, shots, sampler))
-    noise = [sampling.noise(s.seed, s.images, model.latent_shape)[s.index : s.index + 1] for s in shots]
-    pipeline.scheduler = sampling.scheduler(sampler, model.scheduler)
+    noise = [sampling.noise(s.noise_seed, s.images, model.latent_shape)[s.index : s.index + 1] for s in shots]
+    pipeline.scheduler = sampling.scheduler(sampler, _stock_schedule(model))
     theirs = pipeline(
         [shot.text for shot in shots],
         latents=torch.cat(noise).to(model.device),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import torch
 from torch import nn
 
 from benchmark import diffusion
-from benchmark.diffusion import Diffusion
+from benchmark.diffusion import Conditioning, Diffusion
 from benchmark.errors import BenchmarkError
 from benchmark.groups import GROUPS
 
@@ -21,8 +22,8 @@ class Workbench(Diffusion):
 
     Attributes:
         generator: the only source of randomness for methods; on the CPU, so that runs agree across devices.
-        templates: `records.Templates` of the task; None for a method whose file does not say `templates`.
         groups: the names of the groups of weights that may be trained; all of them unless the runner says which.
+        state: tensors of the method's own, by name, which are saved with the changed weights; `apply` is given them.
         pool: images of `original` to train on, (N, 3, H, W) in [-1, 1], or None.
         resume: the state that a killed erasure yielded last, or None.
         trace: rows of whatever a method logs along its training.
@@ -31,30 +32,30 @@ class Workbench(Diffusion):
     def __init__(self, *parts: Any):
         super().__init__(*parts)
         self.generator = torch.Generator().manual_seed(0)
-        self.templates: Any = None
         self.groups: tuple[str, ...] = tuple(GROUPS)
+        self.state: dict[str, torch.Tensor] = {}
         self.pool: torch.Tensor | None = None
         self.resume: dict[str, Any] | None = None
         self.trace: list[dict[str, float]] = []
-        self.alphas = _alphas(self.scheduler).to(self.device)
         self._weights: dict[str, nn.Parameter] = {}
         self._original: dict[str, torch.Tensor] = {}
 
     # ── text ──
 
-    def encode_perturbed(self, text: str, span: slice, delta: torch.Tensor, site: str) -> torch.Tensor:
-        """States (1, L, D) of a text whose tokens in `span` carry an additive `delta` (1, |span|, D).
+    def encode_perturbed(self, text: str, span: slice, delta: torch.Tensor, site: str) -> Conditioning:
+        """What a text says whose tokens in `span` carry an additive `delta` (1, |span|, D).
 
         `site` is where: `output` adds to the encoder's last states, `input` to the token embeddings before it
         (arXiv 2501.00054 does not say which of the two it means).
         """
         if site == "output":
-            return _add(self.encode(text), span, delta)
+            said = self.encode(text)
+            return replace(said, states=_add(said.states, span, delta))
         hook = self.text_encoder.get_input_embeddings().register_forward_hook(
             lambda module, inputs, embedded: _add(embedded, span, delta)
         )
         try:
-            return self.text_encoder(self.tokens(text)).last_hidden_state
+            return Conditioning(self.text_encoder(self.tokens(text)).last_hidden_state)
         finally:
             hook.remove()
 
@@ -83,19 +84,19 @@ class Workbench(Diffusion):
         alpha = self.alphas[t].view(-1, 1, 1, 1)
         return alpha.sqrt() * latents + (1 - alpha).sqrt() * noise
 
-    def predict(self, x: torch.Tensor, t: torch.Tensor, states: torch.Tensor) -> torch.Tensor:
-        """Predicted noise of every latent under every context, in one pass.
+    def predict(self, x: torch.Tensor, t: torch.Tensor, contexts: Conditioning) -> torch.Tensor:
+        """Predicted noise of every latent under every context, in one pass, whatever the U-Net itself predicts.
 
         Args:
             x: latents (B, C, h, w).
             t: timesteps (B,).
-            states: contexts (K, L, D).
+            contexts: what K texts say.
 
         Returns: (K, B, C, h, w).
         """
-        k, b = len(states), len(x)
+        k, b = len(contexts), len(x)
         x, t = x.repeat(k, 1, 1, 1), t.repeat(k)
-        return self.unet(x, t, states.repeat_interleave(b, 0)).sample.unflatten(0, (k, b))
+        return self.noise(x, t, contexts.each(b)).unflatten(0, (k, b))
 
     @torch.no_grad()
     def pool_latents(self, batch: int = 4) -> tuple[torch.Tensor, torch.Tensor]:
@@ -160,12 +161,6 @@ class Workbench(Diffusion):
 def load(folder: str | Path, size: int | None = None) -> Workbench:
     """A model in a diffusers folder, in float32; see `diffusion.load`."""
     return diffusion.load(folder, size=size, model=Workbench)
-
-
-def _alphas(config: dict) -> torch.Tensor:
-    from diffusers.schedulers.scheduling_ddim import DDIMScheduler
-
-    return DDIMScheduler.from_config(config).alphas_cumprod
 
 
 def _add(states: torch.Tensor, span: slice, delta: torch.Tensor) -> torch.Tensor:

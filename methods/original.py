@@ -13,5 +13,5 @@ class Settings:
     pass
 
 
-def erase(model, concept, settings):
+def erase(model, request, settings):
     return

@@ -21,7 +21,7 @@ class Settings:
     strength: float = 1.0
 
 
-def erase(model, concept, settings):
+def erase(model, request, settings):
     for weight in model.train(settings.group):
         noise = model.randn(*weight.shape) * weight.data.std(correction=0)
         weight.data.lerp_(noise, settings.strength)
