@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmark import code, grid, plugins, source
+from benchmark import code, config, plugins, prompt_set, source, task
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # of torch, which tests load later: workers would fight for the cores
 for of_make in ("MAKELEVEL", "MAKEFLAGS", "MFLAGS"):  # tests type `make` as a person does, also within `make test`
@@ -39,10 +39,10 @@ class Settings:
     clip: bool = False
 
 
-def erase(model, concept, settings):
+def erase(model, request, settings):
     yield
 '''
-CONTROL = '"""A control for tests."""\nPER_CONCEPT = False\n\n\ndef erase(model, concept, settings):\n    return\n'
+CONTROL = '"""A control for tests."""\nCONTROL = True\n\n\ndef erase(model, request, settings):\n    return\n'
 
 SUITE = """
 title: A suite for tests
@@ -50,7 +50,7 @@ world: testbed
 base: testbed/model
 sampler: {scheduler: ddim, steps: 10, guidance: 5.0, size: 64, precision: float32, batch: 16, threads: 1}
 budgets: {erased: 8, retained: 4, images_per_seed: 2, pool: 6, train: 5}
-part: all
+shard: all
 settings:
   original: {}
   twin-a: {loss: l1}
@@ -71,18 +71,19 @@ version: 1
 worlds:
   testbed:
     templates: {target: "{c} picture", blank: picture}
-    judge: {classifier: judge, blank: picture}
-    metrics: [accuracy]
+    classifier: {network: resnet, blank: picture}
+    metrics: {accuracy: classifier}
     concepts:
       ink: ink
       pixel_art: pixel art
-      chalk: {phrase: chalk, label: chalks, attributes: [white, dusty]}
+      chalk: {phrase: chalk, class_name: chalks, attributes: [white, dusty]}
 """
 
 
 def forget() -> None:
     """Drop what was read from files."""
-    for cached in (grid.load_suite, grid.load_task, *vars(source).values(), *vars(code).values()):
+    modules = (config, task, prompt_set, source, code)
+    for cached in (value for module in modules for value in vars(module).values()):
         if hasattr(cached, "cache_clear"):
             cached.cache_clear()
 
@@ -101,9 +102,9 @@ def small(tmp_path, monkeypatch):
         "methods/original.py": CONTROL,
         "methods/twin.py": METHOD,
         "methods/solo.py": METHOD,
-        "classifiers/judge.py": '"""A judge."""\n',
-        "benchmark/metrics/accuracy.py": '"""A metric."""\nEYE = "classifier"\n',
-        "benchmark/observers/classifier.py": '"""An eye."""\nNAME = "classifier"\n',
+        "classifiers/resnet.py": '"""A network."""\n',
+        "benchmark/metrics/accuracy.py": '"""A metric."""\nOBSERVER = "classifier"\n',
+        "benchmark/observers/classifier.py": '"""An observer."""\n',
         "benchmark/tables/style.py": '"""A table."""\n',
         "benchmark/figures/curve.py": '"""A figure."""\n',
         "benchmark/suites/test.yaml": SUITE,
@@ -181,9 +182,9 @@ def world(small, tmp_path) -> Path:
 def scored(world) -> Path:
     """A scores.csv of both of its experiments."""
     import pandas as pd
-    from synthetic import LEVELS, OBJECTS, STYLES, scores
+    from synthetic import LEVELS, OBJECTS, STYLES, plain, scores
 
-    style = scores("style", "style", LEVELS, ["ink", "stained_glass"], list(STYLES))
-    things = scores("object", "object", LEVELS, ["fish"], list(OBJECTS), seeds=(0, 1, 2))
+    style = scores("style", "style", LEVELS, ["ink", "stained_glass"], plain(STYLES))
+    things = scores("object", "object", LEVELS, ["fish"], plain(OBJECTS), seeds=(0, 1, 2))
     pd.concat([style, things]).to_csv(world / "scores.csv", index=False)
     return world / "scores.csv"
