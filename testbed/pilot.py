@@ -37,7 +37,7 @@ import yaml
 from benchmark import cli, plugins, sampling, workbench
 from benchmark.errors import BenchmarkError
 from benchmark.files import sha256, write_atomically
-from benchmark.records import Sampler, Target, Templates, Variant, digest
+from benchmark.records import Request, Sampler, Target, Templates, Variant, digest
 from classifiers import testbed_backbone
 from testbed import dataset
 
@@ -189,12 +189,12 @@ def erasing(
 ) -> Iterator[Any]:
     """The steps by which a variant erases a concept from `loaded()`'s model, with the settings given; seeded with 0."""
     model, clean, _ = loaded()
-    model.set_weights(clean)
+    model.set_state(clean)
     model.unet.requires_grad_(False)
     model.generator, model.trace = torch.Generator().manual_seed(0), []
-    model.templates, model.pool = templates, images
+    model.pool, request = images, Request((Target(name, name),), templates=templates)
     method = plugins.load("methods", Variant(variant).method)
-    return method.erase(model, Target(name, name), method.Settings(**settings))
+    return method.erase(model, request, method.Settings(**settings))
 
 
 @cache
@@ -218,7 +218,7 @@ def pool(name: str, plan_file: Path = PLAN) -> torch.Tensor:
     """The original's pictures of a concept, as erasing jobs get them."""
     plan = planned(plan_file)
     (model, clean, _), sampler = loaded(), Sampler(**plan["sampler"])
-    model.set_weights(clean)
+    model.set_state(clean)
     shots = [sampling.Shot(name, 300_000 + i, 0, 1, sampler.guidance) for i in range(plan["images"]["pool"])]
     pictures = np.stack(list(sampling.draw(model, shots, sampler)))
     return torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 127.5 - 1

@@ -82,11 +82,11 @@ def _weights(concept: str) -> list[dict[str, Any]]:
             for factor in (1, STRETCHED):
                 for _ in pilot.erasing(variant, concept, settings, TEMPLATES, pictures * factor):
                     pass
-                moved = [(w - clean[name]).detach().flatten() for name, w in model.unet.named_parameters()]
+                moved = [(w - clean[f"unet.{name}"]).detach().flatten() for name, w in model.unet.named_parameters()]
                 ends.append(torch.cat(moved))
             apart = ((ends[0] - ends[1]).norm() / ends[0].norm()).item()
             rows.append({"concept": concept, "variant": variant, "start": start, "difference": apart})
-    model.set_weights(clean)
+    model.set_state(clean)
     return rows
 
 
