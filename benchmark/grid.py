@@ -124,9 +124,9 @@ def plan(config: Mapping[str, Any], tolerant: bool = False) -> Plan:
     looked_at = [(name, BASE.path) for name in _union(task.sets for task in tasks.values())]
     looked_at += [(name, path) for path, shard in shards.items() if shard != BASE for name in tasks[shard.task].sets]
     sets = {name: load_set(name, suite.world) for name, _ in looked_at}
-    for name, prompt_set in dict(sets).items():
+    for prompt_set in list(sets.values()):
         if prompt_set.classifier and prompt_set.classifier.texts:
-            training = training_set(load_task(name, suite.world))
+            training = training_set(load_task(prompt_set.classifier.prompt_set, suite.world))
             sets[training.name] = training
     pools: dict[str, PromptSet] = {}
     for shard in shards.values():
@@ -146,9 +146,10 @@ def pool_of(plan: Plan, shard: Shard) -> PromptSet | None:
     return pool and plan.sets[pool.name]
 
 
-def training_of(plan: Plan, prompt_set: PromptSet) -> PromptSet:
-    """The images from which the classifier of a prompt set learns."""
-    return plan.sets[training_set(load_task(prompt_set.name, plan.suite.world)).name]
+def training_of(plan: Plan, classifier: str) -> PromptSet | None:
+    """The images from which the classifier of a prompt set learns, if it is trained here."""
+    texts = load_set(classifier, plan.suite.world).classifier.texts
+    return plan.sets[training_set(load_task(classifier, plan.suite.world)).name] if texts else None
 
 
 def check_methods(suite: Suite, chosen: Iterable[Variant]) -> None:

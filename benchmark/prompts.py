@@ -60,6 +60,8 @@ def rows(prompt_set: PromptSet, suite: Suite) -> tuple[Prompt, ...]:
     source = prompt_set.source
     if source.kind == "file":
         return _prefix(prompt_set, _from_file(prompt_set), suite.budgets.rows)
+    if source.kind == "attack":  # as they are before a model is attacked
+        return rows(load_set(source.of, suite.world), suite)
     task = load_task(source.task, suite.world)
     budgets = suite.budgets
     if source.kind == "evaluation":
@@ -93,8 +95,10 @@ def of_model(rows: Iterable[Prompt], prompt_set: PromptSet, suite: Suite, concep
     """The rows of a set of which a model draws that has lost `concept`; one that has lost `NOTHING` draws all.
 
     Of a set that is derived from concepts these are fewer for retained concepts than for the erased one: the first of
-    each, so that every image of an eraser has its reference image.
+    each, so that every image of an eraser has its reference image. Attacked are the rows that ask for what was erased.
     """
+    if prompt_set.source.kind == "attack" and concept != NOTHING:
+        return tuple(row for row in rows if row.concept == concept)
     if concept == NOTHING or prompt_set.source.kind != "evaluation":
         return tuple(rows)
     chosen, taken = [], Counter[tuple[str, str]]()
