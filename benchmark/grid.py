@@ -127,7 +127,9 @@ def plan(config: Mapping[str, Any], tolerant: bool = False) -> Plan:
     for name, path in looked_at:
         if sets[name].source.kind == "attack" and variants.adopts(shards[path].variant) == "images":
             raise ConfigError(f"{shards[path].variant}: has images and no model, which prompt set {name} would attack")
-    learn = _union([asked.classifier.prompt_set] for asked in sets.values() if asked.classifier and asked.classifier.texts)
+    learn = _union(
+        [asked.classifier.prompt_set] for asked in sets.values() if asked.classifier and asked.classifier.texts
+    )
     training = {asked.name: asked for asked in (training_set(load_task(name, suite.world)) for name in learn)}
     pools: dict[str, PromptSet] = {}
     for shard in shards.values():

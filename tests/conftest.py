@@ -123,7 +123,8 @@ from pathlib import Path
 
 runner = Path(__file__).stem
 out = Path(sys.argv[sys.argv.index("--out") + 1])
-declared = {"train_classifier": "card.json", "erase": "models.csv", "generate": "manifest.csv", "observe": "evidence.csv"}
+declared = {"erase": "models.csv", "generate": "manifest.csv", "observe": "evidence.csv"}
+declared["train_classifier"] = "card.json"
 if runner == "view":
     views = [word for word in sys.argv if word.startswith(("tables/", "figures/"))]
     paths = [out / (view + suffix) for view in views for suffix in (".csv", ".md", ".tex", ".svg", ".png")]

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from benchmark.variants import ORIGINAL
 from conftest import CONTROL, METHOD, ROOT
 from PIL import Image
 
@@ -23,6 +22,7 @@ from benchmark.prompts import of_model, rows
 from benchmark.records import NOTHING, WHOLE, Prompt, PromptSet, Task, Variant
 from benchmark.scores import COLUMNS
 from benchmark.suite import Suite
+from benchmark.variants import ORIGINAL
 from benchmark.versions import version
 
 SIZE = 16

@@ -9,6 +9,7 @@ import pytest
 from conftest import ROOT, forget
 from safetensors.torch import load_file, save_file
 
+import methods
 from benchmark import adopt, attack, base, config, erase, generate, grid, observe, plugins, prompts, score
 from benchmark import train_classifier as train
 from benchmark.errors import BenchmarkError, ConfigError
@@ -24,7 +25,7 @@ budgets: {erased: 4, retained: 2, images_per_seed: 2, pool: 2, train: 4}
 shard: all
 settings:
   original: {}
-  esd: {steps: 2, lr: 3.0e-4, batch: 2, denoise_steps: 3}
+  esd: {steps: 8, lr: 1.0e-3, batch: 2, denoise_steps: 3}
 experiments:
   object: {task: object, methods: [original, esd], concepts: [church], views: [tables/object]}
 """
@@ -76,14 +77,13 @@ def repository(tmp_path, monkeypatch):
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
     (tmp_path / "testbed").symlink_to(ROOT / "testbed")
     monkeypatch.setattr(plugins, "ROOT", tmp_path)
+    monkeypatch.setattr(methods, "__path__", [str(tmp_path / "methods")])
     monkeypatch.chdir(tmp_path)
 
     def write(path, text):
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text(text)
         forget()
-        for cached in (config.load_set, grid.load_set):
-            cached.cache_clear()
 
     write("benchmark/suites/test.yaml", SUITE)
     base.main("test", tmp_path / "results/test/base.json")
