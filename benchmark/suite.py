@@ -12,14 +12,14 @@ from benchmark.records import Sampler
 
 @dataclass(frozen=True)
 class Experiment:
-    """Which task × methods × concepts × seeds feed which views; `checkpoints` are per cent of a method's `steps`.
+    """Which task × variants × concepts × seeds feed which views; `checkpoints` are per cent of a method's `steps`.
 
-    `listed` says whether the suite's file lists the methods by name, or says `all`.
+    `listed` says whether the suite's file lists the variants by name, or says `all`.
     """
 
     task: str
     views: tuple[str, ...]
-    methods: tuple[str, ...]
+    variants: tuple[str, ...]
     listed: bool
     concepts: tuple[str, ...]
     seeds: tuple[int, ...]
@@ -36,7 +36,7 @@ class Suite:
     base: str  # a folder, or with a revision a model of the Hub
     sampler: Sampler
     budgets: Budgets
-    part: Literal["all", "one"]  # how many concepts a job works on
+    shard: Literal["all", "one"]  # how many concepts a job works on
     experiments: Mapping[str, Any]  # an `Experiment` each, once `load_suite` has read what the file says
     settings: Mapping[str, Any] = field(default_factory=dict)
     revision: str | None = None

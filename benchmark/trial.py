@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchmark import devices, grid, texts, weights
+from benchmark import devices, prompts, texts, weights
+from benchmark.config import load_task
 from benchmark.errors import BenchmarkError
 from benchmark.files import write_atomically
-from benchmark.records import Sampler, Task, digest
+from benchmark.records import Sampler, digest
+from benchmark.suite import Suite
 
 if TYPE_CHECKING:
     from benchmark.diffusion import Diffusion
@@ -25,7 +27,7 @@ FLAT = 4.0  # the standard deviation over space, in grey levels, below which a p
 BLACK = 10.0  # the mean, in grey levels, below which a picture is nearly black
 
 
-def once(base: weights.Base, suite: grid.Suite, task: Task, folder: Path, model: Diffusion | None = None) -> str:
+def once(base: weights.Base, suite: Suite, folder: Path, model: Diffusion | None = None) -> str:
     """Read all texts, and draw the picture unless that was done for this model and sampler; returns what came of it.
 
     `folder` is where a file says that it was done. `model` is the base model in float32, if it is loaded already.
@@ -41,18 +43,19 @@ def once(base: weights.Base, suite: grid.Suite, task: Task, folder: Path, model:
         return f"{said}; a picture was compared with the stock pipeline's before"
     torch.set_num_threads(suite.sampler.threads)
     model = model or diffusion.load(base.folder, size=suite.sampler.size)
+    task = load_task(next(iter(suite.experiments.values())).task, suite.world)
     levels = check(model, base.folder, task.templates.of(task.concepts[0]), suite.sampler)
     with write_atomically(done) as aside:
         aside.write_text(json.dumps({"key": key, "grey_levels": levels, "device": devices.kind()}) + "\n")
     return f"{said}; a picture drawn on {devices.kind()} is at most {levels} grey levels from the stock pipeline's"
 
 
-def read_texts(suite: grid.Suite, tokenizer: Any) -> str:
+def read_texts(suite: Suite, tokenizer: Any) -> str:
     """Read all texts of a suite with the base model's tokenizer; an error for one that is cut, or equal to another."""
-    return f"{texts.check(grid.all_texts(suite), tokenizer)} texts, none cut or equal to another"
+    return f"{texts.check(prompts.all_texts(suite), tokenizer)} texts, none cut or equal to another"
 
 
-def postponed(suite: grid.Suite) -> bool:
+def postponed(suite: Suite) -> bool:
     """Whether drawing one picture is left to the first job that draws: large ones take minutes without a GPU."""
     return suite.sampler.size > SMALL and devices.device().type == "cpu"
 

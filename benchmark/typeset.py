@@ -11,12 +11,15 @@ import pandas as pd
 from benchmark.files import write_atomically
 
 
-def write_table(module: ModuleType, rows: pd.DataFrame, notes: list[str], out: Path) -> None:
-    """The numbers as CSV; as Markdown and LaTeX the table's `blocks` or, if it has none, the same numbers."""
-    frame = module.table(rows)
+def write_table(module: ModuleType, means: pd.DataFrame, notes: list[str], out: Path) -> None:
+    """The numbers as CSV; as Markdown and LaTeX the table's `blocks` or, if it has none, the same numbers.
+
+    `means` has the columns of `frames.MEANS`.
+    """
+    frame = module.table(means)
     with write_atomically(out.with_name(f"{out.name}.csv")) as temporary:
         frame.to_csv(temporary, index=False, float_format="%.6g", lineterminator="\n")
-    blocks = list(module.blocks(rows)) if hasattr(module, "blocks") else [("", frame.set_index(frame.columns[0]))]
+    blocks = list(module.blocks(means)) if hasattr(module, "blocks") else [("", frame.set_index(frame.columns[0]))]
     for suffix, form in (("md", markdown), ("tex", latex)):
         with write_atomically(out.with_name(f"{out.name}.{suffix}")) as temporary:
             temporary.write_text(form(module.CAPTION, blocks, notes), encoding="utf-8")
@@ -56,6 +59,6 @@ def _rows(block: pd.DataFrame) -> list[list[object]]:
 def escaped(text: object) -> str:
     """A text as LaTeX wants it."""
     signs = {sign: f"\\{sign}" for sign in "&%$#_{}"} | {"↑": r"$\uparrow$", "↓": r"$\downarrow$", "–": "--"}
-    signs |= {"†": r"$\dagger$", "‡": r"$\ddagger$"}
+    signs |= {"†": r"$\dagger$", "‡": r"$\ddagger$", "§": r"\S{}"}
     signs |= {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
     return "".join(signs.get(letter, letter) for letter in str(text))

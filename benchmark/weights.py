@@ -9,15 +9,16 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmark.config import Suite
 from benchmark.errors import BenchmarkError
 from benchmark.files import sha256, write_atomically
 from benchmark.records import digest
+from benchmark.suite import Suite
 
 if TYPE_CHECKING:
     import torch
 
 UNSEALED = "0" * 64
+OWN = "method."  # begins the names of tensors that are a method's own
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ def write_deltas(path: Path, rows: list[Delta]) -> None:
 
 
 def read_delta(row: Delta) -> dict[str, torch.Tensor]:
-    """What an erasure saved: `unet.…` and `text_encoder.…` that changed, and the method's own `method.…`; may be empty.
+    """What an erasure saved, maybe nothing: changed `unet.…` and `text_encoder.…`, and the method's own `method.…`.
 
     Raises `BenchmarkError` if the file is not the one that models.csv names.
     """
