@@ -158,6 +158,16 @@ def test_others_that_are_evaluated_are_refused_by_their_texts(small, text):
     assert "others.x: " in (said := message({"suite": "test"})) and said.endswith("told what it is evaluated on")
 
 
+def test_others_that_another_tasks_set_evaluates_are_refused(small):
+    small("benchmark/tasks/second.yaml", TASK.replace("ink: ink", "fog: fog"))
+    told = TASK.replace("    templates:", "    others: {fog: fog}\n    templates:")
+    small("benchmark/tasks/style.yaml", told)
+    assert grid.plan({"suite": "test"})
+    small("benchmark/tasks/style.yaml", told.replace("    others:", "    retained_on: [style, second]\n    others:"))
+    expected = "worlds.testbed.others.fog: 'fog' is asked of fog: a method must not be told what it is evaluated on"
+    assert message({"suite": "test"}) == f"benchmark/tasks/style.yaml: {expected}"
+
+
 @pytest.mark.parametrize("name", ["style", "object", "portrait"])
 @pytest.mark.parametrize("world", ["testbed", "paper"])
 def test_what_shipped_tasks_tell_is_shown_by_none_of_their_sets(name, world):
