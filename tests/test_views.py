@@ -6,7 +6,8 @@ from functools import cache
 import numpy as np
 import pandas as pd
 import pytest
-from synthetic import LEVELS, STYLES, pictures, plain, scores, whole
+from real_suites import pictures, whole
+from synthetic import LEVELS, STYLES, plain, scores
 
 from benchmark import compare, frames, plugins, view
 from benchmark.config import load_suite
