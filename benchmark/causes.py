@@ -51,7 +51,7 @@ APART = (
 )
 GROUPS = "benchmark/groups.py"
 LIBRARIES = ("torch", "diffusers", "transformers")
-SHIPPED = ("testbed/judges/backbone.safetensors", "testbed/judges/classes.json")
+SHIPPED = ("testbed/classifiers/backbone.safetensors", "testbed/classifiers/classes.json")
 
 Cause = dict[str, Any]
 

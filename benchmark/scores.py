@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from benchmark.variants import ORIGINAL
 
 from benchmark import handed, plugins
 from benchmark.errors import BenchmarkError
@@ -23,6 +22,7 @@ from benchmark.records import END, NOTHING, WHOLE, Variant
 from benchmark.score_names import Names
 from benchmark.source import literal
 from benchmark.suite import Suite
+from benchmark.variants import ORIGINAL
 
 MEANING = {
     "suite": "a file of benchmark/suites/",

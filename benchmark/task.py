@@ -86,6 +86,10 @@ def own_set(task: Task) -> PromptSet:
             classes = ("blank", *(concept.class_name for concept in task.concepts))
             own_texts = (part.classifier.blank, *(concept.phrase for concept in task.concepts))
             classifier = Classifier(task.name, part.classifier.network, classes, own_texts)
+            for name in classes:
+                if classes.count(name) > 1:
+                    why = "the classifier could not tell them apart; give one another class_name"
+                    raise ConfigError(f"{where}.concepts: two classes are called {name!r}: {why}")
     chosen = looking.measures(part, where)
     return PromptSet(
         task.name, Source("evaluation", task.name), raw.title, raw.version, "concept", classifier,
