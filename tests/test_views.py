@@ -161,10 +161,10 @@ def test_every_view_is_content_with_the_columns_that_it_is_promised(name):
     chosen = "original, scramble, esd, abconcept" if suite.name == "paper" else "original, scramble, esd"
     numbers = _numbers(suite.name, chosen)
     means, _ = view.prepare(numbers[numbers.experiment.isin(feeding)], suite)
-    assert tuple(means.columns) == tuple(frames.MEANS)
+    assert tuple(means.columns) == frames.MEANS
     module = view._module(name)
     shown = pictures(numbers, suite.name) if getattr(module, "IMAGES", False) else ()
-    assert not shown or tuple(shown[0].columns) == tuple(frames.IMAGES)
+    assert not shown or tuple(shown[0].columns) == frames.IMAGES
     if name.startswith("tables/"):
         assert len(module.table(means)) and all(len(block) for _, block in module.blocks(means))
     else:
