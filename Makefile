@@ -97,7 +97,7 @@ repro: .venv/installed ## run the suite twice from clean copies and compare thei
 	  (cd .repro/$$run && ../../$(BIN)/snakemake $(OPTIONS)) || exit 1; \
 	done
 	cmp .repro/1/$(RESULTS)/scores.csv .repro/2/$(RESULTS)/scores.csv || \
-	  { $(BIN)/python -m benchmark.compare --mine .repro/1/$(RESULTS)/scores.csv --theirs .repro/2/$(RESULTS)/scores.csv; exit 1; }
+	  { $(BIN)/python -m benchmark.compare --first .repro/1/$(RESULTS)/scores.csv --second .repro/2/$(RESULTS)/scores.csv; exit 1; }
 	@echo "two clean runs of suite $(SUITE): scores.csv is byte-identical"
 
 retrain: .venv/installed ## rebuild the testbed from the emoji packages, in hours

@@ -175,7 +175,7 @@ def test_a_command_that_a_page_names_exists(command, inside):
         "make testt",
         "make tables tour-de-france SUITE=quick",
         "python -m benchmark.erased --help",
-        "python -m benchmark.compare --mine a.csv --yours b.csv",
+        "python -m benchmark.compare --first a.csv --last b.csv",
         "python -m benchmark.scale --wat …",
         "python tests/slurm/ran.py",
         "snakemake --cores all tabels",
@@ -206,7 +206,7 @@ Save it as `methods/nice.py`, and `make  list && . .venv/bin/activate`, or not: 
 ```sh
 sbatch job
 ```
-| a table | `python -m benchmark.compare --mine a --theirs b` |
+| a table | `python -m benchmark.compare --first a --second b` |
 |---|---|
 | of `<suite>` | `make tables SUITE=<suite> \\| tee log; snakemake -n` |
 
@@ -226,7 +226,7 @@ def test_blocks_and_commands_are_found_wherever_they_stand_in_a_page(tmp_path):
     said = [(c.text, c.not_run) for c in pages.commands(page, tmp_path)]
     assert said[:3] == [("make list", ""), ("make fly", "needs wings"), ("import os; os.sep", "")]
     assert [text for text, _ in said[3:]] == [
-        "python -m benchmark.compare --mine a --theirs b", "make tables SUITE=quick", "snakemake -n",
+        "python -m benchmark.compare --first a --second b", "make tables SUITE=quick", "snakemake -n",
     ]  # fmt: skip
     left = "not run: docs/deep/page.md:13 (needs SLURM), docs/deep/page.md:3 (needs wings)"
     assert pages.summary(tmp_path).endswith(left)
