@@ -15,7 +15,7 @@ from typing import Any
 
 from benchmark import code, grid, prompts, source, variants
 from benchmark.config import load_set, load_task
-from benchmark.records import NOTHING, Prompt, PromptSet, Request, Target, Task, Variant, digest
+from benchmark.records import NOTHING, Classifier, Prompt, PromptSet, Request, Target, Task, Variant, digest
 from benchmark.suite import Suite
 
 # The code that determines bytes, stage by stage: files of benchmark/, or single definitions in them. Plugins and what
@@ -32,6 +32,12 @@ ERASING = (
     " records.py:Request weights.py:save_delta weights.py:_file"
 )
 TRAINING = "train_classifier.py devices.py:device manifest.py:picture weights.py:_file"
+ATTACKING = (
+    "attack.py apply.py guidance.py workbench.py diffusion.py compatible.py:schedule compatible.py:KEPT"
+    " compatible.py:OVERRIDDEN compatible.py:prediction compatible.py:reduction guard.py:_kept devices.py:device"
+    " weights.py:read_delta"
+)
+ADOPTING = "adopt.py diffusion.py:Diffusion manifest.py:save_png weights.py:save_delta weights.py:_file"
 READING = "prompts.py:_from_file prompts.py:_prompt prompts.py:_whole prompts.py:_prefix prompts.py:write"
 LOOKING = "observe.py evidence.py devices.py:device manifest.py:picture"
 SCORING = "score.py scores.py:COLUMNS versions.py evidence.py manifest.py:Image prompts.py:read prompts.py:of_model"
@@ -45,7 +51,7 @@ APART = (
 )
 GROUPS = "benchmark/groups.py"
 LIBRARIES = ("torch", "diffusers", "transformers")
-SHIPPED = ("testbed/judges/backbone.safetensors", "testbed/judges/classes.json")
+SHIPPED = ("testbed/classifiers/backbone.safetensors", "testbed/classifiers/classes.json")
 
 Cause = dict[str, Any]
 
@@ -65,13 +71,23 @@ def jobs(plan: grid.Plan) -> dict[tuple[str, str], Callable[[], Cause]]:
         if not prompt_set.measures:  # images from which a classifier or a method learns
             causes["generate", f"{name}/{grid.BASE.path}"] = partial(asked, name, grid.BASE.concepts)
         if prompt_set.classifier:
-            causes["train_classifier", name] = partial(classifier, suite, prompt_set)
+            own = prompt_set.classifier.prompt_set
+            causes["train_classifier", own] = partial(classifier, suite, prompt_set.classifier)
     for path, shard in plan.shards.items():
-        if shard != grid.BASE:
+        if variants.adopts(shard.variant):
+            causes["adopt_models", path] = partial(adoption, suite, shard.variant)
+        elif shard != grid.BASE:
             causes["erase", path] = partial(_erasures, suite, plan.tasks[shard.task], shard)
     for name, path in plan.looked_at:
-        causes["generate", f"{name}/{path}"] = partial(asked, name, plan.shards[path].concepts)
-        causes["observe", f"{name}/{path}"] = partial(seen, name)
+        shard, prompt_set, key = plan.shards[path], plan.sets[name], f"{name}/{path}"
+        causes["observe", key] = partial(seen, name)
+        causes["generate", key] = partial(asked, name, shard.concepts)
+        if variants.adopts(shard.variant) == "images":
+            causes["adopt_images", key] = partial(adoption, suite, shard.variant)
+        elif prompt_set.source.kind == "attack" and shard != grid.BASE:
+            found = cache(lambda name=name: attack(suite, plan.sets[name], rows(name)))
+            causes["attack", key] = found
+            causes["generate", key] = lambda found=found: {"drawing": digest(drawing(suite)), "attack": digest(found())}
     return causes | {("view", name): partial(view, plan, name) for name in plan.views}
 
 
@@ -131,6 +147,11 @@ def _target(task: Task, variant: Variant, name: str, settings: Mapping[str, Any]
     return Target(name, concept.phrase, concept.attributes[: settings.get("attributes", 0)], anchors)
 
 
+def adoption(suite: Suite, variant: Variant) -> Cause:
+    """Weights or images that were made elsewhere. Their runner adds the hashes of the files."""
+    return {"settings": variants.settings(suite, variant), "size": suite.sampler.size, "code": _code(ADOPTING)}
+
+
 def groups(variant: Variant, settings: Mapping[str, Any]) -> tuple[str, ...]:
     """The groups of weights that a method's file or a setting of it names: it may train no other."""
     named = _words(variant.file) | set(map(str, settings.values()))
@@ -152,6 +173,18 @@ def prompt_rows(suite: Suite, prompt_set: PromptSet, rows: Callable[[], tuple[Pr
     return {"source": asdict(prompt_set.source), "rows": suite.budgets.rows, "code": _code(READING)}
 
 
+def attack(suite: Suite, prompt_set: PromptSet, rows: tuple[Prompt, ...]) -> Cause:
+    """What an attack makes of rows. Its runner adds the model."""
+    return {
+        "settings": prompt_set.source.settings,
+        "rows": _digest(rows),
+        "size": suite.sampler.size,
+        "threads": suite.sampler.threads,
+        "code": _code(ATTACKING, f"attacks/{prompt_set.source.attack}.py"),
+        "libraries": _versions(*LIBRARIES),
+    }
+
+
 def images(suite: Suite, prompt_set: PromptSet, rows: tuple[Prompt, ...], concepts: Iterable[str]) -> Cause:
     """The images of a job: for each model, named by the concept that it lost, the rows of which it draws."""
     asked = {name: _digest(prompts.of_model(rows, prompt_set, suite, name)) for name in concepts}
@@ -161,13 +194,13 @@ def images(suite: Suite, prompt_set: PromptSet, rows: tuple[Prompt, ...], concep
 # ── evidence ──
 
 
-def classifier(suite: Suite, prompt_set: PromptSet) -> Cause:
+def classifier(suite: Suite, trained: Classifier) -> Cause:
     """A trained classifier, or the card of one that comes trained. Which images it learns from is its rule's input."""
     return {
-        "network": prompt_set.classifier.network,
-        "classes": prompt_set.classifier.classes,
+        "network": trained.network,
+        "classes": trained.classes,
         "threads": suite.sampler.threads,
-        "code": _code(TRAINING, f"classifiers/{prompt_set.classifier.network}.py"),
+        "code": _code(TRAINING, f"classifiers/{trained.network}.py"),
         "libraries": _versions("torch", "torchvision"),
     }
 

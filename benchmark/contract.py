@@ -18,6 +18,15 @@ from benchmark.variants import POOLS
 
 ALLOWED = {"POOL": (None, *POOLS), "CONTROL": (True, False), "SEEDED": (True, False)}  # of a method's constants
 
+ADOPTED = {  # what is adopted: the settings that it needs, and what they say
+    "weights": {"weights": "where the weights lie", "sha256": "the hash of each concept's file"},
+    "images": {
+        "images": "in which folder the images lie",
+        "rows": "which list says what each of them shows",
+        "sha256": "the hash of each concept's list",
+    },
+}
+
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
@@ -29,15 +38,19 @@ def problems(file: str | Path, protocol: type | None = None) -> list[str]:
     """
     try:
         tree = source.tree(file)
-        protocol = protocol or protocols.of(str(Path(file).parent), bool(source.literal(file, "IMAGES", False)))
+        says = (source.literal(file, name) is not None for name in ("IMAGES", "ADOPTS"))
+        protocol = protocol or protocols.of(str(Path(file).parent), *says)
     except ConfigError as error:
         return [str(error)]
     found = []
-    if protocol is protocols.Method and not re.fullmatch(r"[a-z0-9_]+", Path(file).stem):
+    method = protocol in (protocols.Method, protocols.Adopted)
+    if method and not re.fullmatch(r"[a-z0-9_]+", Path(file).stem):
         found.append("a method's name consists of small letters, digits and _")
     found += [*_constants(file, tree, protocol), *_settings_class(file, tree)]
     for name in protocols.functions(protocol):
         found += _function(tree, protocol, name)
+    if protocol is protocols.Adopted:
+        found += _adoption(file)
     found += _idle_loops(tree)
     return [f"{file}: {problem.removeprefix(f'{file}: ')}" for problem in found]
 
@@ -69,6 +82,16 @@ def _constants(file: str | Path, tree: ast.Module, protocol: type) -> Iterator[s
             near = ["POOL"]
         if name not in known and near:
             yield f"{name}: nobody reads it; did you mean {near[0]}?"
+
+
+def _adoption(file: str | Path) -> Iterator[str]:
+    """`ADOPTS`, and the settings that say where the files are."""
+    kind, settings = source.literal(file, "ADOPTS"), source.settings(file)
+    if kind not in ADOPTED:
+        yield plugins.unknown("ADOPTS", kind, ADOPTED, "value")
+    for name in ADOPTED.get(kind, ()):
+        if name not in settings:
+            yield f"Settings has no {name}, which says {ADOPTED[kind][name]}"
 
 
 def _settings_class(file: str | Path, tree: ast.Module) -> Iterator[str]:

@@ -62,16 +62,18 @@ def _numbers(rows: pd.DataFrame, column: str, path: Path) -> pd.Series:
     return numbers
 
 
-def references(rows: pd.DataFrame, originals: pd.DataFrame, path: Path) -> np.ndarray:
+def references(rows: pd.DataFrame, originals: pd.DataFrame, path: Path, attacked: bool = False) -> np.ndarray:
     """Where in `originals` the reference image of each image stands: the original's of the same row and index.
 
-    Raises `BenchmarkError` naming an image without one, or one that was drawn from another text or noise.
+    Raises `BenchmarkError` naming an image without one, or one that was drawn from another text or noise. Where the
+    texts were `attacked`, those of the original's are the ones of before.
     """
     places = pd.MultiIndex.from_frame(originals[KEY]).get_indexer(pd.MultiIndex.from_frame(rows[KEY]))
     if (places < 0).any():
         lone = rows.file[places < 0].iloc[0]
         raise BenchmarkError(f"{path}: {lone} has no reference image among the original model's images")
-    differs = (rows[SHOWN].to_numpy() != originals[SHOWN].to_numpy()[places]).any(1)
+    shown = SHOWN[attacked:]
+    differs = (rows[shown].to_numpy() != originals[shown].to_numpy()[places]).any(1)
     if differs.any():
         raise BenchmarkError(f"{path}: {rows.file[differs].iloc[0]} has another text or noise than its reference image")
     return places

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -29,6 +29,7 @@ class _Wanted:
 @job.fills("out")
 def main(
     suite: str,
+    set: str,
     prompts: Path,
     out: Path,
     variant: str = variants.ORIGINAL,
@@ -41,7 +42,8 @@ def main(
 
     Args:
         suite: a file of benchmark/suites.
-        prompts: the rows of the set, a CSV file that has the set's name.
+        set: the prompt set: the name of a task, a file of benchmark/prompt_sets, or what a classifier or method needs.
+        prompts: its rows, a CSV file.
         out: the folder of the images and of manifest.csv.
         variant: whose models draw; the original model draws what tasks, classifiers and methods have in common.
         task: a file of benchmark/tasks: what was erased is of it.
@@ -49,7 +51,7 @@ def main(
         concepts: the erased concepts.
         models: the models.csv of the erased models; without it the base model draws.
     """
-    loaded, name = load_suite(suite), prompts.stem
+    loaded, name = load_suite(suite), set
     chosen = variants.parse(loaded, variant)
     if chosen.name != variants.ORIGINAL and not (models and task and concepts):
         raise BenchmarkError(
@@ -91,7 +93,7 @@ def main(
     device = ""
     if missing:
         print(trial.once(base, loaded, Path(loaded.folder)))  # a text may be new; the picture may be due
-        _report_cut(prompts, base.folder, {row.image.text for row in wanted})
+        _report_cut(prompts, base.folder, dict.fromkeys(row.image.text for row in wanted))
         label = f"draw {name} by {'/'.join(filter(None, (task, variant)))}"
         device = _draw(loaded, subject, chosen, base, deltas, missing, out, label)
         notes |= {row.image.file: manifest.Note(row.image.key, device) for row in missing}
@@ -100,7 +102,7 @@ def main(
     print(f"{out}/manifest.csv: {counts}{f'; drawn on {device}' if device else ''}")
 
 
-def _report_cut(prompts: Path, folder: str, drawn: set[str]) -> None:
+def _report_cut(prompts: Path, folder: str, drawn: Collection[str]) -> None:
     """Say how many texts the text encoder reads in part only: those of a set that is a file may be so long."""
     from benchmark import diffusion
 

@@ -19,10 +19,14 @@ METRICS, OBSERVERS = "benchmark/metrics", "benchmark/observers"
 
 @dataclass(frozen=True)
 class DeclaredClassifier:
-    """The key `classifier`: a file of `classifiers/`. With `blank` it is trained; that text draws its class blank."""
+    """The key `classifier`: `network` is a file of `classifiers/`; with `blank`, the text of that class, it is trained.
 
-    network: str
+    Sets that are files may take the classifier `of` a task instead.
+    """
+
+    network: str | None = None
     blank: str | None = None
+    of: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

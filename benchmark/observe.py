@@ -61,7 +61,7 @@ def main(suite: str, images: Path, references: Path, out: Path, classifier: Path
     loaded = load_suite(suite)
     rows, originals = evidence.read(images), evidence.read(references)
     prompt_set = load_set(rows.prompt_set.iloc[0], loaded.world)
-    originals = originals.iloc[evidence.references(rows, originals, images)]
+    originals = originals.iloc[evidence.references(rows, originals, images, prompt_set.source.kind == "attack")]
     if rows.task.iloc[0] != NOTHING and prompt_set.name in load_task(rows.task.iloc[0], loaded.world).erased_on:
         _refuse_unchanged(rows, originals, images, references)
 

@@ -44,13 +44,24 @@ class Method(Protocol):
     NOTE: str = ""
 
     def erase(self, model: Workbench, request: Request, settings: Any) -> Iterator[dict[str, Any] | None] | None:
-        """Edits the model's weights, or leaves tensors in `model.state`; yields after a step what it can resume from."""
+        """Edits weights, or leaves tensors in `model.state`; yields after each step what it can resume from."""
 
     @optional
     def apply(
         self, pipeline: Diffusion, request: Request, settings: Any, state: Mapping[str, torch.Tensor]
     ) -> Guidance | None:
         """Makes the base model the erased one, beyond weights; `state` is what `erase` has left in `model.state`."""
+
+
+class Adopted(Protocol):
+    """methods/ with ADOPTS: erased weights, or images of an erased model, that were made elsewhere.
+
+    `Settings` has `weights`, or `images` and `rows`: paths in which {concept} stands for what was erased; and `sha256`,
+    by concept, of the weights, or of the list of images.
+    """
+
+    ADOPTS: Literal["weights", "images"]
+    NOTE: str = ""
 
 
 class Guidance(Protocol):
@@ -149,8 +160,10 @@ FOLDERS: dict[str, type] = {  # of classifiers/ only those that tasks name are c
 }
 
 
-def of(folder: str, shows_images: bool = False) -> type | None:
-    """The protocol of the plugins of a folder, if there is one; a figure may show images."""
+def of(folder: str, shows_images: bool = False, adopts: bool = False) -> type | None:
+    """The protocol of the plugins of a folder, if there is one; a figure may show images, a method may be adopted."""
+    if folder == "methods" and adopts:
+        return Adopted
     return Gallery if folder == "benchmark/figures" and shows_images else FOLDERS.get(folder)
 
 

@@ -139,7 +139,7 @@ def most_seeds(use: str) -> int:
 def check_images(budgets: Budgets, task: Task, prompt_set: PromptSet, where: str) -> None:
     """Refuse budgets with which the metrics of a task's prompt set could not be computed, or its classifier trained.
 
-    How many rows a file has is not known here: `prompts` says if they are too few.
+    How many rows a file has is not known here: `prompts.rows` refuses too few.
     """
     if prompt_set.source.kind == "evaluation":
         key = "retained" if len(task.concepts) > 1 else "erased"

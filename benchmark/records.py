@@ -81,10 +81,12 @@ class Prompt:
 class Classifier:
     """Who decides what an image shows: a network of `classifiers/`, trained on images of `original` or as shipped.
 
-    `classes` are its outputs in order; `texts` is None for one that is used as it comes, else the prompts of its
-    training images, one per class.
+    `prompt_set` is the set that declares it, by whose name it is kept; others may look with it, too. `classes` are its
+    outputs in order; `texts` is None for one that is used as it comes, else the prompts of its training images, one per
+    class.
     """
 
+    prompt_set: str
     network: str
     classes: tuple[str, ...] = ()
     texts: tuple[str, ...] | None = None
@@ -105,20 +107,25 @@ class Measure:
 
 @dataclass(frozen=True)
 class Source:
-    """Where the rows of a prompt set come from: concepts of a task, or a CSV file.
+    """Where the rows of a prompt set come from: concepts of a task, a CSV file, or an attack on another set's rows.
 
-    `kind` is `evaluation`, `training` (of the task's classifier), `pool_concept` or `pool_anchor` (of methods), or
-    `file`. The first four derive rows from the concepts of `task` (of a pool: from `concepts` alone); a file has `path`,
-    the `sha256` of its bytes, the `columns` that fill the fields of `Prompt`, and the `defaults` of those it lacks.
+    `kind` is `evaluation`, `training` (of the task's classifier), `pool_concept` or `pool_anchor` (of methods), `file`
+    or `attack`. The first four derive rows from the concepts of `task` (of a pool: from `concepts` alone). A file has
+    `path`, the `sha256` of its bytes, the `columns` that fill the fields of `Prompt`, and `defaults` of those it lacks.
+    An `attack`, a file of `attacks/` with its `settings`, searches other texts for the rows of the set `of`, for every
+    model others; the original model draws these rows as they are.
     """
 
-    kind: Literal["evaluation", "training", "pool_concept", "pool_anchor", "file"]
+    kind: Literal["evaluation", "training", "pool_concept", "pool_anchor", "file", "attack"]
     task: str = ""
     concepts: tuple[str, ...] = ()
     path: str = ""
     sha256: str = ""
     columns: Mapping[str, str] = field(default_factory=dict)
     defaults: Mapping[str, Any] = field(default_factory=dict)
+    attack: str = ""
+    of: str = ""
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

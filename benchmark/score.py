@@ -156,7 +156,7 @@ def _scores(
     chosen = np.flatnonzero((seen.rows.concept == run.concept) & (seen.rows.erasing_seed == run.erasing_seed))
     rows = seen.rows.iloc[chosen]
     rows = rows.assign(unit=_units(rows))
-    theirs = references(rows, original.rows, seen.path)
+    theirs = references(rows, original.rows, seen.path, plan.sets[name].source.kind == "attack")
     versions = {
         m.measure.name: version(plan.suite, plan.sets[name], m.module, m.measure, erasure.variant) for m in metrics
     }

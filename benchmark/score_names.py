@@ -62,9 +62,10 @@ class Names:
             how = f"as a whole: write {WHOLE}" if prompts.score_by == "set" else "concept by concept"
             raise BenchmarkError(f"asked: {asked!r} is not what prompt set {name} is scored by: it is scored {how}")
         if prompts.source.kind != "file":
-            phrases = {concept.name: concept.phrases for concept in task.concepts}
-            _known("asked", asked, phrases, f"task {task.name}: ", "concept")
-            _known("wording", wording, phrases[asked], f"task {task.name}: concept {asked}: ")
+            concepts = load_task(prompts.source.task, self.suite.world).concepts
+            phrases = {concept.name: concept.phrases for concept in concepts}
+            _known("asked", asked, phrases, f"prompt set {name}: ", "concept")
+            _known("wording", wording, phrases[asked], f"prompt set {name}: concept {asked}: ")
 
 
 def _known(column: str, name: str, allowed: Iterable[str], where: str = "", what: str = "") -> None:

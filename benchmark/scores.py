@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from benchmark.variants import ORIGINAL
 
 from benchmark import handed, plugins
 from benchmark.errors import BenchmarkError
@@ -23,6 +22,7 @@ from benchmark.records import END, NOTHING, WHOLE, Variant
 from benchmark.score_names import Names
 from benchmark.source import literal
 from benchmark.suite import Suite
+from benchmark.variants import ORIGINAL
 
 MEANING = {
     "suite": "a file of benchmark/suites/",
@@ -242,18 +242,28 @@ def _complete(path: Path, rows: list[tuple[int, Row]]) -> None:
             if model[0] == experiment and model not in models:
                 what = f"has no number of prompt set {prompt_set}, which others have: were lines lost?"
                 raise BenchmarkError(f"{path}: line {line}: {_named(model)} {what}")
-        names = dict.fromkeys(name for measures in models.values() for name in measures)
-        places = [place for measures in models.values() for numbers in measures.values() for place in numbers]
-        asked = dict.fromkeys((concept, wording) for concept, wording, _ in places)
+        names = list(dict.fromkeys(name for measures in models.values() for name in measures))
+        places = dict.fromkeys(
+            place for measures in models.values() for numbers in measures.values() for place in numbers
+        )
         for model, measures in models.items():
-            _model_is_complete(path, _named(model), measures, list(names), list(asked))
+            _model_is_complete(path, model, measures, names, list(places))
 
 
-def _model_is_complete(path: Path, model: str, measures: Model, names: list[str], asked: list[tuple[str, str]]) -> None:
+def _model_is_complete(
+    path: Path, key: tuple[str, ...], measures: Model, names: list[str], places: list[Place]
+) -> None:
     """Refuse a model without a number of each of these measures, for all that it and others were asked for."""
-    roles = dict.fromkeys(place for numbers in measures.values() for place in numbers)
-    known = {(concept, wording) for concept, wording, _ in roles}
-    wanted = [*roles, *((*pair, "") for pair in asked if pair not in known)]
+    model, concept_erased = _named(key), key[MODEL.index("concept")]
+    own = dict.fromkeys(place for numbers in measures.values() for place in numbers)
+    roles, lost = {role for _, _, role in places}, {place[:2] for place in places if place[2] == "erased"}
+    baseline, known = any(role == "baseline" for _, _, role in own), {place[:2] for place in own}
+    wanted = list(own)
+    for concept, wording, _ in places:
+        as_erased = concept == concept_erased or (concept_erased == NOTHING and (concept, wording) in lost)
+        shown = baseline or ("erased" in roles and as_erased) or ("retained" in roles and concept != concept_erased)
+        if shown and (concept, wording) not in known:
+            wanted.append((concept, wording, ""))
     begin = min(line for numbers in measures.values() for line, _ in numbers.values())
     for name in names:
         numbers = measures.get(name, {})

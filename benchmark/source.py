@@ -67,7 +67,7 @@ def broken(file: str | Path) -> str | None:
     """
     try:
         settings(file)
-        for name in ("POOL", "CONTROL", "SEEDED", "NOTE"):
+        for name in ("POOL", "CONTROL", "SEEDED", "ADOPTS", "NOTE"):
             literal(file, name)
     except ConfigError as error:
         return str(error)

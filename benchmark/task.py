@@ -78,12 +78,18 @@ def own_set(task: Task) -> PromptSet:
     raw, part, where = _read(task.name, task.world)
     classifier = None
     if part.classifier is not None:
+        if part.classifier.network is None or part.classifier.of is not None:
+            raise ConfigError(f"{where}.classifier: the key network is missing: a file of classifiers/")
         choose(part.classifier.network, plugins.names("classifiers"), f"{where}.classifier.network")
-        classifier = Classifier(part.classifier.network)
+        classifier = Classifier(task.name, part.classifier.network)
         if part.classifier.blank is not None:
             classes = ("blank", *(concept.class_name for concept in task.concepts))
             own_texts = (part.classifier.blank, *(concept.phrase for concept in task.concepts))
-            classifier = Classifier(part.classifier.network, classes, own_texts)
+            classifier = Classifier(task.name, part.classifier.network, classes, own_texts)
+            for name in classes:
+                if classes.count(name) > 1:
+                    why = "the classifier could not tell them apart; give one another class_name"
+                    raise ConfigError(f"{where}.concepts: two classes are called {name!r}: {why}")
     chosen = looking.measures(part, where)
     return PromptSet(
         task.name, Source("evaluation", task.name), raw.title, raw.version, "concept", classifier,

@@ -87,6 +87,11 @@ def control(variant: Variant) -> bool:
     return not source.broken(variant.file) and source.literal(variant.file, "CONTROL", False)
 
 
+def adopts(variant: Variant) -> str | None:
+    """What of a variant was made elsewhere: `weights`, `images`, or None if it is erased and drawn here."""
+    return None if source.broken(variant.file) else source.literal(variant.file, "ADOPTS")
+
+
 def seeded(variant: Variant) -> bool:
     """Whether what a method makes depends on the seed of the erasing; a closed form does not."""
     return bool(source.broken(variant.file)) or source.literal(variant.file, "SEEDED", True)

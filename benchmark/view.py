@@ -60,10 +60,12 @@ def prepare(scores: pd.DataFrame, suite: Suite, lacking: Sequence[str] = ()) -> 
     `scores` are the numbers of the experiments that it shows, with the columns of `scores.read`.
     """
     metrics = {name: plugins.load("benchmark/metrics", name) for name in scores.metric.unique()}
-    tasks = {name: config.load_task(name, suite.world) for name in scores.task.unique()}
+    sets = {name: config.load_set(name, suite.world) for name in scores.prompt_set.unique()}
+    derived = [prompt_set.source.task for prompt_set in sets.values() if prompt_set.source.task]
+    tasks = {name: config.load_task(name, suite.world) for name in (*scores.task.unique(), *derived)}
     marked = marks(suite, scores, metrics)
     erased = {name: experiment.concepts for name, experiment in suite.experiments.items()}
-    means = worded(summarise(scores, metrics, tasks, erased), metrics, tasks, marked)
+    means = worded(summarise(scores, metrics, tasks, erased), metrics, tasks, sets, marked)
     legend, *remarks = notes(suite, scores, means, lacking)
     return means, [legend, *marked.notes, *remarks]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -149,6 +149,12 @@ class Workbench(Diffusion):
     def original(self, gradients: bool = False) -> AbstractContextManager[None]:
         """Within the block the U-Net is the frozen original; see `using`."""
         return self.using(self._original, gradients)
+
+    def compare_with(self, clean: Mapping[str, torch.Tensor]) -> None:
+        """Take what differs in the U-Net from the `unet.…` of `clean` for what was trained: `original` is then that."""
+        own = self.unet.named_parameters()
+        self._weights = {name: p for name, p in own if not torch.equal(p.cpu(), clean[f"unet.{name}"])}
+        self._original = {name: clean[f"unet.{name}"].to(self.device) for name in self._weights}
 
     def weights(self) -> dict[str, torch.Tensor]:
         """The weights in training, by name, without copying."""

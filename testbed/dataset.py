@@ -1,4 +1,4 @@
-"""The pictures that the miniature and its judges learn from, and the captions that describe them."""
+"""The pictures that the miniature and its classifiers learn from, and the captions that describe them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from PIL import Image
 from testbed import drawings, treatments
 
 FOLDER = Path(__file__).parent
-HELD_OUT = FOLDER / "held_out"  # drawings for measuring the judges
+HELD_OUT = FOLDER / "held_out"  # drawings on which the classifiers are measured
 SIZE = 64
 PLAIN = "plain"
 PORTRAIT = "portrait"
@@ -26,12 +26,12 @@ def vocabulary() -> dict:
 
 
 def objects() -> list[str]:
-    """The classes of the object judge, in order."""
+    """The classes of the head for objects, in order."""
     return [*vocabulary()["objects"], PORTRAIT]
 
 
 def styles() -> list[str]:
-    """The classes of the style judge, in order; the first is untreated."""
+    """The classes of the head for styles, in order; the first is an untreated picture."""
     return [PLAIN, *vocabulary()["styles"]]
 
 
@@ -85,7 +85,7 @@ def sources(packages: Path, split: str) -> dict[str, list[Image.Image]]:
 
 
 def shipped_sources(split: str) -> dict[str, list[Image.Image]]:
-    """The drawings of `held_out` or `unseen` that the repository ships, to measure judges without any package."""
+    """The drawings of `held_out` or `unseen` that the repository ships: classifiers are measured on them."""
     names = vocabulary()["unseen_objects"] if split == "unseen" else vocabulary()["objects"]
     return {n: [Image.open(p) for p in sorted((HELD_OUT / split / n.replace(" ", "_")).glob("*.png"))] for n in names}
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmark import code, grid, plugins, source
+from benchmark import code, config, plugins, prompt_set, prompts, source, task
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # of torch, which tests load later: workers would fight for the cores
 for of_make in ("MAKELEVEL", "MAKEFLAGS", "MFLAGS"):  # tests type `make` as a person does, also within `make test`
@@ -39,10 +39,12 @@ class Settings:
     clip: bool = False
 
 
-def erase(model, concept, settings):
+def erase(model, request, settings):
     yield
 '''
-CONTROL = '"""A control for tests."""\nPER_CONCEPT = False\n\n\ndef erase(model, concept, settings):\n    return\n'
+CONTROL = '"""A control for tests."""\nCONTROL = True\n\n\ndef erase(model, request, settings):\n    return\n'
+
+METRIC = '"""A metric for tests."""\nOBSERVER = "classifier"\nNEEDS = "class_name"\n'
 
 SUITE = """
 title: A suite for tests
@@ -50,7 +52,7 @@ world: testbed
 base: testbed/model
 sampler: {scheduler: ddim, steps: 10, guidance: 5.0, size: 64, precision: float32, batch: 16, threads: 1}
 budgets: {erased: 8, retained: 4, images_per_seed: 2, pool: 6, train: 5}
-part: all
+shard: all
 settings:
   original: {}
   twin-a: {loss: l1}
@@ -71,20 +73,21 @@ version: 1
 worlds:
   testbed:
     templates: {target: "{c} picture", blank: picture}
-    judge: {classifier: judge, blank: picture}
-    metrics: [accuracy]
+    classifier: {network: resnet, blank: picture}
+    metrics: {accuracy: classifier}
     concepts:
       ink: ink
       pixel_art: pixel art
-      chalk: {phrase: chalk, label: chalks, attributes: [white, dusty]}
+      chalk: {phrase: chalk, class_name: chalks, attributes: [white, dusty]}
 """
 
 
 def forget() -> None:
     """Drop what was read from files."""
-    for cached in (grid.load_suite, grid.load_task, *vars(source).values(), *vars(code).values()):
-        if hasattr(cached, "cache_clear"):
-            cached.cache_clear()
+    for module in (code, config, prompt_set, prompts, source, task):
+        for cached in vars(module).values():
+            if hasattr(cached, "cache_clear"):
+                cached.cache_clear()
 
 
 @pytest.fixture
@@ -101,9 +104,9 @@ def small(tmp_path, monkeypatch):
         "methods/original.py": CONTROL,
         "methods/twin.py": METHOD,
         "methods/solo.py": METHOD,
-        "classifiers/judge.py": '"""A judge."""\n',
-        "benchmark/metrics/accuracy.py": '"""A metric."""\nEYE = "classifier"\n',
-        "benchmark/observers/classifier.py": '"""An eye."""\nNAME = "classifier"\n',
+        "classifiers/resnet.py": '"""A network."""\n',
+        "benchmark/metrics/accuracy.py": METRIC,
+        "benchmark/observers/classifier.py": '"""An observer."""\n',
         "benchmark/tables/style.py": '"""A table."""\n',
         "benchmark/figures/curve.py": '"""A figure."""\n',
         "benchmark/suites/test.yaml": SUITE,
@@ -120,7 +123,8 @@ from pathlib import Path
 
 runner = Path(__file__).stem
 out = Path(sys.argv[sys.argv.index("--out") + 1])
-declared = {"classify": "card.json", "erase": "models.csv", "generate": "manifest.csv", "observe": "evidence.csv"}
+declared = {"erase": "models.csv", "generate": "manifest.csv", "observe": "evidence.csv"}
+declared["train_classifier"] = "card.json"
 if runner == "view":
     views = [word for word in sys.argv if word.startswith(("tables/", "figures/"))]
     paths = [out / (view + suffix) for view in views for suffix in (".csv", ".md", ".tex", ".svg", ".png")]
@@ -141,7 +145,7 @@ def fake(tmp_path_factory) -> Path:
     )
     shutil.copytree(ROOT, copy, ignore=ignored, symlinks=True)
     os.symlink(ROOT / "testbed", copy / "testbed")
-    for runner in ("base", "classify", "erase", "generate", "observe", "score", "view"):
+    for runner in ("base", "prompts", "train_classifier", "erase", "generate", "observe", "score", "view"):
         (copy / f"benchmark/{runner}.py").write_text(STAND_IN)
     return copy
 

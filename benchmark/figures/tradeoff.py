@@ -19,7 +19,7 @@ from benchmark.records import END, WHOLE
 
 CAPTION = (
     "Erasing against retaining. Horizontal: the classifier's accuracy on images of the erased concept; lower is "
-    "better. Vertical: what the model retains of all other concepts, measured as the classifier's accuracy on them and as the "
+    "better. Vertical: what the model retains of all other concepts, as the classifier's accuracy on them and as the "
     "perceptual distance (LPIPS) of their images from the original model's. Thin lines are 95 % intervals; a ring "
     "around a point is another variant at the same place"
 )

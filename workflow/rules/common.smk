@@ -1,11 +1,12 @@
 # What the rules share: paths, the files that a job depends on, and lookups in the plan.
 import os
+import re
 import shlex
 import shutil
 import subprocess
 from pathlib import Path
 
-from benchmark import causes, trouble
+from benchmark import causes, trouble, variants
 from benchmark.files import unwritable
 from benchmark.source import literal
 
@@ -33,6 +34,17 @@ pathvars:
 wildcard_constraints:
     set="[a-z0-9_]+",
     shard=f"{grid.BASE.path}|[a-z0-9_]+/[a-z0-9_@-]+/seed[0-9]+/[a-z0-9_]+",
+
+
+# A rule for what was made elsewhere is for shards of such variants, and stands before the rule that makes it here.
+ADOPTED = {
+    kind: "|".join(re.escape(path) for path, s in PLAN.shards.items() if variants.adopts(s.variant) == kind) or "(?!)"
+    for kind in ("weights", "images")
+}
+
+
+ruleorder: adopt_models > erase
+ruleorder: adopt_images > generate
 
 
 # ── files ──
@@ -89,14 +101,14 @@ def drawn(prompt_set):
 
 def training_images_of(wildcards):
     """What a classifier learns from; one that comes trained needs nothing."""
-    prompt_set = PLAN.sets[wildcards.set]
-    return [drawn(grid.training_of(PLAN, prompt_set))] if prompt_set.classifier.texts else []
+    training = grid.training_of(PLAN, wildcards.set)
+    return [drawn(training)] if training else []
 
 
 def classifier_of(wildcards):
     """The classifier that looks at the images of a prompt set, if one does."""
-    has_one = PLAN.sets[wildcards.set].classifier
-    return f"{SUITE.folder}/classifiers/{wildcards.set}/card.json" if has_one else []
+    classifier = PLAN.sets[wildcards.set].classifier
+    return f"{SUITE.folder}/classifiers/{classifier.prompt_set}/card.json" if classifier else []
 
 
 def pool_of(wildcards):
@@ -109,6 +121,21 @@ def models_of(wildcards):
     """The models of a shard; the original model is the base model, and nothing is erased in it."""
     own = shard_of(wildcards) != grid.BASE
     return collect("<results>/models/{shard}/models.csv", **wildcards) if own else []
+
+
+def prompts_of(wildcards):
+    """The rows of which a shard's models draw: an attack makes other texts for each erased model."""
+    attacked = PLAN.sets[wildcards.set].source.kind == "attack" and wildcards.shard != grid.BASE.path
+    folder = "<results>/attacks/{set}/{shard}/prompts.csv" if attacked else "<results>/prompts/{set}.csv"
+    return collect(folder, **wildcards)
+
+
+def adopted_files(wildcards):
+    """The files of a shard that was made elsewhere: its weights, or its lists of images."""
+    shard = shard_of(wildcards)
+    settings, kind = variants.settings(SUITE, shard.variant), variants.adopts(shard.variant)
+    path = settings["weights" if kind == "weights" else "rows"]
+    return [os.path.expanduser(path.replace("{concept}", concept)) for concept in shard.concepts]
 
 
 def first(wildcards):

@@ -23,7 +23,7 @@ rule prompts:
 rule generate:
     input:
         base="<results>/base.json",
-        prompts="<results>/prompts/{set}.csv",
+        prompts=prompts_of,
         models=models_of,
     output:
         "<results>/images/{set}/{shard}/manifest.csv",
@@ -40,5 +40,26 @@ rule generate:
         models=lambda w, input: option("models", input.models),
         out=lambda w, output: Path(output[0]).parent,
     shell:
-        "python -m benchmark.generate --suite {params.suite} --prompts {input.prompts} {params.shard} {params.models}"
-        " --out {params.out} 2>&1 | tee {log}"
+        "python -m benchmark.generate --suite {params.suite} --set {wildcards.set} --prompts {input.prompts}"
+        " {params.shard} {params.models} --out {params.out} 2>&1 | tee {log}"
+
+
+rule adopt_images:
+    input:
+        adopted_files,
+        base="<results>/base.json",
+        prompts="<results>/prompts/{set}.csv",
+    output:
+        "<results>/images/{set}/{shard}/manifest.csv",
+    log:
+        "<results>/logs/adopt/{set}/{shard}.log",
+    wildcard_constraints:
+        shard=ADOPTED["images"],
+    params:
+        cause=cause("adopt_images", "{set}/{shard}"),
+        suite=SUITE.name,
+        shard=lambda w: options(shard_of(w)),
+        out=lambda w, output: Path(output[0]).parent,
+    shell:
+        "python -m benchmark.adopt --suite {params.suite} --set {wildcards.set} --prompts {input.prompts}"
+        " {params.shard} --out {params.out} 2>&1 | tee {log}"
