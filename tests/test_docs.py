@@ -102,7 +102,8 @@ def with_sets(inside):
             entry = yaml.safe_load(block.text) if block.language == "yaml" else None
             if entry and is_prompt_set(entry):
                 path = inside / re.findall(r"`(benchmark/prompt_sets/\w+\.yaml)`", block.before)[-1]
-                for file, text in ((path, block.text), (inside / entry["file"], shown)):
+                csv = {inside / entry["file"]: shown} if "file" in entry else {}
+                for file, text in {path: block.text, **csv}.items():
                     file.parent.mkdir(parents=True, exist_ok=True)
                     file.write_text(text)
             shown = block.text
@@ -118,14 +119,14 @@ def test_yaml_is_an_entry_that_loads(block, with_sets):
 
 def test_prompt_sets_of_pages_have_rows(with_sets):
     names = [path.stem for path in (with_sets / "benchmark/prompt_sets").glob("*.yaml")]
-    assert "animals" in names
+    assert {"animals", "words"} <= {*names}
     for name in names:
         rows = prompts.rows(prompt_set.load_set(name, "testbed"), grid.load_suite("quick"))
         assert rows and all(row.images and row.text for row in rows), name
 
 
 def is_prompt_set(given: dict) -> bool:
-    return {"file", "sha256", "columns"} <= given.keys()
+    return {"file", "columns"} <= given.keys() or {"attack", "of"} <= given.keys()
 
 
 def load_entry(given: dict, clone: Path) -> None:
@@ -168,7 +169,7 @@ ENTRIES = [
     "settings:\n  esd-strong: {eta: 2.0}\n",
     "worlds:\n  testbed:\n    metrics: {accuracy: classifier}\n",
     "title: Mine\nversion: 1\nfile: mine.csv\nsha256: " + "a" * 64 + "\ncolumns: {text: t}\nmetrics: {flat: spread}\n",
-    "crayon: {phrase: crayon, class_name: chalk, attributes: [wax], anchors: {alternative: ink}, wordings: {w: wax}}\n",
+    "crayon: {phrase: crayon, class_name: wax, attributes: [wax], anchors: {alternative: ink}, wordings: {w: wax}}\n",
     "methods: [esd]\nconcepts: [chalk]\n",
     "default-resources:\n  slurm_account: my_group\n",
 ]
