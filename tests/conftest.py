@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmark import code, config, plugins, prompt_set, prompts, source, task
+from benchmark import code, config, grid, plugins, prompt_set, prompts, source, task
+from benchmark.errors import ConfigError
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # of torch, which tests load later: workers would fight for the cores
 for of_make in ("MAKELEVEL", "MAKEFLAGS", "MFLAGS"):  # tests type `make` as a person does, also within `make test`
@@ -115,6 +116,14 @@ def small(tmp_path, monkeypatch):
         write(path, text)
     yield write
     forget()
+
+
+def message(config: dict) -> str:
+    """The one line with which planning refuses a configuration."""
+    with pytest.raises(ConfigError) as caught:
+        grid.plan(config)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
 
 
 STAND_IN = '''"""Stands in for a runner: writes the declared outputs of its rule and nothing else."""
