@@ -69,7 +69,7 @@ def test_what_was_cut_off_is_named(folder):
     [
         ("CompVis/stable-diffusion-v1-4", None, "no such folder; if it is a model of the Hub, give its `revision`"),
         ("/nowhere/model", None, "base: /nowhere/model: there is no such folder$"),
-        ("./models/mine", None, "there is no such folder$"),
+        ("./models/own", None, "there is no such folder$"),
         (str(ROOT / "testbed/model"), "133a221b", "revision: 133a221b: .* is a folder here"),
     ],
 )
@@ -80,8 +80,8 @@ def test_a_base_that_is_not_there_is_told_as_what_it_looks_like(given, revision,
 
 def test_a_home_folder_is_found(small, folder, monkeypatch):
     monkeypatch.setenv("HOME", str(folder.parent))
-    small("benchmark/suites/mine.yaml", SUITE.replace("base: testbed/model", "base: ~/model"))
-    assert base.find(config.load_suite("mine")) == folder
+    small("benchmark/suites/own.yaml", SUITE.replace("base: testbed/model", "base: ~/model"))
+    assert base.find(config.load_suite("own")) == folder
 
 
 def test_a_checkpoint_of_one_file_is_told_as_what_it_is(tmp_path):
@@ -92,9 +92,9 @@ def test_a_checkpoint_of_one_file_is_told_as_what_it_is(tmp_path):
 
 def test_a_recorded_model_has_been_drawn_and_its_texts_read(folder, tmp_path, capfd):
     base.record(suite(folder), tmp_path / "results/base.json")
-    said = capfd.readouterr()
-    assert "texts, none cut or equal to another" in said.out
-    assert f"a picture drawn on {devices.kind()} is at most " in said.out and not said.err
+    printed = capfd.readouterr()
+    assert "texts, none cut or equal to another" in printed.out
+    assert f"a picture drawn on {devices.kind()} is at most " in printed.out and not printed.err
     assert json.loads((tmp_path / "results/base.json").read_text())["files"] == base.hashes(folder)
     base.record(suite(folder), tmp_path / "results/base.json")
     assert "was compared with the stock pipeline's before" in capfd.readouterr().out

@@ -85,8 +85,8 @@ def test_sixty_untidy_rows_are_drawn_looked_at_and_scored(repository, capsys):
     capsys.readouterr()
     for name in sets:
         prompts.main("test", results / f"prompts/{name}.csv", set=name)
-    said = capsys.readouterr().out
-    assert "captions.csv: 60 rows, 60 images; 1 without text, 51 with the text of an earlier row, 11 with a" in said
+    log = capsys.readouterr().out
+    assert "captions.csv: 60 rows, 60 images; 1 without text, 51 with the text of an earlier row, 11 with a" in log
 
     models = {"original": (None, None), "scramble": ("-", {}), "esd": ("lorry", {})}
     for variant, concept in (("scramble", "-"), ("esd", "lorry")):
@@ -113,8 +113,8 @@ def test_sixty_untidy_rows_are_drawn_looked_at_and_scored(repository, capsys):
     assert (seen.noise_seed == [row[1] for row in captions()]).all() and seen.noise_seed.min() >= LARGE
 
     rows = [results / f"prompts/{name}.csv" for name in sets]
-    found = [results / f"evidence/{name}/{variant}/evidence.csv" for name in sets for variant in models]
-    score.main("test", rows, found, results / "scores.csv")
+    files = [results / f"evidence/{name}/{variant}/evidence.csv" for name in sets for variant in models]
+    score.main("test", rows, files, results / "scores.csv")
     _check_scores(pd.read_csv(results / "scores.csv", keep_default_na=False))
 
 

@@ -106,8 +106,12 @@ def grow(path):
 
 @pytest.mark.parametrize("whose", ["image", "reference"])
 @pytest.mark.parametrize("known", [False, True], ids=["changed later", "listed as it is"])
-@pytest.mark.parametrize(("spoil", "said"), [(cut_off, "read"), (no_image, "read"), (grow, "17×16 pixels, not 16×16")])
-def test_spoiled_images_are_named(world, drawn, whose, known, spoil, said):
+@pytest.mark.parametrize(
+    ("spoil", "message"), [(cut_off, "read"), (no_image, "read"), (grow, "17×16 pixels, not 16×16")]
+)
+    ("spoil", "message"), [(cut_off, "read"), (no_image, "read"), (grow, "17×16 pixels, not 16×16")]
+)
+def test_spoiled_images_are_named(world, drawn, whose, known, spoil, message):
     path = drawn[1] if whose == "image" else drawn[0]
     rows = manifest.read(path)
     file = path.parent / rows[5].file
@@ -115,7 +119,7 @@ def test_spoiled_images_are_named(world, drawn, whose, known, spoil, said):
     if known:
         rows[5] = manifest.Image(**{**vars(rows[5]), "sha256": sha256(file)})
         manifest.write(path, rows)
-    with pytest.raises(BenchmarkError, match=said if known else "its hash is not the manifest's") as error:
+    with pytest.raises(BenchmarkError, match=message if known else "its hash is not the manifest's") as error:
         look(world, drawn[1], drawn[0])
     assert str(file) in str(error.value)
     assert not (world / "seen/evidence.csv").exists()
