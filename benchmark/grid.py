@@ -124,20 +124,23 @@ def plan(config: Mapping[str, Any], tolerant: bool = False) -> Plan:
     looked_at = [(name, BASE.path) for name in _union(task.sets for task in tasks.values())]
     looked_at += [(name, path) for path, shard in shards.items() if shard != BASE for name in tasks[shard.task].sets]
     sets = {name: load_set(name, suite.world) for name, _ in looked_at}
-    for prompt_set in list(sets.values()):
-        if prompt_set.classifier and prompt_set.classifier.texts:
-            training = training_set(load_task(prompt_set.classifier.prompt_set, suite.world))
-            sets[training.name] = training
+    for name, path in looked_at:
+        if sets[name].source.kind == "attack" and variants.adopts(shards[path].variant) == "images":
+            raise ConfigError(f"{shards[path].variant}: has images and no model, which prompt set {name} would attack")
+    learn = _union(
+        [asked.classifier.prompt_set] for asked in sets.values() if asked.classifier and asked.classifier.texts
+    )
+    training = {asked.name: asked for asked in (training_set(load_task(name, suite.world)) for name in learn)}
     pools: dict[str, PromptSet] = {}
     for shard in shards.values():
         if pool := _pool(suite, shard):
             shown = dict.fromkeys((*pools.get(pool.name, pool).source.concepts, *pool.source.concepts))
             pools[pool.name] = replace(pool, source=replace(pool.source, concepts=tuple(shown)))
-    for name in (names := [*sets, *pools]):
+    for name in (names := [*sets, *training, *pools]):
         if names.count(name) > 1:
             raise ConfigError(f"prompt set {name}: another set of this run has the name; rename the file or the task")
     views = _union(e.views for e in left.values())
-    return Plan(suite, named, tasks, experiments, run, shards, sets | pools, tuple(looked_at), views)
+    return Plan(suite, named, tasks, experiments, run, shards, sets | training | pools, tuple(looked_at), views)
 
 
 def pool_of(plan: Plan, shard: Shard) -> PromptSet | None:

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from types import ModuleType
 
 import pandas as pd
-from benchmark.variants import ORIGINAL
 
 from benchmark import plugins, variants
 from benchmark.config import load_set
@@ -20,6 +19,7 @@ from benchmark.errors import ConfigError
 from benchmark.records import Variant
 from benchmark.source import broken, literal
 from benchmark.suite import Suite
+from benchmark.variants import ORIGINAL
 from benchmark.versions import PARTS, differing, version
 
 NOTED, TOLD, CHANGED, DEVICE = "*", "§", "†", "‡"

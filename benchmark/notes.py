@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from benchmark.config import load_set
 from benchmark.records import NOTHING, WHOLE
 from benchmark.suite import Suite
 
@@ -21,27 +20,32 @@ def notes(suite: Suite, scores: pd.DataFrame, means: pd.DataFrame, lacking: Sequ
     """
     lines = [_legend(suite, scores), *_flat(means), *_seeds(means)]
     if lacking:
-        lines.append(f"Not complete: {', '.join(lacking)} is missing, since a job failed.")
+        lines.append(f"Not complete. Missing, since a job failed: {', '.join(lacking)}.")
     return lines
 
 
 def _legend(suite: Suite, scores: pd.DataFrame) -> str:
     """Suite, images, erasing seeds, observers."""
-    images = "; ".join(_images(name, rows, suite) for name, rows in scores.groupby("prompt_set", sort=False))
+    sets: dict[str, list[str]] = {}
+    for name, rows in scores.groupby("prompt_set", sort=False):
+        sets.setdefault(_images(rows), []).append(name)
+    images = "; ".join(f"{text} (prompt set {', '.join(names)})" for text, names in sets.items())
     seeds = sorted(scores.erasing_seed[scores.concept != NOTHING].unique())
     trained = f" Erasing seeds: {', '.join(map(str, seeds))}." if seeds else ""
     measures = scores[["observer", "metric"]].drop_duplicates().groupby("observer", sort=False).metric
-    observers = "; ".join(f"{observer} for {', '.join(metrics)}" for observer, metrics in measures)
-    return f"Suite {suite.name} ({suite.title}). {images}.{trained} Observers: {observers}."
+    observers = ", ".join(f"{observer} ({', '.join(metrics)})" for observer, metrics in measures)
+    return f"Suite {suite.name} ({suite.title}). Images behind a number: {images}.{trained} Observers: {observers}."
 
 
-def _images(name: str, scores: pd.DataFrame, suite: Suite) -> str:
+def _images(scores: pd.DataFrame) -> str:
     """How many images the numbers of one prompt set are of."""
     if (scores.asked == WHOLE).all():
-        return f"Prompt set {name} ({load_set(name, suite.world).title}): {_span(scores.n)} images"
+        return f"all {_span(scores.n)}"
     counts = {role: scores.n[scores.role == role] for role in ROLES}
-    of_roles = [f"{_span(n)} of each {role} concept" for role, n in counts.items() if len(n)]
-    return f"Images of prompt set {name}: {', '.join(of_roles) or f'{_span(scores.n)} of each concept'}"
+    of_roles = [
+        f"{_span(n)} of {'an' if role == 'erased' else 'a'} {role} concept" for role, n in counts.items() if len(n)
+    ]
+    return ", ".join(of_roles) or f"{_span(scores.n)} of each concept"
 
 
 def _span(numbers: pd.Series) -> str:
@@ -49,12 +53,21 @@ def _span(numbers: pd.Series) -> str:
 
 
 def _flat(means: pd.DataFrame) -> list[str]:
-    """Whose images are partly of one colour: what was erased with them was erased with everything else."""
+    """Whose images are partly of one colour: such an image shows neither the erased concept nor anything else."""
     overall = means[(means.concept == WHOLE) & (means.asked == WHOLE) & (means.metric == FLAT) & (means.value > 0)]
     lines = []
-    for (title, _), rows in overall.groupby(["title", "prompt_set"], sort=False):
-        shares = ", ".join(f"{row.label} {row.value:.1f} % of {row.role} images" for row in rows.itertuples())
-        lines.append(f"Pictures of a single colour ({title}): {shares}.")
+    for title, rows in overall.groupby("title", sort=False):
+        shares = [
+            f"of {role} concepts, {', '.join(f'{row.label} {row.value:.1f} %' for row in group.itertuples())}"
+            for role, group in rows[rows.prompt_set == rows.task].groupby("role", sort=False)
+        ]
+        shares += [
+            f"of prompt set {name}, {', '.join(f'{row.label} {row.value:.1f} %' for row in group.itertuples())}"
+            for name, group in rows[rows.prompt_set != rows.task]
+            .drop_duplicates(["prompt_set", "label"])
+            .groupby("prompt_set", sort=False)
+        ]
+        lines.append(f"Images of a single colour ({title}): {'; '.join(shares)}.")
     return lines
 
 

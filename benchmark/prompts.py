@@ -18,9 +18,11 @@ from benchmark import cli, plugins, texts, variants
 from benchmark.config import load_set, load_suite, load_task
 from benchmark.errors import BenchmarkError, ConfigError
 from benchmark.files import sha256, write_atomically
+from benchmark.looking import METRICS
 from benchmark.prompt_set import COLUMNS
 from benchmark.ranges import SEEDS, most_seeds
 from benchmark.records import NOTHING, Prompt, PromptSet, Source, Variant
+from benchmark.source import literal
 from benchmark.suite import Suite
 
 LARGEST = 2**63 - 1  # a noise seed
@@ -59,7 +61,9 @@ def rows(prompt_set: PromptSet, suite: Suite) -> tuple[Prompt, ...]:
     """
     source = prompt_set.source
     if source.kind == "file":
-        return _prefix(prompt_set, _from_file(prompt_set), suite.budgets.rows)
+        chosen = _prefix(prompt_set, _from_file(prompt_set), suite.budgets.rows)
+        _check_enough(prompt_set, chosen)
+        return chosen
     if source.kind == "attack":  # as they are before a model is attacked
         return rows(load_set(source.of, suite.world), suite)
     task = load_task(source.task, suite.world)
@@ -149,6 +153,20 @@ def _prefix(prompt_set: PromptSet, rows: tuple[Prompt, ...], count: int | None) 
     return tuple(row for row in rows if row.row in chosen)
 
 
+def _check_enough(prompt_set: PromptSet, rows: tuple[Prompt, ...]) -> None:
+    """Refuse a file with too few images for some metric: of the whole set, or of a concept that numbers are of."""
+    images = Counter[str]()
+    for row in rows:
+        what = f" of {'.'.join(filter(None, (row.concept, row.wording)))}" if prompt_set.score_by == "concept" else ""
+        images[what] += row.images
+    for measure in prompt_set.measures:
+        least = literal(f"{METRICS}/{measure.metric}.py", "LEAST", 1)
+        for what, count in images.items():
+            if count < least:
+                where = f"benchmark/prompt_sets/{prompt_set.name}.yaml: metrics.{measure.metric}"
+                raise ConfigError(f"{where}: needs {least} images, and the rows{what} have {count}")
+
+
 # ── rows on disk ──
 
 
@@ -194,18 +212,26 @@ def _from_file(prompt_set: PromptSet) -> tuple[Prompt, ...]:
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file, strict=True)
+            names = reader.fieldnames or ()
             lines = [(reader.line_num, line) for line in reader]
     except (UnicodeDecodeError, csv.Error) as error:
         raise ConfigError(f"{where}: cannot be read as CSV in UTF-8: {error}") from error
     for field, column in source.columns.items():
-        if column not in (reader.fieldnames or ()):
-            raise ConfigError(plugins.unknown(f"{where}: columns.{field}", column, reader.fieldnames or (), "column"))
+        if column not in names:
+            raise ConfigError(plugins.unknown(f"{where}: columns.{field}", column, names, "column"))
+    needed = {"concept": "the set is scored by concept"} if prompt_set.score_by == "concept" else {}
+    for measure in prompt_set.measures:
+        if key := literal(f"{METRICS}/{measure.metric}.py", "NEEDS"):
+            needed[key] = f"metric {measure.metric} needs it"
     made: dict[str, Prompt] = {}
     for number, (line, values) in enumerate(lines):
         place = f"{where}: line {line}"
         row = _prompt(prompt_set.name, source, str(number), values, place)
         if row.row in made:
             raise ConfigError(f"{place}: row {row.row!r} is there twice; leave columns.row out, and rows are numbered")
+        for key, why in needed.items():
+            if not getattr(row, key):
+                raise ConfigError(f"{place}: has no {key}, and {why}")
         made[row.row] = row
     if not made:
         raise ConfigError(f"{where}: has no row")
@@ -221,7 +247,7 @@ def _prompt(name: str, source: Source, number: str, line: dict[str, Any], where:
         k: v for k, v in said.items() if v or k == "text"
     }
     row = values.get("row", number)
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", row):
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{,199}", row):
         why = "it becomes the name of a file: letters, digits, ., _ and -"
         raise ConfigError(f"{where}: row {row!r}: {why}; leave columns.row out, and rows are numbered")
     draw = int.from_bytes(hashlib.sha256(f"set/{name}/{row}".encode()).digest()[:8], "big") % LARGEST

@@ -44,7 +44,7 @@ class Method(Protocol):
     NOTE: str = ""
 
     def erase(self, model: Workbench, request: Request, settings: Any) -> Iterator[dict[str, Any] | None] | None:
-        """Edits the model's weights, or leaves tensors in `model.state`; yields after a step what it can resume from."""
+        """Edits weights, or leaves tensors in `model.state`; yields after each step what it can resume from."""
 
     @optional
     def apply(

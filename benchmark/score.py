@@ -11,14 +11,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmark import cli, grid, plugins, variants
+from benchmark import cli, grid, plugins, scores, variants
 from benchmark.errors import BenchmarkError
 from benchmark.evidence import KEY, MODEL, features, read, references
-from benchmark.files import write_atomically
 from benchmark.prompts import of_model
 from benchmark.prompts import read as read_prompts
 from benchmark.records import NOTHING, WHOLE, Erasure, Measure, Prompt, PromptSet, Task, Variant
-from benchmark.scores import COLUMNS, OPTIONAL
 from benchmark.versions import version
 
 Number = dict[str, Any]  # a row of scores.csv, without what it is of
@@ -92,9 +90,7 @@ def main(
         for name in plan.tasks[erasure.task].sets
         for number in numbers.get((erasure, name), ())
     ]
-    with write_atomically(out) as temporary:
-        frame = pd.DataFrame(table, columns=(*COLUMNS, *OPTIONAL))
-        frame.to_csv(temporary, index=False, float_format="%.6g", lineterminator="\n")
+    scores.write(out, table)
 
 
 def _metrics(prompt_set: PromptSet) -> list[Metric]:

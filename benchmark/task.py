@@ -56,17 +56,13 @@ def load_task(name: str, world: str) -> Task:
         raise ConfigError(f"{where}.concepts: there is none")
     ranges.template(part.templates.target, f"{where}.templates: target")
     ranges.no_braces(part.templates.blank, f"{where}.templates: blank")
-    evaluated = {text: concept.name for concept in concepts for text in concept.phrases.values()}
-    for key, text in part.others.items():
-        if text in evaluated:
-            why = "a method must not be told what it is evaluated on"
-            raise ConfigError(f"{where}.others.{key}: {text!r} is asked of {evaluated[text]}: {why}")
     task = Task(
         name, raw.title, raw.version, world, part.templates, concepts,
         _sets(part.erased_on, name, f"{where}.erased_on"), _sets(part.retained_on, name, f"{where}.retained_on"),
         part.others, raw.sensitive,
     )  # fmt: skip
     texts.check_phrases(task, own_set(task).classifier, where)
+    texts.check_others(task, concepts, where)
     return task
 
 
@@ -86,6 +82,10 @@ def own_set(task: Task) -> PromptSet:
             classes = ("blank", *(concept.class_name for concept in task.concepts))
             own_texts = (part.classifier.blank, *(concept.phrase for concept in task.concepts))
             classifier = Classifier(task.name, part.classifier.network, classes, own_texts)
+            for name in classes:
+                if classes.count(name) > 1:
+                    why = "the classifier could not tell them apart; give one another class_name"
+                    raise ConfigError(f"{where}.concepts: two classes are called {name!r}: {why}")
     chosen = looking.measures(part, where)
     return PromptSet(
         task.name, Source("evaluation", task.name), raw.title, raw.version, "concept", classifier,

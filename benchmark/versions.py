@@ -12,19 +12,21 @@ from benchmark.records import Measure, PromptSet, Variant, digest
 from benchmark.suite import Suite
 
 PARTS = ("prompt set", "metric", "conditions")  # of a version, in order
+CLASSIFIER = "classifier"  # the observer that is the set's classifier
 
 
 def version(suite: Suite, prompt_set: PromptSet, metric: ModuleType, measure: Measure, variant: Variant) -> str:
     """The prompt set's version, the metric's, and six digits of the conditions: what the suite and the set say.
 
-    Conditions are the base model, sampler, budgets, the variant's settings and whether it is told what is evaluated;
-    the rows of a set from a file; the settings of the measure and of its observer. `metric` is a module of
-    `benchmark/metrics/`. Raises `ConfigError` if the settings of the variant cannot be read.
+    Conditions are the base model, sampler and budgets; the variant's settings, and whether it is told what is
+    evaluated; the file of the set's rows; the settings of the measure and of its observer, or the classifier. `metric`
+    is a module of `benchmark/metrics/`. Raises `ConfigError` if the settings of the variant cannot be read.
     """
     source = prompt_set.source
     drawn = [suite.base, suite.revision, suite.sampler, suite.budgets, source.sha256, source.columns, source.defaults]
     erased = [variant.file, variants.settings(suite, variant), variants.told(suite, variant)]
-    seen = [measure, prompt_set.observers.get(measure.observer), prompt_set.classifier]
+    classifier = prompt_set.classifier if measure.observer == CLASSIFIER else None
+    seen = [measure, prompt_set.observers.get(measure.observer), classifier]
     return f"{prompt_set.version}.{metric.VERSION}.{digest([drawn, erased, seen])[:6]}"
 
 

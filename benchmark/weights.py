@@ -74,7 +74,7 @@ def write_deltas(path: Path, rows: list[Delta]) -> None:
 
 
 def read_delta(row: Delta) -> dict[str, torch.Tensor]:
-    """What an erasure saved, maybe nothing: `unet.…` and `text_encoder.…` that changed, and the method's own `method.…`.
+    """What an erasure saved, maybe nothing: changed `unet.…` and `text_encoder.…`, and the method's own `method.…`.
 
     Raises `BenchmarkError` if the file is not the one that models.csv names.
     """

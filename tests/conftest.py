@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmark import code, config, plugins, prompt_set, source, task
+from benchmark import code, config, grid, plugins, prompt_set, prompts, source, task
+from benchmark.errors import ConfigError
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # of torch, which tests load later: workers would fight for the cores
 for of_make in ("MAKELEVEL", "MAKEFLAGS", "MFLAGS"):  # tests type `make` as a person does, also within `make test`
@@ -43,6 +44,8 @@ def erase(model, request, settings):
     yield
 '''
 CONTROL = '"""A control for tests."""\nCONTROL = True\n\n\ndef erase(model, request, settings):\n    return\n'
+
+METRIC = '"""A metric for tests."""\nOBSERVER = "classifier"\nNEEDS = "class_name"\n'
 
 SUITE = """
 title: A suite for tests
@@ -82,10 +85,10 @@ worlds:
 
 def forget() -> None:
     """Drop what was read from files."""
-    modules = (config, task, prompt_set, source, code)
-    for cached in (value for module in modules for value in vars(module).values()):
-        if hasattr(cached, "cache_clear"):
-            cached.cache_clear()
+    for module in (code, config, prompt_set, prompts, source, task):
+        for cached in vars(module).values():
+            if hasattr(cached, "cache_clear"):
+                cached.cache_clear()
 
 
 @pytest.fixture
@@ -103,7 +106,7 @@ def small(tmp_path, monkeypatch):
         "methods/twin.py": METHOD,
         "methods/solo.py": METHOD,
         "classifiers/resnet.py": '"""A network."""\n',
-        "benchmark/metrics/accuracy.py": '"""A metric."""\nOBSERVER = "classifier"\n',
+        "benchmark/metrics/accuracy.py": METRIC,
         "benchmark/observers/classifier.py": '"""An observer."""\n',
         "benchmark/tables/style.py": '"""A table."""\n',
         "benchmark/figures/curve.py": '"""A figure."""\n',
@@ -115,13 +118,22 @@ def small(tmp_path, monkeypatch):
     forget()
 
 
+def message(config: dict) -> str:
+    """The one line with which planning refuses a configuration."""
+    with pytest.raises(ConfigError) as caught:
+        grid.plan(config)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
 STAND_IN = '''"""Stands in for a runner: writes the declared outputs of its rule and nothing else."""
 import sys
 from pathlib import Path
 
 runner = Path(__file__).stem
 out = Path(sys.argv[sys.argv.index("--out") + 1])
-declared = {"classify": "card.json", "erase": "models.csv", "generate": "manifest.csv", "observe": "evidence.csv"}
+declared = {"erase": "models.csv", "generate": "manifest.csv", "observe": "evidence.csv"}
+declared["train_classifier"] = "card.json"
 if runner == "view":
     views = [word for word in sys.argv if word.startswith(("tables/", "figures/"))]
     paths = [out / (view + suffix) for view in views for suffix in (".csv", ".md", ".tex", ".svg", ".png")]
@@ -142,7 +154,7 @@ def fake(tmp_path_factory) -> Path:
     )
     shutil.copytree(ROOT, copy, ignore=ignored, symlinks=True)
     os.symlink(ROOT / "testbed", copy / "testbed")
-    for runner in ("base", "classify", "erase", "generate", "observe", "score", "view"):
+    for runner in ("base", "train_classifier", "erase", "generate", "observe", "score", "view"):
         (copy / f"benchmark/{runner}.py").write_text(STAND_IN)
     return copy
 
@@ -182,9 +194,9 @@ def world(small, tmp_path) -> Path:
 def scored(world) -> Path:
     """A scores.csv of both of its experiments."""
     import pandas as pd
-    from synthetic import LEVELS, OBJECTS, STYLES, plain, scores
+    from synthetic import LEVELS, OBJECTS, STYLES, scores
 
-    style = scores("style", "style", LEVELS, ["ink", "stained_glass"], plain(STYLES))
-    things = scores("object", "object", LEVELS, ["fish"], plain(OBJECTS), seeds=(0, 1, 2))
+    style = scores("style", "style", LEVELS, ["ink", "stained_glass"], list(STYLES))
+    things = scores("object", "object", LEVELS, ["fish"], list(OBJECTS), seeds=(0, 1, 2))
     pd.concat([style, things]).to_csv(world / "scores.csv", index=False)
     return world / "scores.csv"
