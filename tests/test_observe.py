@@ -109,8 +109,6 @@ def grow(path):
 @pytest.mark.parametrize(
     ("spoil", "message"), [(cut_off, "read"), (no_image, "read"), (grow, "17×16 pixels, not 16×16")]
 )
-    ("spoil", "message"), [(cut_off, "read"), (no_image, "read"), (grow, "17×16 pixels, not 16×16")]
-)
 def test_spoiled_images_are_named(world, drawn, whose, known, spoil, message):
     path = drawn[1] if whose == "image" else drawn[0]
     rows = manifest.read(path)
