@@ -159,6 +159,12 @@ def test_an_image_of_another_text_or_noise_than_its_reference_is_refused(world, 
         look(world, drawn[1], drawn[0])
 
 
+def test_an_image_of_another_prompt_set_is_no_reference(world, drawn):
+    manifest.write(drawn[0], [replace(row, prompt_set="object") for row in manifest.read(drawn[0])])
+    with pytest.raises(BenchmarkError, match="has no reference image among the original"):
+        look(world, drawn[1], drawn[0])
+
+
 def test_the_reference_of_a_text_that_stands_in_two_rows_is_that_of_the_same_row(world, drawn):
     """Rows are joined by name: texts may be equal, in sets that are files."""
     alike = [replace(row, text="the same") for path in drawn for row in manifest.read(path)]
