@@ -197,7 +197,9 @@ def align(
     average: Average | None = None,
     before: Iterator[None] | None = None,
 ) -> Iterator[State]:
-    """Teach the weights chosen by `model.train` to predict, for `prompt`, what the anchor says. Yields every step.
+    """Teach what is in training to predict, for `prompt`, what the anchor says. Yields every step.
+
+    In training is what the method has given to `model.train` and `model.train_own`.
 
         L = MSE(eps(x_t, t, prompt), target) + sum_i w_i MSE(eps(x_t, t, p_i), eps_0(x_t, t, p_i))
 
@@ -212,7 +214,7 @@ def align(
         average: if given, its weights end up in the model instead of the last ones.
         before: something to run to its end before the first step (AdvAnchor's sequential and cyclical strategies).
     """
-    weights = [w for w in model.unet.parameters() if w.requires_grad]
+    weights = model.training()
     step_with = OPTIMIZERS[optimizer](weights, lr=lr, weight_decay=weight_decay)
     kept_texts = model.encode(*[p.prompt for p in preserve]) if preserve else None
     asked = model.encode(prompt)
@@ -244,7 +246,7 @@ def align(
         model.log(step=step + 1, loss=loss.item())
         yield _state(model, step + 1, step_with, anchor, average, summed)
     if average is not None:
-        model.set_weights(average.weights())
+        model.restore(average.weights())
 
 
 @torch.no_grad()
@@ -290,7 +292,7 @@ def _resume(
     state = model.resume
     if state is None:
         return 0
-    model.set_weights(state["weights"])
+    model.restore(state["weights"])
     optimizer.load_state_dict(state["optimizer"])
     anchor.load_state_dict(state["anchor"])
     if average is not None:

@@ -11,10 +11,10 @@ import torch
 from benchmark import guard, plugins
 from benchmark.diffusion import Diffusion
 from benchmark.errors import BenchmarkError
+from benchmark.groups import OWN
 from benchmark.guidance import ClassifierFree
 from benchmark.protocols import Guidance
 from benchmark.records import Request
-from benchmark.weights import OWN
 
 
 @contextmanager

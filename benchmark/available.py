@@ -55,25 +55,25 @@ def _print_others(suite: Suite, shown: set[str]) -> None:
     if others:
         print("\nin methods/, but in no experiment of these: name them, and they run in each")
     for name in others:
-        why = _problem(Variant(name))
+        why = _problem(name)
         print(f"  {name:24}  cannot be run: {why}" if why else f"  {name}")
 
 
 def _in_brief(suite: Suite, variant: Variant) -> str:
     """The settings that differ from the defaults in the method's file, or why it cannot be run."""
-    if why := _problem(variant):
+    if why := _problem(variant.method):
         return f"cannot be run: {why}"
     told = ["told what is evaluated"] if variants.told(suite, variant) else []
     return ", ".join([*told, *_settings(suite, variant)]) or "–"
 
 
-def _problem(variant: Variant) -> str | None:
+def _problem(method: str) -> str | None:
     """What is wrong with a method's file, as planning a run would say; None if nothing is."""
     try:
-        variants.check_name(variant.method)
+        variants.check_name(method)
     except ConfigError as error:
         return str(error)
-    return grid.broken(variant.file)
+    return grid.broken(f"methods/{method}.py")
 
 
 def _settings(suite: Suite, variant: Variant) -> Iterator[str]:

@@ -40,8 +40,14 @@ ATTACKING = (
 ADOPTING = "adopt.py diffusion.py:Diffusion manifest.py:save_png weights.py:save_delta weights.py:_file"
 READING = "prompts.py:_from_file prompts.py:_prompt prompts.py:_whole prompts.py:_prefix prompts.py:write"
 LOOKING = "observe.py evidence.py devices.py:device manifest.py:picture"
-SCORING = "score.py scores.py:COLUMNS versions.py evidence.py manifest.py:Image prompts.py:read prompts.py:of_model"
-VIEWING = "view.py typeset.py plot.py marks.py summary.py scores.py versions.py evidence.py:read manifest.py:picture"
+SCORING = (
+    "score.py scores.py:COLUMNS scores.py:OPTIONAL scores.py:write versions.py evidence.py manifest.py:Image"
+    " prompts.py:read prompts.py:of_model"
+)
+VIEWING = (
+    "view.py typeset.py plot.py marks.py words.py notes.py summary.py frames.py scores.py score_names.py handed.py"
+    " versions.py evidence.py:read manifest.py:picture"
+)
 
 # Files that count for nothing: they determine no byte, or what they make of a run stands in causes as values, or causes
 # name their definitions one by one.

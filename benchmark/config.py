@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
-from benchmark import plugins, ranges, strict, variants
+from benchmark import plugins, ranges, strict, texts, variants
 from benchmark.errors import ConfigError
 from benchmark.plugins import unknown
 from benchmark.prompt_set import load_set
@@ -51,8 +51,11 @@ def load_suite(name: str) -> Suite:
 def _experiment(suite: Suite, declared: Any, where: str) -> Experiment:
     raw: _Experiment = strict.build(_Experiment, declared, where)
     task = load_task(raw.task, suite.world)
-    for name in task.sets:
-        ranges.check_images(suite.budgets, task, load_set(name, suite.world), f"benchmark/suites/{suite.name}.yaml")
+    for prompt_set in (load_set(name, suite.world) for name in task.sets):
+        ranges.check_images(suite.budgets, task, prompt_set, f"benchmark/suites/{suite.name}.yaml")
+        if prompt_set.source.task:
+            concepts = load_task(prompt_set.source.task, suite.world).concepts
+            texts.check_others(task, concepts, f"benchmark/tasks/{task.name}.yaml: worlds.{suite.world}")
     views = [f"{kind}/{view}" for kind in ("tables", "figures") for view in plugins.names(f"benchmark/{kind}")]
     choose(raw.views, views, f"{where}.views")
     if not raw.seeds or min(raw.seeds) < 0:

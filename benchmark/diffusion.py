@@ -123,17 +123,18 @@ class Diffusion:
 
     def set_state(self, weights: Mapping[str, torch.Tensor]) -> None:
         """Copy values into `unet.…` and `text_encoder.…`. Raises `BenchmarkError` for a name or shape that is none."""
-        _copy(weights, self.named_weights())
+        copy_into(self.named_weights(), weights)
         if any(name.startswith("text_encoder.") for name in weights):
             self._encoded.clear()
 
     def set_weights(self, weights: Mapping[str, torch.Tensor]) -> None:
         """Copy values into the U-Net, by its own names. Raises `BenchmarkError` for a name or shape that is none."""
-        _copy(weights, dict(self.unet.named_parameters()))
+        copy_into(dict(self.unet.named_parameters()), weights)
 
 
 @torch.no_grad()
-def _copy(weights: Mapping[str, torch.Tensor], own: Mapping[str, nn.Parameter]) -> None:
+def copy_into(own: Mapping[str, nn.Parameter], weights: Mapping[str, torch.Tensor]) -> None:
+    """Copy values into parameters, by name. Raises `BenchmarkError` for a name or shape that is none of theirs."""
     for name, value in weights.items():
         if name not in own or own[name].shape != value.shape:
             has = tuple(own[name].shape) if name in own else "no such weight"

@@ -8,7 +8,8 @@ import os
 import resource
 import subprocess
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,10 +18,11 @@ from benchmark import causes, checkpoint, cli, devices, grid, job, manifest, plu
 from benchmark.config import load_suite, load_task
 from benchmark.errors import BenchmarkError
 from benchmark.files import sha256, write_atomically
+from benchmark.groups import OWN
 from benchmark.records import Request, digest
-from benchmark.weights import OWN
 
 if TYPE_CHECKING:
+    from benchmark.suite import Suite
     from benchmark.workbench import Workbench
 
 CHECKPOINT_SECONDS = 60
@@ -50,7 +52,7 @@ def main(
 
     import torch  # takes seconds: what was asked for wrongly is refused before
 
-    from benchmark import workbench
+    from benchmark import diffusion
 
     plugin = plugins.load("methods", chosen.method)
     settings = plugin.Settings(**values) if hasattr(plugin, "Settings") else None
@@ -66,58 +68,51 @@ def main(
         if weights.key_of(folder / "delta.safetensors") == key:
             print(f"{folder}: kept")
         else:
-            model = workbench.load(base.folder, loaded.sampler.size)  # as new: each concept has one of its own
+            load = partial(_model, loaded, base, name, seed, pool, shown, causes.groups(chosen, values))
             if not checked:  # a text may have been edited since `base`
-                texts.check(prompts.all_texts(loaded), model.tokenizer)
+                texts.check(prompts.all_texts(loaded), diffusion.load_tokenizer(base.folder))
                 checked = True
-            model.groups = causes.groups(chosen, values)
-            model.generator = torch.Generator().manual_seed(int(digest([name, seed]), 16) % 2**63)
-            model.pool = _pixels(pool, shown) if shown else None
-            _erase(model, plugin, request, settings, folder, key, f"erase {name} with {variant}")
+            _erase(load, plugin, request, settings, folder, key, f"erase {name} with {variant}")
         delta = folder / "delta.safetensors"
         rows.append(weights.Delta(name, f"{name}/delta.safetensors", sha256(delta), key))
     weights.write_deltas(out / "models.csv", rows)
     print(f"{out}/models.csv: {len(rows)} models")
 
 
-def _erase(model: Workbench, plugin: Any, request: Request, settings: Any, folder: Path, key: str, label: str) -> None:
-    """Run the method on a model as new, saving its progress once a minute and when told to stop; write what it leaves.
+def _model(
+    suite: Suite, base: weights.Base, name: str, seed: int, pool: Path | None, shown: list[manifest.Image],
+    groups: tuple[str, ...],
+) -> Workbench:  # fmt: skip
+    """The base model as new, with what a method works with: each concept is erased from one of its own."""
+    import torch
 
-    Raises `BenchmarkError` if there is nothing to keep, or more than can be kept.
+    from benchmark import workbench
+
+    model = workbench.load(base.folder, suite.sampler.size)
+    model.groups = groups
+    model.generator = torch.Generator().manual_seed(int(digest([name, seed]), 16) % 2**63)
+    model.pool = _pixels(pool, shown) if shown else None
+    return model
+
+
+def _erase(
+    load: Callable[[], Workbench], plugin: Any, request: Request, settings: Any, folder: Path, key: str, label: str
+) -> None:
+    """Run the method, saving its progress once a minute and when told to stop, and write what it leaves.
+
+    `load` makes a model as new. Raises `BenchmarkError` if there is nothing to keep, or more than can be kept.
     """
     import torch
 
-    from benchmark import guard
-
-    began = saved = time.monotonic()
+    began = time.monotonic()
     if torch.cuda.is_available():
         torch.cuda.reset_peak_memory_stats()
-    path, idle, clean = folder / "checkpoint.pt", True, model.copy()
+    path = folder / "checkpoint.pt"
     with job.deferred() as stopping:  # to the end: what is finished when the signal comes is written
-        random = model.generator.get_state()
-        with guard.untouched(model, f"{folder}: {label}"):
-            model.resume = checkpoint.read(path, key)
-            total = getattr(settings, "steps", None)
-            if total and model.resume:
-                total -= model.resume["step"]
-            states = _states(model, plugin, request, settings, clean, path)
-            for state in cli.progress(states, total, label):
-                idle = False
-                if state is not None and not (isinstance(state, dict) and isinstance(state.get("step"), int)):
-                    raise BenchmarkError(f"{label}: each step yields None or a dict with its `step`, not {state!r:.50}")
-                told = stopping()  # asked once: whoever leaves has saved
-                if state is not None and (told or time.monotonic() - saved > CHECKPOINT_SECONDS):
-                    checkpoint.write(path, {"key": key, "trace": model.trace, **state})
-                    saved = time.monotonic()
-                if told:
-                    job.leave()
-
-        if not getattr(plugin, "SEEDED", True) and not torch.equal(random, model.generator.get_state()):
-            raise BenchmarkError(
-                f"{folder}: {label}: SEEDED = False says that no seed changes what is erased, but it drew from"
-                " model.generator"
-            )
-        kept = _kept(model, clean, hasattr(plugin, "apply"), idle, f"{folder}: {label}")
+        try:
+            model, kept = _run(load(), plugin, request, settings, path, key, label, stopping)
+        except _Unusable:
+            model, kept = _run(load(), plugin, request, settings, path, key, label, stopping)
         seconds = time.monotonic() - began
         folder.mkdir(parents=True, exist_ok=True)
         _write_trace(folder / "trace.csv", model.trace)
@@ -127,10 +122,44 @@ def _erase(model: Workbench, plugin: Any, request: Request, settings: Any, folde
         path.unlink(missing_ok=True)
         own = sum(name.startswith(OWN) for name in kept)
         adds = f" and {own} of the method's own" if own else ""
-        print(
-            f"{folder}: {len(kept) - own} weight tensors changed{adds} in {seconds:.0f} s on {devices.kind()}",
-            flush=True,
-        )
+        where = f"in {seconds:.0f} s on {devices.kind()}"
+        print(f"{folder}: {len(kept) - own} weight tensors changed{adds} {where}", flush=True)
+
+
+class _Unusable(Exception):
+    """A method cannot go on from the progress that was saved, which is gone now: it needs another model as new."""
+
+
+def _run(
+    model: Workbench, plugin: Any, request: Request, settings: Any, path: Path, key: str, label: str,
+    stopping: Callable[[], bool],
+) -> tuple[Workbench, dict[str, Any]]:  # fmt: skip
+    """The model after the method has run, and what of it is saved; `path` is where progress is kept."""
+    import torch
+
+    from benchmark import guard
+
+    label, clean, random = f"{path.parent}: {label}", model.copy(), model.generator.get_state()
+    idle, saved = True, time.monotonic()
+    with guard.untouched(model, label):
+        model.resume = checkpoint.read(path, key)
+        total = getattr(settings, "steps", None)
+        if total and model.resume:
+            total -= model.resume["step"]
+        states = _states(model, plugin, request, settings, path)
+        for state in cli.progress(states, total, label):
+            idle = False
+            if state is not None and not (isinstance(state, dict) and isinstance(state.get("step"), int)):
+                raise BenchmarkError(f"{label}: each step yields None or a dict with its `step`, not {state!r:.50}")
+            told = stopping()  # asked once: whoever leaves has saved
+            if state is not None and (told or time.monotonic() - saved > CHECKPOINT_SECONDS):
+                checkpoint.write(path, {"key": key, "trace": model.trace, **state})
+                saved = time.monotonic()
+            if told:
+                job.leave()
+    if not getattr(plugin, "SEEDED", True) and not torch.equal(random, model.generator.get_state()):
+        raise BenchmarkError(f"{label}: SEEDED = False says that no seed matters, but it drew from model.generator")
+    return model, _kept(model, clean, hasattr(plugin, "apply"), idle, label)
 
 
 def _kept(model: Workbench, clean: dict[str, Any], applies: bool, idle: bool, label: str) -> dict[str, Any]:
@@ -156,33 +185,28 @@ def _kept(model: Workbench, clean: dict[str, Any], applies: bool, idle: bool, la
 
 
 def _states(
-    model: Workbench, plugin: Any, request: Request, settings: Any, clean: dict, path: Path
+    model: Workbench, plugin: Any, request: Request, settings: Any, path: Path
 ) -> Iterator[checkpoint.State | None]:
-    """What the method yields, beginning from `model.resume`; or from the start, if the method cannot go on from it."""
+    """What the method yields, beginning from `model.resume`. Raises `_Unusable` if it cannot go on from it."""
     import torch
 
-    random = model.generator.get_state()
     model.trace = model.resume.pop("trace", []) if model.resume else []
-    if model.resume:
-        step = model.resume["step"]
-        try:
-            states = _begin(plugin, model, request, settings)
-            first = list(itertools.islice(states, 1))
-        except (MemoryError, torch.OutOfMemoryError):
-            raise
-        except Exception as error:  # what a method makes of a damaged state is not known
-            checkpoint.discard(path, f"the method cannot go on from it ({checkpoint.line(error)})")
-        else:
-            print(f"{path.parent}: resumed after step {step}", flush=True)
-            yield from first
-            yield from states
-            return
-        model.set_state(clean)
-        for weight in model.named_weights().values():
-            weight.requires_grad_(False)
-        model.generator.set_state(random)
-        model.resume, model.trace, model.state = None, [], {}
-    yield from _begin(plugin, model, request, settings)
+    if not model.resume:
+        yield from _begin(plugin, model, request, settings)
+        return
+    step = model.resume["step"]
+    try:
+        states = _begin(plugin, model, request, settings)
+        first = list(itertools.islice(states, 1))
+    except (MemoryError, torch.OutOfMemoryError):
+        raise
+    except Exception as error:  # what a method makes of a damaged state is not known
+        checkpoint.discard(path, f"the method cannot go on from it ({checkpoint.line(error)})")
+        path.unlink(missing_ok=True)
+        raise _Unusable from error
+    print(f"{path.parent}: resumed after step {step}", flush=True)
+    yield from first
+    yield from states
 
 
 def _begin(plugin: Any, model: Workbench, request: Request, settings: Any) -> Iterator[checkpoint.State | None]:

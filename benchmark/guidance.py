@@ -37,6 +37,9 @@ class Batch:
     steps: int
     device: torch.device
 
+    def __len__(self) -> int:
+        return len(self.shots)
+
     @property
     def texts(self) -> list[str]:
         return [shot.text for shot in self.shots]
@@ -55,7 +58,7 @@ class ClassifierFree:
 
     def contexts(self, batch: Batch) -> list[Conditioning]:
         self.scales = batch.scales
-        return [self.pipeline.encode(*[""] * len(batch.texts)), self.pipeline.encode(*batch.texts)]
+        return [self.pipeline.encode(*[""] * len(batch)), self.pipeline.encode(*batch.texts)]
 
     def combine(self, predictions: torch.Tensor, step: int) -> torch.Tensor:
         blank, asked = predictions

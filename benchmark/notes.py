@@ -20,7 +20,7 @@ def notes(suite: Suite, scores: pd.DataFrame, means: pd.DataFrame, lacking: Sequ
     """
     lines = [_legend(suite, scores), *_flat(means), *_seeds(means)]
     if lacking:
-        lines.append(f"Not complete: {', '.join(lacking)} is missing, since a job failed.")
+        lines.append(f"Not complete. Missing, since a job failed: {', '.join(lacking)}.")
     return lines
 
 

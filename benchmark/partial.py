@@ -12,17 +12,18 @@ from benchmark import cli, score, view
 from benchmark.config import load_suite
 
 
-def main(suite: str, evidence: list[Path], lacking: list[str], out: Path) -> None:
+def main(suite: str, prompts: list[Path], evidence: list[Path], lacking: list[str], out: Path) -> None:
     """Score the evidence that is there, make its tables and print them.
 
     Args:
         suite: A file of benchmark/suites.
-        evidence: The evidence.csv of each shard that can be scored.
+        prompts: The rows of each prompt set, CSV files that have the sets' names.
+        evidence: The evidence.csv of each prompt set and shard that can be scored.
         lacking: What was asked for and is left out, for people.
         out: The folder for scores.csv and tables/; what was in it is removed.
     """
     shutil.rmtree(out, ignore_errors=True)
-    score.main(suite, evidence, out / "scores.csv")
+    score.main(suite, prompts, evidence, out / "scores.csv")
     views = dict.fromkeys(name for experiment in load_suite(suite).experiments.values() for name in experiment.views)
     tables = [name for name in views if name.startswith("tables/")]
     view.main(suite, out / "scores.csv", out, tables, if_any=True, lacking=lacking)

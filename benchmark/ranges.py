@@ -17,7 +17,7 @@ from benchmark.records import PromptSet, Sampler, Task
 TIMESTEPS = 1000  # of the noise schedule of every Stable Diffusion; a sampler needs fewer steps than there are
 INFINITE = float("inf")
 
-# Where the seeds of each use lie: [first, first + count). Judges and methods never see noise that is evaluated.
+# Where the seeds of each use lie: [first, first + count). Classifiers and methods never see noise that is evaluated.
 SEEDS = {"evaluation": (4, 4996), "train": (100_000, 100_000), "pool": (200_000, 100_000)}
 
 # The least and the most that a number may be, by the setting's whole name.
@@ -37,6 +37,7 @@ POSITIVE = {"lr", "clip"}  # more than 0, as the last word of a name: `delta_lr`
 # Whole numbers that count something, as a word of a name: `inner_steps`, `batch_size`, `n_images`. At least 1, or the
 # method's own default if that is less (`warmup_steps: int = 0`).
 COUNTS = {"steps", "batch", "iterations", "iters", "epochs", "images", "samples", "rank", "repeats", "n", "num"}
+SOME = {"classes", "sizes"}  # lists that must not be empty
 TEMPLATES = {"target", "perturbed", "template"}  # texts in which {c} stands for the concept; empty: the task's
 PLACE = "{c}"
 
@@ -45,6 +46,8 @@ def check(name: str, value: Any, default: Any, where: str) -> None:
     """Raise `ConfigError` beginning with `where` if a setting of this name must not have the value."""
     words = name.split("_")
     if isinstance(value, tuple):
+        if name in SOME and not value:
+            raise ConfigError(f"{where}: the list is empty; name at least one")
         for item in value:
             check(name, item, default[0] if default else item, where)
     elif isinstance(value, str):

@@ -11,14 +11,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmark import cli, grid, plugins, variants
+from benchmark import cli, grid, plugins, scores, variants
 from benchmark.errors import BenchmarkError
 from benchmark.evidence import KEY, MODEL, features, read, references
-from benchmark.files import write_atomically
 from benchmark.prompts import of_model
 from benchmark.prompts import read as read_prompts
 from benchmark.records import NOTHING, WHOLE, Erasure, Measure, Prompt, PromptSet, Task, Variant
-from benchmark.scores import COLUMNS, OPTIONAL
 from benchmark.versions import version
 
 Number = dict[str, Any]  # a row of scores.csv, without what it is of
@@ -82,8 +80,9 @@ def main(
                 task = plan.tasks[erasure.task]
                 if name in task.sets:
                     groups = _groups(erasure, plan, task, plan.sets[name], rows[name])
-                    found = _scores(run, erasure, plan, name, metrics[name], groups, seen, originals[name])
-                    numbers[erasure, name] = list(found)
+                    drawn = of_model(rows[name], plan.sets[name], plan.suite, erasure.concept)
+                    computed = _scores(run, erasure, plan, name, metrics[name], groups, drawn, seen, originals[name])
+                    numbers[erasure, name] = list(computed)
     table = [
         {"suite": suite, "experiment": experiment, **_identity(erasure), "prompt_set": name, **number}
         for experiment, erasures in plan.experiments.items()
@@ -91,9 +90,7 @@ def main(
         for name in plan.tasks[erasure.task].sets
         for number in numbers.get((erasure, name), ())
     ]
-    with write_atomically(out) as temporary:
-        frame = pd.DataFrame(table, columns=(*COLUMNS, *OPTIONAL))
-        frame.to_csv(temporary, index=False, float_format="%.6g", lineterminator="\n")
+    scores.write(out, table)
 
 
 def _metrics(prompt_set: PromptSet) -> list[Metric]:
@@ -150,9 +147,9 @@ def _read(path: Path, rows: pd.DataFrame, metrics: list[Metric]) -> Seen:
 
 def _scores(
     run: Erasure, erasure: Erasure, plan: grid.Plan, name: str, metrics: list[Metric],
-    groups: Mapping[Group, Mapping[tuple[str, int], None]], seen: Seen, original: Seen,
+    groups: Mapping[Group, Mapping[tuple[str, int], None]], drawn: Iterable[Prompt], seen: Seen, original: Seen,
 ) -> Iterator[Number]:  # fmt: skip
-    """Every metric for every group of a prompt set's images that the model was asked for."""
+    """Every metric for every group of the images of a prompt set; `drawn` are the rows of which the model drew."""
     chosen = np.flatnonzero((seen.rows.concept == run.concept) & (seen.rows.erasing_seed == run.erasing_seed))
     rows = seen.rows.iloc[chosen]
     rows = rows.assign(unit=_units(rows))
@@ -161,7 +158,7 @@ def _scores(
         m.measure.name: version(plan.suite, plan.sets[name], m.module, m.measure, erasure.variant) for m in metrics
     }
     shown = ["baseline", *_roles(plan.tasks[erasure.task], plan.sets[name])]
-    for (asked, wording, role), where in _places(groups, rows, run, seen.path).items():
+    for (asked, wording, role), where in _places(groups, drawn, rows, run, seen.path).items():
         for m in metrics if role in shown else ():
             columns = (side.columns[m.measure.name] for side in (seen, original))
             here, there = (column[place] for column, place in zip(columns, (chosen[where], theirs[where]), strict=True))
@@ -225,11 +222,15 @@ def _role(row: Prompt, erased: str) -> str:
 
 
 def _places(
-    groups: Mapping[Group, Mapping[tuple[str, int], None]], rows: pd.DataFrame, run: Erasure, path: Path
-) -> dict[Group, np.ndarray]:
-    """Where the images of each group stand: exactly those that were asked for, else a `BenchmarkError`."""
+    groups: Mapping[Group, Mapping[tuple[str, int], None]], drawn: Iterable[Prompt], rows: pd.DataFrame, run: Erasure,
+    path: Path,
+) -> dict[Group, np.ndarray]:  # fmt: skip
+    """Where the images of each group stand. There must be exactly those that were asked for, else a `BenchmarkError`.
+
+    A control draws what the original model draws, and is shown on fewer images where another task erases a concept.
+    """
     position = {image: place for place, image in enumerate(rows[KEY[1:]].itertuples(index=False, name=None))}
-    wanted = {image for images in groups.values() for image in images}
+    wanted = {(row.row, index) for row in drawn for index in range(row.images)}
     for row, index in sorted(wanted ^ set(position)):
         what = "is missing" if (row, index) in wanted else "was not asked for"
         raise BenchmarkError(f"{path}: image {row}_{index} ({run.concept} erased) {what}")

@@ -24,28 +24,27 @@ from benchmark.source import literal
 from benchmark.suite import Suite
 from benchmark.variants import ORIGINAL
 
-MEANING = {
-    "suite": "a file of benchmark/suites/",
-    "experiment": "one of the suite's",
-    "task": "the experiment's task",
-    "method": "a file of methods/",
-    "variant": "the method with settings, as the suite names it",
-    "checkpoint": "per cent of the method's steps at which it was stopped; 100 at its end",
-    "concept": "the erased one; `-` if none was erased",
-    "erasing_seed": "the seed of the erasure's training",
-    "prompt_set": "whose prompts the images were drawn from",
-    "asked": "the concept that the prompts ask for; `*` for a set that is scored as a whole",
-    "wording": "the name of the words that ask for it; empty for the concept's own phrase",
-    "role": "baseline (the original model), erased or retained",
-    "metric": "a file of benchmark/metrics/",
-    "observer": "a file of benchmark/observers/: what looked at the images",
-    "value": "the number",
-    "n": "how many images it is of",
-    "ci_low": "the lower end of its 95 % interval; empty if unknown",
-    "ci_high": "the upper end",
-    "version": "of prompt set, metric and conditions: see benchmark/versions.py",
-}
-COLUMNS = tuple(MEANING)
+COLUMNS = (
+    "suite",  # a file of benchmark/suites/
+    "experiment",  # one of the suite's
+    "task",  # the experiment's task
+    "method",  # a file of methods/
+    "variant",  # the method with settings, as the suite names it
+    "checkpoint",  # per cent of the method's steps at which it was stopped; 100 at its end
+    "concept",  # the erased one; `-` if none was erased
+    "erasing_seed",  # the seed of the erasure's training
+    "prompt_set",  # whose prompts the images were drawn from
+    "asked",  # the concept that the prompts ask for; `*` for a set that is scored as a whole
+    "wording",  # the name of the words that ask for it; empty for the concept's own phrase
+    "role",  # baseline (the original model), erased or retained
+    "metric",  # a file of benchmark/metrics/
+    "observer",  # a file of benchmark/observers/: what looked at the images
+    "value",  # the number
+    "n",  # how many images it is of
+    "ci_low",  # the lower end of its 95 % interval; empty if unknown
+    "ci_high",  # the upper end
+    "version",  # of prompt set, metric and conditions: see benchmark/versions.py
+)
 OPTIONAL = ("device",)  # the kind of device that the images were drawn on; older files do not say
 IDENTITY = COLUMNS[: COLUMNS.index("value")]  # what a number is of
 MODEL = ("experiment", "task", "variant", "checkpoint", "concept", "erasing_seed")  # whose images `score` saw at once

@@ -56,17 +56,13 @@ def load_task(name: str, world: str) -> Task:
         raise ConfigError(f"{where}.concepts: there is none")
     ranges.template(part.templates.target, f"{where}.templates: target")
     ranges.no_braces(part.templates.blank, f"{where}.templates: blank")
-    evaluated = {text: concept.name for concept in concepts for text in concept.phrases.values()}
-    for key, text in part.others.items():
-        if text in evaluated:
-            why = "a method must not be told what it is evaluated on"
-            raise ConfigError(f"{where}.others.{key}: {text!r} is asked of {evaluated[text]}: {why}")
     task = Task(
         name, raw.title, raw.version, world, part.templates, concepts,
         _sets(part.erased_on, name, f"{where}.erased_on"), _sets(part.retained_on, name, f"{where}.retained_on"),
         part.others, raw.sensitive,
     )  # fmt: skip
     texts.check_phrases(task, own_set(task).classifier, where)
+    texts.check_others(task, concepts, where)
     return task
 
 

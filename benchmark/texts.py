@@ -33,7 +33,8 @@ def of(task: Task, classifier: Classifier | None, settings: Mapping[str, Mapping
         for key, value in values.items()
         if isinstance(value, str) and "{c}" in value
     ]
-    texts = [Text(f"task {task.name}: {text.where}", text.text) for text in blanks]
+    others = [Text(f"others.{name}", text) for name, text in task.others.items()]
+    texts = [Text(f"task {task.name}: {text.where}", text.text) for text in blanks + others]
     for concept in task.concepts:
         phrases = _phrases(concept)
         filled = [
@@ -91,12 +92,25 @@ def check_phrases(task: Task, classifier: Classifier | None, where: str) -> None
             name = f"concepts.{concept.name}.{text.where}"
             if not text.where.startswith(("phrase", "wordings")):
                 continue
-            plain = " ".join(text.text.split())
+            plain = _plain(text.text)
             if plain in asked:
                 raise ConfigError(
                     f"{where}: {name}: {text.text!r} is the text of {asked[plain]}, too; change one of them"
                 )
             asked[plain] = name
+
+
+def check_others(task: Task, evaluated: Iterable[Concept], where: str) -> None:
+    """Raise `ConfigError` if a method may be told to keep one of these concepts, on which it is evaluated."""
+    asked = {_plain(text): concept.name for concept in evaluated for text in concept.phrases.values()}
+    for name, text in task.others.items():
+        if concept := asked.get(_plain(text)):
+            why = "a method must not be told what it is evaluated on"
+            raise ConfigError(f"{where}.others.{name}: {text!r} is asked of {concept}: {why}")
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.split())
 
 
 def _blank(classifier: Classifier | None) -> tuple[str, ...]:

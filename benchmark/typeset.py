@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import ModuleType
 
@@ -26,17 +26,14 @@ def write_table(module: ModuleType, means: pd.DataFrame, notes: list[str], out: 
 
 
 def markdown(caption: str, blocks: Iterable[tuple[str, pd.DataFrame]], notes: Iterable[str]) -> str:
-    """Tables that read well in a terminal too."""
-    lines = [f"## {caption}", ""]
+    """Tables that read well in a terminal, too."""
+    parts = [f"## {caption}"]
     for heading, block in blocks:
-        table = [[str(cell).replace("|", "\\|") for cell in row] for row in _rows(block)]
-        widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-        rules = [f":{'-' * (widths[0] - 1)}", *(f"{'-' * (width - 1)}:" for width in widths[1:])]
-        lines += [f"**{heading}**", ""] if heading else []
-        for row in (table[0], rules, *table[1:]):
-            lines.append(f"| {' | '.join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])])} |")
-        lines.append("")
-    return "\n\n".join(["\n".join(lines).rstrip(), *notes]) + "\n"
+        cells = _cells(block, lambda text: str(text).replace("|", "\\|"))
+        sides = ("left", *["right"] * block.shape[1])
+        parts += [f"**{heading}**"] if heading else []
+        parts.append(cells.to_markdown(index=False, colalign=sides, disable_numparse=True))
+    return "\n\n".join([*parts, *notes]) + "\n"
 
 
 def latex(caption: str, blocks: Iterable[tuple[str, pd.DataFrame]], notes: Iterable[str]) -> str:
@@ -45,15 +42,14 @@ def latex(caption: str, blocks: Iterable[tuple[str, pd.DataFrame]], notes: Itera
     lines.append(rf"\caption{{{escaped(' '.join([f'{caption}.', *notes]))}}}")
     for heading, block in blocks:
         lines += [rf"\par\medskip\textbf{{{escaped(heading)}}}\par\smallskip"] if heading else []
-        head, *body = (rf"{' & '.join(map(escaped, row))} \\" for row in _rows(block))
-        lines += [rf"\begin{{tabular}}{{l{'r' * block.shape[1]}}}", r"\toprule", head, r"\midrule", *body]
-        lines += [r"\bottomrule", r"\end{tabular}"]
+        columns = f"l{'r' * block.shape[1]}"
+        lines.append(_cells(block, escaped).to_latex(index=False, column_format=columns).rstrip())
     return "\n".join([*lines, r"\end{table*}"]) + "\n"
 
 
-def _rows(block: pd.DataFrame) -> list[list[object]]:
-    """A block as it is printed: its heading and its rows."""
-    return [[block.index.name or "", *block.columns], *block.reset_index().to_numpy().tolist()]
+def _cells(block: pd.DataFrame, form: Callable[[object], str]) -> pd.DataFrame:
+    """A block as texts, its index as the first column."""
+    return block.rename_axis(block.index.name or "").reset_index().map(form).rename(columns=form)
 
 
 def escaped(text: object) -> str:

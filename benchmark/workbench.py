@@ -14,7 +14,7 @@ from torch import nn
 from benchmark import diffusion
 from benchmark.diffusion import Conditioning, Diffusion
 from benchmark.errors import BenchmarkError
-from benchmark.groups import GROUPS
+from benchmark.groups import GROUPS, OWN
 
 
 class Workbench(Diffusion):
@@ -128,9 +128,18 @@ class Workbench(Diffusion):
             parameter.grad = None
         return list(self._weights.values())
 
+    def train_own(self, values: Mapping[str, torch.Tensor]) -> None:
+        """Tensors of the method's own, by name, ready to be trained beside the weights of a group; `state` has them.
+
+        What reads them must change nothing where they are zero: so they are in the original model.
+        """
+        for name, value in values.items():
+            self.state[name] = self._weights[f"{OWN}{name}"] = nn.Parameter(value.to(self.device))
+            self._original[f"{OWN}{name}"] = torch.zeros_like(value, device=self.device)
+
     @contextmanager
     def using(self, weights: dict[str, torch.Tensor], gradients: bool = False) -> Iterator[None]:
-        """Within the block the U-Net has the given weights, which take no gradients: pointers are swapped, not values.
+        """Within the block the model has the given weights, which take no gradients: pointers are swapped, not values.
 
         With `gradients`, gradients still flow through it to its inputs (AdvAnchor's inner loop).
         """
@@ -147,7 +156,7 @@ class Workbench(Diffusion):
                 p.requires_grad_(True)
 
     def original(self, gradients: bool = False) -> AbstractContextManager[None]:
-        """Within the block the U-Net is the frozen original; see `using`."""
+        """Within the block the model is the frozen original; see `using`."""
         return self.using(self._original, gradients)
 
     def compare_with(self, clean: Mapping[str, torch.Tensor]) -> None:
@@ -159,6 +168,14 @@ class Workbench(Diffusion):
     def weights(self) -> dict[str, torch.Tensor]:
         """The weights in training, by name, without copying."""
         return {name: p.data for name, p in self._weights.items()}
+
+    def training(self) -> list[nn.Parameter]:
+        """What is in training."""
+        return list(self._weights.values())
+
+    def restore(self, weights: Mapping[str, torch.Tensor]) -> None:
+        """Copy values into what is in training. Raises `BenchmarkError` for a name or shape that is none."""
+        diffusion.copy_into(self._weights, weights)
 
     def log(self, **row: float) -> None:
         self.trace.append(row)

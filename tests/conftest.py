@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmark import code, config, plugins, prompt_set, prompts, source, task
+from benchmark import code, config, grid, plugins, prompt_set, prompts, source, task
+from benchmark.errors import ConfigError
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # of torch, which tests load later: workers would fight for the cores
 for of_make in ("MAKELEVEL", "MAKEFLAGS", "MFLAGS"):  # tests type `make` as a person does, also within `make test`
@@ -117,6 +118,14 @@ def small(tmp_path, monkeypatch):
     forget()
 
 
+def message(config: dict) -> str:
+    """The one line with which planning refuses a configuration."""
+    with pytest.raises(ConfigError) as caught:
+        grid.plan(config)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
 STAND_IN = '''"""Stands in for a runner: writes the declared outputs of its rule and nothing else."""
 import sys
 from pathlib import Path
@@ -145,7 +154,7 @@ def fake(tmp_path_factory) -> Path:
     )
     shutil.copytree(ROOT, copy, ignore=ignored, symlinks=True)
     os.symlink(ROOT / "testbed", copy / "testbed")
-    for runner in ("base", "prompts", "train_classifier", "erase", "generate", "observe", "score", "view"):
+    for runner in ("base", "train_classifier", "erase", "generate", "observe", "score", "view"):
         (copy / f"benchmark/{runner}.py").write_text(STAND_IN)
     return copy
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import shutil
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from hashlib import sha256
 from pathlib import Path
@@ -14,12 +13,11 @@ import pandas as pd
 from conftest import CONTROL, METHOD, ROOT
 from PIL import Image
 
-from benchmark import grid, manifest, plugins
+from benchmark import manifest, plugins
 from benchmark.config import load_set, load_suite
-from benchmark.frames import IMAGES
 from benchmark.metrics._intervals import share
-from benchmark.prompts import of_model, rows
-from benchmark.records import NOTHING, WHOLE, Prompt, PromptSet, Task, Variant
+from benchmark.prompts import of_model, rows, write
+from benchmark.records import NOTHING, Prompt, PromptSet, Variant
 from benchmark.scores import COLUMNS
 from benchmark.suite import Suite
 from benchmark.variants import ORIGINAL
@@ -68,7 +66,7 @@ VARIANTS = ("original", "wreck", "fast", "rival-l1", "rival-l2")
 LEVELS = dict(zip(VARIANTS, [(97, 95), (5, 8), (2, 70), (10, 85), (0, 90)], strict=True))  # ACC erased, retained
 
 
-def furnish(write: Callable[[str, str], None], root: Path, styles=STYLES, objects=OBJECTS, suite=SUITE) -> None:
+def furnish(place: Callable[[str, str], None], root: Path, styles=STYLES, objects=OBJECTS, suite=SUITE) -> None:
     """Fill the repository of the fixture `small` with two tasks, three erasers, a control and the real plugins."""
     for folder in ("metrics", "observers", "tables", "figures"):
         shutil.copytree(ROOT / "benchmark" / folder, root / "benchmark" / folder, dirs_exist_ok=True)
@@ -76,17 +74,42 @@ def furnish(write: Callable[[str, str], None], root: Path, styles=STYLES, object
         shutil.copy(path, root / path.relative_to(ROOT))  # causes read the code that determines bytes
     for name, title, concepts in (("style", "Artistic styles", styles), ("object", "Objects", objects)):
         lines = "".join(f"      {key}: {phrase}\n" for key, phrase in concepts.items())
-        write(f"benchmark/tasks/{name}.yaml", TASK.replace("TITLE", title) + lines)
-    write("classifiers/resnet.py", '"""A network for tests."""\n')
-    write("methods/wreck.py", CONTROL)
-    write("methods/fast.py", METHOD)
-    write("methods/rival.py", METHOD + '\nNOTE = "a reconstruction"\n')
-    write("benchmark/suites/test.yaml", suite)
+        place(f"benchmark/tasks/{name}.yaml", TASK.replace("TITLE", title) + lines)
+    place("classifiers/resnet.py", '"""A network for tests."""\n')
+    place("methods/wreck.py", CONTROL)
+    place("methods/fast.py", METHOD)
+    place("methods/rival.py", METHOD + '\nNOTE = "a reconstruction"\n')
+    place("benchmark/suites/test.yaml", suite)
 
 
 def asked_of(prompt_set: PromptSet, suite: Suite, concept: str) -> tuple[Prompt, ...]:
     """The rows of a prompt set from which a model without `concept` draws."""
     return of_model(rows(prompt_set, suite), prompt_set, suite, concept)
+
+
+def image_of(prompt: Prompt, index: int, prompt_set: str, task: str, variant: str, concept: str, seed: int) -> dict:
+    """An image's line in a manifest: the fields of `manifest.Image`; its file is not there."""
+    chosen = Variant.of(variant)
+    return {
+        "file": f"{concept}/{prompt.row}_{index}.png",
+        "prompt_set": prompt_set,
+        "row": prompt.row,
+        "index": index,
+        "text": prompt.text,
+        "noise_seed": prompt.noise_seed,
+        "asked": prompt.concept,
+        "wording": prompt.wording,
+        "class_name": prompt.class_name,
+        "task": NOTHING if variant == ORIGINAL else task,
+        "method": chosen.method,
+        "variant": chosen.name,
+        "checkpoint": chosen.checkpoint,
+        "concept": concept,
+        "erasing_seed": seed,
+        "key": "key",
+        "device": "cpu",
+        "sha256": "hash",
+    }
 
 
 def draw(
@@ -101,7 +124,7 @@ def draw(
 
     `paint(asked, noise_seed, index)` makes one; without it they are noise.
     """
-    suite, chosen = load_suite("test"), Variant.of(variant)
+    suite = load_suite("test")
     shade = {ORIGINAL: 0}.get(variant, 1 + sum(map(ord, variant + concept)) + erasing_seed)
 
     def noise(asked: str, noise_seed: int, index: int) -> np.ndarray:
@@ -111,35 +134,57 @@ def draw(
     images = []
     for prompt in asked_of(load_set(task, suite.world), suite, concept):
         for index in range(prompt.images):
-            name = f"{concept}/{prompt.row}_{index}.png"
+            line = image_of(prompt, index, task, task, variant, concept, erasing_seed)
             buffer = io.BytesIO()
             Image.fromarray((paint or noise)(prompt.concept, prompt.noise_seed, index)).save(buffer, "PNG")
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            (folder / name).write_bytes(buffer.getvalue())
-            images.append(
-                manifest.Image(
-                    file=name,
-                    prompt_set=task,
-                    row=prompt.row,
-                    index=index,
-                    text=prompt.text,
-                    noise_seed=prompt.noise_seed,
-                    asked=prompt.concept,
-                    wording=prompt.wording,
-                    class_name=prompt.class_name,
-                    task=NOTHING if variant == ORIGINAL else task,
-                    method=chosen.method,
-                    variant=chosen.name,
-                    checkpoint=chosen.checkpoint,
-                    concept=concept,
-                    erasing_seed=erasing_seed,
-                    key="key",
-                    device="cpu",
-                    sha256=sha256(buffer.getvalue()).hexdigest(),
-                )
-            )
+            (folder / line["file"]).parent.mkdir(parents=True, exist_ok=True)
+            (folder / line["file"]).write_bytes(buffer.getvalue())
+            images.append(manifest.Image(**line | {"sha256": sha256(buffer.getvalue()).hexdigest()}))
     manifest.write(folder / "manifest.csv", images)
     return folder / "manifest.csv"
+
+
+def evidence(
+    root: Path,
+    task: str,
+    variant: str,
+    concept: str = NOTHING,
+    erasing_seed: int = 0,
+    change: Callable[[pd.DataFrame], pd.DataFrame] = lambda lines: lines,
+    features: Callable[[np.ndarray, pd.DataFrame], np.ndarray] = lambda array, lines: array,
+) -> Path:
+    """What observers saw in the images of one erasure on its task's own set: the classifier sees no erased concept.
+
+    `change` and `features` change the lines of the evidence.csv and the features before they are written.
+    """
+    suite = load_suite("test")
+    lines = pd.DataFrame(
+        image_of(prompt, index, task, task, variant, concept, erasing_seed)
+        for prompt in asked_of(load_set(task, suite.world), suite, concept)
+        for index in range(prompt.images)
+    )
+    dice = np.random.default_rng([*map(ord, task + variant + concept), erasing_seed])
+    noise = np.random.default_rng([*map(ord, task)]).normal(size=(len(lines), 6))
+    array = features(noise if variant == ORIGINAL else noise + dice.normal(size=noise.shape), lines)
+    lines["classifier_label"] = np.where(lines.asked == concept, "blank", lines.class_name)
+    lines["spread"] = 50.0
+    lines["lpips_testbed"] = 0.0 if variant == ORIGINAL else dice.uniform(0.1, 0.5, len(lines))
+    folder = root / f"{task}-{variant}-{concept}-{erasing_seed}"
+    folder.mkdir(exist_ok=True)
+    np.savez(folder / "testbed.npz", features=array.astype(np.float32))
+    lines["testbed_features"] = sha256((folder / "testbed.npz").read_bytes()).hexdigest()
+    change(lines).to_csv(folder / "evidence.csv", index=False)
+    return folder / "evidence.csv"
+
+
+def prompts_of(root: Path, *names: str) -> list[Path]:
+    """The rows of prompt sets as the files that stages read."""
+    suite = load_suite("test")
+    paths = [root / f"prompts/{name}.csv" for name in names]
+    for path in paths:
+        path.parent.mkdir(exist_ok=True)
+        write(path, rows(load_set(path.stem, suite.world), suite))
+    return paths
 
 
 def scores(
@@ -190,74 +235,3 @@ def scores(
 def plain(concepts: Iterable[str]) -> list[tuple[str, str]]:
     """Concepts that are asked for by their own phrases only."""
     return [(concept, "") for concept in concepts]
-
-
-def whole(name: str, **narrowed: object) -> pd.DataFrame:
-    """A scores.csv of what a real suite runs, of made-up numbers: later variants erase more and retain less."""
-    plan = grid.plan({"suite": name, **narrowed})
-    table = []
-    for experiment, erasures in plan.experiments.items():
-        task = plan.tasks[plan.suite.experiments[experiment].task]
-        places = {variant: place for place, variant in enumerate(dict.fromkeys(e.variant for e in erasures))}
-        for erasure in erasures:
-            variant, seed = erasure.variant, erasure.erasing_seed
-            key = (name, experiment, task.name, variant.method, variant.name, variant.checkpoint)
-            for prompt_set in (plan.sets[of] for of in task.sets):
-                stated = {
-                    measure.name: version(
-                        plan.suite, prompt_set, plugins.load("benchmark/metrics", measure.metric), measure, variant
-                    )
-                    for measure in prompt_set.measures
-                }
-                for asked, wording, role in _asked(task, prompt_set, plan.suite, variant, erasure.concept):
-                    harm = 0 if role == "baseline" else (1 + places[variant] + seed + len(asked + wording) % 3) / 40
-                    for measure in prompt_set.measures:
-                        share = {"accuracy": 95 * (1 - harm), "detected": 90 * (1 - harm), "flat": 5 * harm}
-                        scale = {"fid": 300, "kid": 5, "lpips": 1}
-                        of_images = measure.metric in share
-                        value = share[measure.metric] if of_images else scale[measure.metric] * harm
-                        value = round(value, 4)
-                        ends = (0.9 * value, min(1.1 * value, 100 if of_images else 1e9)) if value else (0, 0)
-                        of = (erasure.concept, seed, prompt_set.name, asked, wording, role)
-                        number = (value, 100 if role == "erased" else 16, *ends)
-                        table.append((*key, *of, measure.metric, measure.observer, *number, stated[measure.name]))
-    return pd.DataFrame(table, columns=list(COLUMNS))
-
-
-def _asked(
-    task: Task, prompt_set: PromptSet, suite: Suite, variant: Variant, concept: str
-) -> list[tuple[str, str, str]]:
-    """What a model was asked for: concept, wording and role. A control has what others erase in both roles."""
-    on = {"erased": task.erased_on, "retained": task.retained_on}
-    roles = [role for role, sets in on.items() if prompt_set.name in sets]
-    if prompt_set.score_by == "set":
-        return [(WHOLE, "", role) for role in (["baseline"] if variant.name == ORIGINAL else roles)]
-    pairs = list(dict.fromkeys((prompt.concept, prompt.wording) for prompt in rows(prompt_set, suite)))
-    if variant.name == ORIGINAL:
-        return [(*pair, "baseline") for pair in pairs]
-    lost = suite.erased(task.name) if concept == NOTHING else (concept,)
-    asked = [(*pair, "erased") for pair in pairs if pair[0] in lost]
-    asked += [(*pair, "retained") for pair in pairs if set(lost) - {pair[0]}]
-    return [place for place in asked if place[2] in roles]
-
-
-def pictures(scores: pd.DataFrame, name: str) -> tuple[pd.DataFrame, Callable[[pd.Series], np.ndarray]]:
-    """Images of the models in `scores`, as a gallery gets them, three of each concept; each is of one colour."""
-    suite = load_suite(name)
-    images = []
-    models = ["task", "variant", "checkpoint", "concept", "erasing_seed", "prompt_set"]
-    for model in scores[models].drop_duplicates().itertuples(index=False):
-        counts = Counter[tuple[str, str]]()
-        for prompt in asked_of(load_set(model.prompt_set, suite.world), suite, model.concept):
-            counts[prompt.concept, prompt.wording] += 1
-            if counts[prompt.concept, prompt.wording] <= 3:
-                shown = {"asked": prompt.concept, "wording": prompt.wording, "text": prompt.text, "row": prompt.row}
-                shown |= {"index": 0, "folder": Path(), "file": f"{prompt.row}_0.png", "sha256": ""}
-                task = NOTHING if model.variant == ORIGINAL else model.task
-                images.append(model._asdict() | shown | {"task": task})
-
-    def open_picture(row: pd.Series) -> np.ndarray:
-        colour = np.random.default_rng([*map(ord, row.variant + row.row)]).integers(0, 256, 3)
-        return np.broadcast_to(colour, (suite.sampler.size, suite.sampler.size, 3)).astype(np.uint8)
-
-    return pd.DataFrame(images).drop_duplicates(ignore_index=True)[list(IMAGES)], open_picture

@@ -13,20 +13,21 @@ import yaml
 from conftest import ROOT
 from safetensors.torch import load_file, save_file
 
-from benchmark import grid, workbench
+from benchmark import config, workbench
 from benchmark.errors import BenchmarkError
+from benchmark.records import Request, Target
 
-TASK = grid.load_task("style", "testbed")
-CONCEPT = TASK.concept("chalk")
+TASK = config.load_task("style", "testbed")
+REQUEST = Request((Target("chalk", "chalk"),), {"lorry": "lorry"}, TASK.templates)
 METHODS = {Path(block.file).stem: block for block in pages.methods()}
 ELSEWHERE = next(name for name, block in METHODS.items() if "load_file" in block.text)
 ODD = {  # what CONTRIBUTING.md allows, and the shipped methods do not need
     "bare": '''"""A control with nothing but this."""
 
-PER_CONCEPT = False
+CONTROL = True
 
 
-def erase(model, concept, settings):
+def erase(model, request, settings):
     for weight in model.train("xattn"):
         weight.data.zero_()
 ''',
@@ -40,7 +41,7 @@ class Settings:
     steps: int = 2
 
 
-def erase(model, concept, settings):
+def erase(model, request, settings):
     for _ in range(settings.steps):
         model.train("xattn")[0].data.mul_(0.5)
         yield None
@@ -75,7 +76,6 @@ def test_they_and_what_else_the_pages_allow_pass_the_tests_of_methods(clone):
 @pytest.fixture
 def model():
     model = workbench.load(ROOT / "testbed/model")
-    model.templates = TASK.templates
     return model
 
 
@@ -104,12 +104,13 @@ def test_weights_that_were_erased_elsewhere_are_a_variant_of_a_suite(clone, mode
     assert code == 0 and f"/style/{label}/" in said, said
     code, said = python(clone, "-m", "benchmark.base", "--suite", "pasted", "--out", "results/pasted/base.json")
     assert code == 0, said
-    erase = ["-m", "benchmark.erase", "--suite", "pasted", "--task", "style", "--method", label]
+    erase = ["-m", "benchmark.erase", "--suite", "pasted", "--task", "style", "--variant", label]
     code, said = python(clone, *erase, "--concepts", "chalk", "ink", "--out", "results/pasted/models")
     assert code == 0, said
     for concept, weights in erased.items():
         delta = load_file(clone / f"results/pasted/models/{concept}/delta.safetensors")
-        assert delta.keys() == weights.keys() and all(torch.equal(delta[name], weights[name]) for name in delta)
+        assert delta.keys() == {f"unet.{name}" for name in weights}
+        assert all(torch.equal(delta[f"unet.{name}"], weight) for name, weight in weights.items())
     code, said = python(clone, *erase, "--concepts", "pixel_art", "--out", "results/pasted/others")
     assert code == 2 and "error: sha256: the suite's settings give no hash for concept pixel_art" in said
 
@@ -119,14 +120,15 @@ def test_weights_that_were_erased_elsewhere_are_those_that_were_meant(model, tmp
     names: dict = {"__name__": __name__}
     exec(METHODS[ELSEWHERE].text, names)
     name, weight = next((n, w) for n, w in model.copy().items() if ".attn2." in n)
+    own = name.removeprefix("unet.")
     path = tmp_path / "chalk.safetensors"
-    save_file({name: (weight + 1).to(dtype)}, path)
+    save_file({own: (weight + 1).to(dtype)}, path)
     file = f"{tmp_path}/{{concept}}.safetensors"
     for hashes, said in ((None, "^sha256: .*no hash for concept chalk"), ({"chalk": "0" * 64}, "is not the file that")):
         with pytest.raises(BenchmarkError, match=said):
-            names["erase"](model, CONCEPT, names["Settings"](file, hashes))
+            names["erase"](model, REQUEST, names["Settings"](file, hashes))
     hashes = {"chalk": sha256(path.read_bytes()).hexdigest()}
     with pytest.raises(BenchmarkError, match="lost.safetensors: cannot be read"):
-        names["erase"](model, CONCEPT, names["Settings"](f"{tmp_path}/lost.safetensors", hashes))
-    names["erase"](model, CONCEPT, names["Settings"](file, hashes))
+        names["erase"](model, REQUEST, names["Settings"](f"{tmp_path}/lost.safetensors", hashes))
+    names["erase"](model, REQUEST, names["Settings"](file, hashes))
     assert torch.equal(model.copy()[name], (weight + 1).to(dtype).float())

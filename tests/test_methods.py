@@ -9,10 +9,11 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from benchmark import adversarial, erase, grid, guard, plugins, source, workbench
+from benchmark import adversarial, config, erase, guard, plugins, source, variants, workbench
 from benchmark.alignment import NoiseAnchor, NoisedImages, PartialDenoise, PromptAnchor, align
 from benchmark.errors import BenchmarkError
 from benchmark.groups import GROUPS
+from benchmark.records import Request, Target, Variant
 
 METHODS = plugins.names("methods")
 SMALL = {"steps": 2, "batch": 2, "denoise_steps": 4, "inner_steps": 2, "lr": 1e-3, "delta_lr": 1e-2}
@@ -29,17 +30,18 @@ def model(loaded):
     model, clean = loaded
     model.set_weights(clean)
     model.unet.requires_grad_(False)
-    model.resume, model.trace = None, []
+    model.resume, model.trace, model.state = None, [], {}
+    model._weights, model._original = {}, {}
     model.generator = torch.Generator().manual_seed(0)
     model.pool = torch.rand((6, 3, 64, 64), generator=torch.Generator().manual_seed(1)) * 2 - 1
-    model.templates = TASK.templates
     return model
 
 
-TASK = grid.load_task("style", "testbed")
+TASK = config.load_task("style", "testbed")
 CONCEPT = TASK.concept("stained_glass")
-SUITES = [grid.load_suite(name) for name in plugins.names("benchmark/suites", ".yaml")]
-LABELS = sorted({label for suite in SUITES for label in suite.settings if "-" in label})
+REQUEST = Request((Target(CONCEPT.name, CONCEPT.phrase),), {"lorry": "lorry"}, TASK.templates)
+SUITES = [config.load_suite(name) for name in plugins.names("benchmark/suites", ".yaml")]
+VARIANTS = sorted({name for suite in SUITES for name in suite.settings if "-" in name})
 
 
 def kind(name):
@@ -68,18 +70,18 @@ def unless_it_lacks_a_setting(name):
 def run(model, name, **changes):
     """The names of the changed weights, and the states that the method yielded."""
     before = {key: value.clone() for key, value in model.unet.named_parameters()}
-    states = list(plugins.load("methods", name).erase(model, CONCEPT, settings(name, **changes)) or ())
+    states = list(plugins.load("methods", name).erase(model, REQUEST, settings(name, **changes)) or ())
     return [key for key, value in model.unet.named_parameters() if not torch.equal(value, before[key])], states
 
 
-@pytest.mark.parametrize("label", LABELS)
-def test_every_variant_of_a_suite_changes_finite_weights_of_its_group_and_nothing_else(model, loaded, label):
-    suite = next(suite for suite in SUITES if label in suite.settings)
-    plugin, values = plugins.load("methods", Path(grid.module(label)).stem), grid.label_settings(suite, label)
+@pytest.mark.parametrize("name", VARIANTS)
+def test_every_variant_of_a_suite_changes_finite_weights_of_its_group_and_nothing_else(model, loaded, name):
+    suite, variant = next(suite for suite in SUITES if name in suite.settings), Variant(name)
+    plugin, values = plugins.load("methods", variant.method), variants.settings(suite, variant)
     settings = plugin.Settings(**values | {key: SMALL[key] for key in SMALL.keys() & values})
-    with unless_it_lacks_a_setting(Path(grid.module(label)).stem):
-        with guard.untouched(model, label):
-            list(plugin.erase(model, CONCEPT, settings) or ())
+    with unless_it_lacks_a_setting(variant.method):
+        with guard.untouched(model, name):
+            list(plugin.erase(model, REQUEST, settings) or ())
         changed = [key for key, value in model.unet.named_parameters() if not torch.equal(value, loaded[1][key])]
         group = getattr(settings, "group", "full")
         assert changed and all(GROUPS[group](key) for key in changed)
@@ -108,7 +110,7 @@ def test_the_runner_refuses_a_state_that_it_could_not_resume_and_a_model_that_is
 ):
     mine = SimpleNamespace(erase=lambda *_: iter([state]))
     with pytest.raises(BenchmarkError, match=said):
-        erase._erase(model, mine, CONCEPT, None, model.copy(), tmp_path / "chalk", "key", "erase chalk with mine")
+        erase._erase(lambda: model, mine, REQUEST, None, tmp_path / "chalk", "key", "erase chalk with mine")
     assert not (tmp_path / "chalk").exists()
 
 
@@ -122,7 +124,7 @@ def test_the_runner_refuses_a_state_that_it_could_not_resume_and_a_model_that_is
 )
 def test_the_runner_says_why_a_method_may_have_changed_nothing(model, tmp_path, work, said):
     with pytest.raises(BenchmarkError, match=said):
-        erase._erase(model, SimpleNamespace(erase=work), CONCEPT, None, model.copy(), tmp_path / "chalk", "key", "x")
+        erase._erase(lambda: model, SimpleNamespace(erase=work), REQUEST, None, tmp_path / "chalk", "key", "x")
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -142,7 +144,7 @@ def test_every_method_repeats_itself_exactly_with_the_same_seed(model, name, loa
 def test_every_method_says_what_it_is_and_defaults_are_literals(name):
     file = Path(plugins.ROOT / "methods" / f"{name}.py")
     assert (plugins.load("methods", name).__doc__ or "").strip()
-    assert grid.literal(f"methods/{name}.py", "POOL") in ("concept", "anchor", None)
+    assert source.literal(f"methods/{name}.py", "POOL") in ("concept", "anchor", None)
     assert fields(name).keys() == source.settings(f"methods/{name}.py").keys()
     assert len(file.read_text().splitlines()) <= 120
 
@@ -168,7 +170,7 @@ def test_a_killed_erasure_resumes_to_identical_weights(model, name, changes, loa
         model.set_weights(loaded[1])
         model.unet.requires_grad_(False)
         model.generator = torch.Generator().manual_seed(0)
-        method = plugins.load("methods", name).erase(model, CONCEPT, settings(name, steps=4, **changes))
+        method = plugins.load("methods", name).erase(model, REQUEST, settings(name, steps=4, **changes))
         for state in itertools.islice(method, 2):
             torch.save(state, tmp_path / "state.pt")
         method.close()

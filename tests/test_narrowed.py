@@ -4,7 +4,7 @@ import re
 from functools import cache
 
 import pytest
-from synthetic import pictures, whole
+from real_suites import pictures, whole
 
 from benchmark import plugins, typeset, view
 from benchmark.config import load_suite

@@ -25,13 +25,16 @@ ERASE = '''"""Stands in for erasing, but reads the method's file as the real run
 import sys
 from pathlib import Path
 
-from benchmark import cli, grid, plugins
+from benchmark import cli, grid, plugins, variants
+from benchmark.config import load_suite
 
 
-def main(suite: str, task: str, method: str, concepts: list[str], out: Path, seed: int = 0, pool: Path | None = None):
-    grid.check_label(grid.load_suite(suite), method)
-    erase = plugins.load("methods", Path(grid.module(method)).stem).erase
-    if method == "loud":
+def main(suite: str, task: str, variant: str, concepts: list[str], out: Path, seed: int = 0, pool: Path | None = None):
+    loaded = load_suite(suite)
+    chosen = variants.parse(loaded, variant)
+    grid.check_methods(loaded, [chosen])
+    erase = plugins.load("methods", chosen.method).erase
+    if variant == "loud":
         erase(None, None, None)
     print(f"{out}/models.csv: {len(concepts)} models")
     out.mkdir(parents=True, exist_ok=True)
@@ -76,7 +79,7 @@ def test_make_ends_with_the_cause_of_a_failure(copy):
     status, out = make(copy)
     assert status != 0
     *_, failed, cause, next, end = out.splitlines()
-    assert failed.startswith("failed: ") and "of results/micro/images/style/original/" in failed
+    assert failed.startswith("failed: ") and "of results/micro/images/style" in failed
     assert cause.startswith(
         "  cause: ValueError: odd pictures (benchmark/generate.py, line 1); log: results/micro/logs/"
     )
@@ -103,7 +106,7 @@ BROKEN = {  # files of methods/, and what is said of each
         r"ModuleNotFoundError: No module named 'nosuchmodule' \(methods/imports.py, line 1\)",
     ),
     "raises": ("raise RuntimeError('at import')\n", r"RuntimeError: at import \(methods/raises.py, line 1\)"),
-    "nothing": ("PER_CONCEPT = True\n", "AttributeError: module 'methods.nothing' has no attribute 'erase'"),
+    "nothing": ("POOL = None\n", r"methods/nothing.py: there is no function erase\(model, request, settings\)"),
     "loud": ("def erase(m, c, s):\n    raise KeyError('weight')\n", r"KeyError: 'weight' \(methods/loud.py, line 2\)"),
 }
 
@@ -121,10 +124,11 @@ def test_broken_files_in_methods_stop_nothing_but_their_own_jobs(copy):
         assert f"failed: erase of results/micro/models/style/{name}/" in end, name
         assert re.search(f"  cause: {cause}", end), end
     assert out.index("broken: methods/syntax.py") < out.index("[ 1/"), "what planning sees is said at once"
-    evidence = {path.parts[-4] for path in copy.glob("results/micro/evidence/*/*/*/*/evidence.csv")}
+    evidence = {path.parts[-4] for path in copy.glob("results/micro/evidence/style/style/*/*/*/evidence.csv")}
+    evidence |= {path.parts[-2] for path in copy.glob("results/micro/evidence/style/original/evidence.csv")}
     assert evidence == {"original", "scramble", "esd"}, "all others are run"
     rest = re.search(r"^\| the rest \| (.*)$", out, re.MULTILINE)[1]
-    assert "evidence/style/esd/seed0/all/evidence.csv" in rest and "loud of style" in rest
+    assert "evidence/style/style/esd/seed0/all/evidence.csv" in rest and "loud of style" in rest
     assert not (copy / "results/micro/scores.csv").exists() and not (copy / "results/micro/tables").exists()
     (copy / "results/micro/partial").mkdir()
     suite.write_text(whole)

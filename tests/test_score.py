@@ -1,4 +1,4 @@
-"""From evidence to scores.csv: which numbers there are, and what is not scored."""
+"""From evidence to scores.csv: which numbers there are."""
 
 import hashlib
 import re
@@ -6,74 +6,22 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
-from synthetic import OBJECTS, STYLES, asked_of, furnish
+from scoring import run, some, world  # noqa: F401  (fixtures)
+from synthetic import OBJECTS, STYLES
 
-from benchmark import prompts, score
-from benchmark.config import load_set, load_suite
 from benchmark.errors import BenchmarkError
-from benchmark.evidence import MANIFEST
-from benchmark.records import NOTHING, Variant
 from benchmark.scores import COLUMNS, OPTIONAL
 from benchmark.variants import ORIGINAL
-
-
-@pytest.fixture
-def world(small, tmp_path):
-    """`world(task, variant, concept, seed, ...)` writes the evidence of one erasure and returns its path."""
-    furnish(small, tmp_path)
-
-    def write(task, variant, concept=NOTHING, seed=0, change=None, features=None, on=None):
-        """On the task's own prompt set, or another one; `change` edits its rows, `features` the array beside them."""
-        suite, chosen, name = load_suite("test"), Variant.of(variant), on or task
-        own = (NOTHING if variant == ORIGINAL else task, chosen.method, chosen.name, chosen.checkpoint, concept, seed)
-        rows = pd.DataFrame(
-            [
-                (f"{concept}/{p.row}_{i}.png", name, p.row, i, p.text, p.noise_seed, p.concept, p.wording, p.class_name)
-                + (*own, "key", "cpu", "hash")
-                for p in asked_of(load_set(name, suite.world), suite, concept)
-                for i in range(p.images)
-            ],
-            columns=MANIFEST,
-        )
-        dice = np.random.default_rng([*map(ord, name + variant + concept), seed])
-        noise = np.random.default_rng([*map(ord, name)]).normal(size=(len(rows), 6))
-        array = noise if variant == ORIGINAL else noise + dice.normal(size=noise.shape)
-        if features:
-            array = features(array, rows)
-        rows["classifier_label"] = np.where(rows.asked == concept, "blank", rows.class_name)
-        rows["spread"] = 50.0
-        rows["lpips_testbed"] = 0.0 if variant == ORIGINAL else dice.uniform(0.1, 0.5, len(rows))
-        folder = tmp_path / f"{name}-{task}-{variant}-{concept}-{seed}"
-        folder.mkdir(exist_ok=True)
-        np.savez(folder / "testbed.npz", features=array.astype(np.float32))
-        rows["testbed_features"] = hashlib.sha256((folder / "testbed.npz").read_bytes()).hexdigest()
-        (change(rows) if change else rows).to_csv(folder / "evidence.csv", index=False)
-        return folder / "evidence.csv"
-
-    return write
-
-
-@pytest.fixture
-def some(world):
-    """Evidence of a few models of the task `style`."""
-    return [world("style", ORIGINAL), world("style", "wreck"), world("style", "fast", "ink")]
-
-
-def run(paths, tmp_path, name="scores.csv", sets=("style", "object"), **narrowed):
-    for each in sets:
-        prompts.main("test", tmp_path / f"prompts/{each}.csv", set=each)
-    rows = [tmp_path / f"prompts/{each}.csv" for each in sets]
-    score.main("test", rows, paths, tmp_path / name, **narrowed)
-    return pd.read_csv(tmp_path / name, dtype={"version": str}, keep_default_na=False, na_values={"ci_low": ""})
 
 
 def test_columns_and_roles(some, tmp_path):
     scores = run(some, tmp_path)
     assert tuple(scores.columns) == (*COLUMNS, *OPTIONAL)
     assert set(scores.suite) == {"test"} and set(scores.experiment) == {"style"}
-    versions = scores.groupby("variant").version.unique()
+    versions = scores.groupby(["variant", "metric"]).version.unique()
     assert all(re.fullmatch(r"3\.1\.[0-9a-f]{6}", version) for each in versions for version in each)
-    assert {len(each) for each in versions} == {1} and scores.version.nunique() == 3, "settings are part of it"
+    assert {len(each) for each in versions} == {1}
+    assert set(scores.groupby("metric").version.nunique()) == {3}, "the variants' settings are part of it"
     fast = scores[scores.method == "fast"]
     assert len(fast) == 5 * len(STYLES) and set(fast.concept) == {"ink"}
     assert set(fast.task) == {"style"} == set(fast.prompt_set) and set(fast.checkpoint) == {100}
@@ -214,99 +162,6 @@ def test_one_row_of_noise_has_no_interval_and_a_number(small, world, tmp_path):
     scores = run([world("style", ORIGINAL), world("style", "fast", "ink")], tmp_path)
     fid = scores[(scores.metric == "fid") & (scores.role == "retained")]
     assert fid.value.notna().all() and fid.ci_low.isna().all()
-
-
-# ── what is not scored ──
-
-
-def refused(paths, tmp_path, match):
-    with pytest.raises(BenchmarkError, match=match) as error:
-        run(paths, tmp_path)
-    assert not (tmp_path / "scores.csv").exists()
-    return str(error.value)
-
-
-def test_a_smaller_denominator(world, tmp_path):
-    fewer = world("style", "fast", "ink", change=lambda rows: rows.drop(index=3), features=lambda a, rows: a[:-1])
-    said = refused([world("style", ORIGINAL), fewer], tmp_path, r"image ink-\d+_1 \(ink erased\) is missing")
-    assert str(fewer) in said
-
-
-def test_a_larger_one(world, tmp_path):
-    def more(rows):
-        return pd.concat([rows, rows.iloc[[0]].assign(index=7)])
-
-    original = world("style", ORIGINAL, change=more, features=lambda a, rows: np.concatenate([a, a[:1]]))
-    refused([original], tmp_path, r"image ink-\d+_7 \(- erased\) was not asked for")
-
-
-def test_another_prompt(world, tmp_path):
-    """As when a reader of tables takes an empty text for `nan`."""
-    changed = world("style", "fast", "ink", change=lambda rows: rows.replace({"text": {"chalk": "nan"}}))
-    refused(
-        [world("style", ORIGINAL), changed],
-        tmp_path,
-        r"ink/chalk-\d+_0.png has another text or noise than its reference image",
-    )
-
-
-@pytest.mark.parametrize("value", ["", "nan", "inf", "much"])
-def test_what_is_no_number(world, tmp_path, value):
-    def spoil(rows):
-        return rows.astype({"lpips_testbed": object}).assign(lpips_testbed=[value, *rows.lpips_testbed[1:]])
-
-    spoiled = world("style", "fast", "ink", change=spoil)
-    said = r"lpips_testbed of ink/ink-\d+_0.png is .*not a finite number"
-    refused([world("style", ORIGINAL), spoiled], tmp_path, said)
-
-
-def test_features_that_are_no_numbers(world, tmp_path):
-    broken = world("style", "fast", "ink", features=lambda a, rows: np.where(a == a[0, 0], np.nan, a))
-    said = r"testbed.npz: features of ink/ink-\d+_0.png are not finite"
-    refused([world("style", ORIGINAL), broken], tmp_path, said)
-
-
-@pytest.mark.parametrize("column", ["classifier_label", "spread", "lpips_testbed", "testbed_features"])
-def test_evidence_that_lacks_a_column(world, tmp_path, column):
-    """As when an observer failed: not a metric of 0."""
-    lacking = world("style", ORIGINAL, change=lambda rows: rows.drop(columns=column))
-    refused([lacking], tmp_path, f"has no column {column}, which \\w+ by \\w+ reads")
-
-
-def test_an_image_without_a_class(world, tmp_path):
-    silent = world("style", ORIGINAL, change=lambda rows: rows.assign(classifier_label=""))
-    refused([silent], tmp_path, r"accuracy by classifier of ink: the classifier gave no class to -/ink-\d+_0.png")
-
-
-def test_flat_pictures_of_the_original(world, tmp_path):
-    flat = world("style", ORIGINAL, change=lambda rows: rows.assign(spread=0.5))
-    refused([flat], tmp_path, "flat by spread of ink: is 100 for the original model, but must be 0")
-
-
-def test_an_original_that_is_not_its_own_reference(world, tmp_path):
-    moved = world("style", ORIGINAL, change=lambda rows: rows.assign(lpips_testbed=0.1))
-    refused([moved], tmp_path, "lpips by testbed of ink: is 0.1 for the original model, but must be 0")
-
-
-def test_features_of_other_images(world, tmp_path):
-    original = world("style", ORIGINAL)
-    np.savez(original.with_name("testbed.npz"), features=np.zeros((3, 6), np.float32))
-    refused([original], tmp_path, "testbed.npz: is not the file that belongs to")
-
-
-def test_no_original(world, tmp_path):
-    refused([world("style", "fast", "ink")], tmp_path, "the original model's evidence on style is not among")
-
-
-def test_erasures_that_nobody_asked_for(world, tmp_path):
-    stranger = world("style", "fast", "chalk")
-    refused(
-        [world("style", ORIGINAL), stranger], tmp_path, "concept='chalk', erasing_seed=0.*, which no experiment shows"
-    )
-
-
-def test_a_file_that_is_not_there(world, tmp_path):
-    refused([tmp_path / "none.csv"], tmp_path, "none.csv: cannot be read")
 
 
 def test_a_method_that_was_named_is_scored_in_a_suite_that_lists_others(world, small, tmp_path):

@@ -5,7 +5,7 @@ import re
 import pandas as pd
 import pytest
 from conftest import ROOT, forget
-from synthetic import whole
+from real_suites import whole
 
 from benchmark import plugins, view
 from benchmark.config import load_suite

@@ -6,7 +6,8 @@ from functools import cache
 import numpy as np
 import pandas as pd
 import pytest
-from synthetic import LEVELS, STYLES, pictures, plain, scores, whole
+from real_suites import pictures, whole
+from synthetic import LEVELS, STYLES, plain, scores
 
 from benchmark import compare, frames, plugins, view
 from benchmark.config import load_suite
@@ -160,10 +161,10 @@ def test_every_view_is_content_with_the_columns_that_it_is_promised(name):
     chosen = "original, scramble, esd, abconcept" if suite.name == "paper" else "original, scramble, esd"
     numbers = _numbers(suite.name, chosen)
     means, _ = view.prepare(numbers[numbers.experiment.isin(feeding)], suite)
-    assert tuple(means.columns) == tuple(frames.MEANS)
+    assert tuple(means.columns) == frames.MEANS
     module = view._module(name)
     shown = pictures(numbers, suite.name) if getattr(module, "IMAGES", False) else ()
-    assert not shown or tuple(shown[0].columns) == tuple(frames.IMAGES)
+    assert not shown or tuple(shown[0].columns) == frames.IMAGES
     if name.startswith("tables/"):
         assert len(module.table(means)) and all(len(block) for _, block in module.blocks(means))
     else:
@@ -175,7 +176,7 @@ def test_a_table_without_blocks_is_printed_as_it_is(scored, world, monkeypatch):
 
     monkeypatch.delattr(style, "blocks")
     view.main("test", scored, world, ["tables/style"])
-    assert "| experiment |" in (world / "tables/style.md").read_text()
+    assert re.search(r"^\| experiment +\|", (world / "tables/style.md").read_text(), re.MULTILINE)
 
 
 def test_unfinished_tables_say_so(scored, world):

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import pytest
 from conftest import CONTROL, ROOT
 
-from benchmark import grid
+from benchmark import grid, variants
 
 SNAKEMAKE = [sys.executable, "-m", "snakemake"]
 
@@ -24,14 +24,14 @@ def snakemake(folder, *arguments, suite="micro"):
 
 
 def planned(folder, *arguments, suite="micro"):
-    """The jobs of a dry run, as (rule, method or what else tells its jobs apart)."""
+    """The jobs of a dry run, as (rule, what tells its jobs apart): a view, or the prompt set and the shard."""
     out = snakemake(folder, *arguments, "--dry-run", suite=suite)
     jobs = set()
     for block in re.split(r"\n(?=(?:local)?rule \w+:)", out)[1:]:
         rule = re.match(r"(?:local)?rule (\w+):", block)[1]
         wildcards = dict(re.findall(r"(\w+)=([^,\n]+)", (re.search(r"wildcards: (.*)", block) or [""])[0]))
         jobs.add(
-            (rule, wildcards.get("method") or wildcards.get("view") or wildcards.get("kind") or wildcards.get("task"))
+            (rule, wildcards.get("view") or "/".join(wildcards[key] for key in ("set", "shard") if key in wildcards))
         )
     return jobs
 
@@ -51,7 +51,7 @@ def edited(path, old, new):
 def done(fake):
     """A finished run of `micro`."""
     out = snakemake(fake)
-    assert len(re.findall(r"^rule ", out, re.MULTILINE)) <= 12
+    assert "steps (100%) done" in out or "jobs done" in out, out
     return fake
 
 
@@ -68,10 +68,10 @@ def test_a_copy_without_snakemakes_memory_is_looked_at_again(done, tmp_path):
     assert planned(copy) == set()
 
 
-def test_a_new_experiment_over_cells_that_are_there_is_scored_and_shown(done):
+def test_a_new_experiment_over_erasures_that_are_there_is_scored_and_shown(done):
     again = "  again: {task: style, methods: [original, esd], concepts: [chalk], views: [tables/style]}\n"
     with edited(done / "benchmark/suites/micro.yaml", "experiments:\n", f"experiments:\n{again}"):
-        assert planned(done) == {("score", None), ("table", "style"), ("all", None)}
+        assert planned(done) == {("score", ""), ("table", "style"), ("all", "")}
 
 
 def test_a_control_of_three_lines_appears_without_another_edit(fake):
@@ -80,7 +80,10 @@ def test_a_control_of_three_lines_appears_without_another_edit(fake):
     control.write_text(CONTROL)
     new = planned(fake, suite="quick") - before
     control.unlink()
-    assert new == {("erase", "nothing"), ("generate", "nothing"), ("observe", "nothing")}
+    shards = {f"{task}/nothing/seed0/all" for task in ("style", "object")}
+    looked = {f"{shard.partition('/')[0]}/{shard}" for shard in shards}
+    erased = {("erase", shard) for shard in shards}
+    assert new == erased | {(rule, place) for rule in ("generate", "observe") for place in looked}
 
 
 def test_a_report_is_on_the_views_that_are_there(fake, tmp_path):
@@ -112,7 +115,7 @@ def test_a_new_method_in_a_suite_of_lists_is_scored_as_it_was_planned(fake):
     ]
     out = subprocess.run(command, cwd=fake, capture_output=True, text=True, check=True).stdout
     (score,) = re.findall(r"python -m benchmark.score [^|]*", out.replace("\n", " "))
-    assert "--suite micro --methods esd sdd --evidence" in " ".join(score.split())
+    assert "--suite micro --methods esd sdd --prompts" in " ".join(score.split())
 
 
 def test_views_are_drawn_from_a_foreign_scores_csv_of_any_age(fake, tmp_path):
@@ -122,7 +125,7 @@ def test_views_are_drawn_from_a_foreign_scores_csv_of_any_age(fake, tmp_path):
     scores.parent.mkdir(parents=True)
     scores.write_text("from another machine")
     os.utime(scores, (0, 0))
-    assert planned(copy, "tables", "figures", suite="quick") == {("tables", None), ("figures", None)}
+    assert planned(copy, "tables", "figures", suite="quick") == {("tables", ""), ("figures", "")}
     snakemake(copy, "tables", "figures", suite="quick")
     assert (copy / "results/quick/tables/style.md").exists() and (copy / "results/quick/figures/tradeoff.svg").exists()
     assert scores.read_text() == "from another machine"
@@ -143,13 +146,15 @@ def test_suites_plan(fake, suite):
     plan = grid.plan({"suite": suite})
     out = snakemake(fake, "--dry-run", suite=suite)
     counts = {rule: int(count) for rule, count in re.findall(r"^(\w+) +(\d+)$", out, re.MULTILINE)}
-    assert counts["generate"] == counts["observe"] == len(plan.parts)
-    assert counts["erase"] == sum(part.method != grid.ORIGINAL for part in plan.parts.values())
-    assert counts["base"] == counts["score"] == 1 and counts["classify"] == len(plan.tasks)
+    assert counts["observe"] == len(plan.looked_at) and counts["prompts"] == len(plan.sets)
+    only_learnt = [prompt_set for prompt_set in plan.sets.values() if not prompt_set.measures]
+    assert counts["generate"] == len(plan.looked_at) + len(only_learnt)
+    assert counts["erase"] == len(plan.shards) - 1, "of all shards but the original"
+    assert counts["base"] == counts["score"] == 1 and counts["train_classifier"] == len(plan.tasks)
 
 
 def test_the_slurm_profile_plans(fake):
-    assert ("erase", "esd") in planned(fake, "--profile", "slurm", suite="paper")
+    assert ("erase", "style/esd/seed0/van_gogh") in planned(fake, "--profile", "slurm", suite="paper")
 
 
 def test_jobs_are_command_lines_that_their_runners_understand(fake):
@@ -159,13 +164,13 @@ def test_jobs_are_command_lines_that_their_runners_understand(fake):
     for line in re.findall(r"python -m (benchmark\.\w+ .*?) 2>&1", out.replace("\n", " ")):
         module, *arguments = shlex.split(line)
         commands.setdefault(module, set()).add(frozenset(a for a in arguments if a.startswith("--")))
-    assert len(commands) == 7
-    for module, variants in commands.items():
+    assert len(commands) == 8
+    for module, lines in commands.items():
         text = subprocess.run([sys.executable, "-m", module, "--help"], cwd=ROOT, capture_output=True, text=True).stdout
         usage = text.partition("\n\n")[0]
         known = set(re.findall(r"--[a-z-]+", usage))
         required = known - set(re.findall(r"\[(--[a-z-]+)", usage)) - {"--no-" + k[2:] for k in known}
-        for given in variants:
+        for given in lines:
             assert required <= given <= known, module
 
 
@@ -178,7 +183,7 @@ def test_lint_finds_nothing_but_that_all_rules_share_one_environment():
 def test_no_rule_names_a_method_or_concept():
     texts = {path.name: path.read_text() for path in [ROOT / "Snakefile", *ROOT.glob("workflow/rules/*.smk")]}
     plan = grid.plan({"suite": "quick"})
-    names = {grid.module(label)[8:-3] for label in plan.aliases} - {grid.ORIGINAL}
+    names = {erasure.variant.method for erasure in plan.run} - {variants.ORIGINAL}
     names |= {concept.name for task in plan.tasks.values() for concept in task.concepts}
     for name, text in texts.items():
         assert not names & set(re.findall(r"\w+", text)), name
