@@ -42,13 +42,11 @@ ATTACKING = (
     f"attack.py apply.py guidance.py workbench.py diffusion.py {_SCHEDULE} guard.py:_kept devices.py:device"
     " weights.py:read_delta weights.py:OWN"
 )
-ADOPTING = (
-    f"adopt.py diffusion.py {_SCHEDULE} manifest.py weights.py:save_delta weights.py:UNSEALED weights.py:_file"
-)
+ADOPTING = f"adopt.py diffusion.py {_SCHEDULE} manifest.py weights.py:save_delta weights.py:UNSEALED weights.py:_file"
 LOOKING = "observe.py evidence.py devices.py:device manifest.py:picture"
 SCORING = (
-    "score.py scores.py:MEANING scores.py:COLUMNS scores.py:OPTIONAL scores.py:write versions.py evidence.py manifest.py:Image"
-    " prompts.py:read prompts.py:_value prompts.py:of_model prompts.py:_count"
+    "score.py scores.py:MEANING scores.py:COLUMNS scores.py:OPTIONAL scores.py:write versions.py evidence.py"
+    " manifest.py:Image prompts.py:read prompts.py:_value prompts.py:of_model prompts.py:_count"
 )
 VIEWING = (
     "view.py typeset.py plot.py marks.py notes.py words.py summary.py frames.py scores.py score_names.py handed.py"
