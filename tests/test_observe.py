@@ -106,8 +106,10 @@ def grow(path):
 
 @pytest.mark.parametrize("whose", ["image", "reference"])
 @pytest.mark.parametrize("known", [False, True], ids=["changed later", "listed as it is"])
-@pytest.mark.parametrize(("spoil", "said"), [(cut_off, "read"), (no_image, "read"), (grow, "17×16 pixels, not 16×16")])
-def test_spoiled_images_are_named(world, drawn, whose, known, spoil, said):
+@pytest.mark.parametrize(
+    ("spoil", "message"), [(cut_off, "read"), (no_image, "read"), (grow, "17×16 pixels, not 16×16")]
+)
+def test_spoiled_images_are_named(world, drawn, whose, known, spoil, message):
     path = drawn[1] if whose == "image" else drawn[0]
     rows = manifest.read(path)
     file = path.parent / rows[5].file
@@ -115,7 +117,7 @@ def test_spoiled_images_are_named(world, drawn, whose, known, spoil, said):
     if known:
         rows[5] = manifest.Image(**{**vars(rows[5]), "sha256": sha256(file)})
         manifest.write(path, rows)
-    with pytest.raises(BenchmarkError, match=said if known else "its hash is not the manifest's") as error:
+    with pytest.raises(BenchmarkError, match=message if known else "its hash is not the manifest's") as error:
         look(world, drawn[1], drawn[0])
     assert str(file) in str(error.value)
     assert not (world / "seen/evidence.csv").exists()
@@ -154,6 +156,12 @@ def test_an_image_of_another_text_or_noise_than_its_reference_is_refused(world, 
     rows = manifest.read(drawn[1])
     manifest.write(drawn[1], [*rows[:4], replace(rows[4], **{column: value}), *rows[5:]])
     with pytest.raises(BenchmarkError, match=f"{rows[4].file} has another text or noise than its reference image"):
+        look(world, drawn[1], drawn[0])
+
+
+def test_an_image_of_another_prompt_set_is_no_reference(world, drawn):
+    manifest.write(drawn[0], [replace(row, prompt_set="object") for row in manifest.read(drawn[0])])
+    with pytest.raises(BenchmarkError, match="has no reference image among the original"):
         look(world, drawn[1], drawn[0])
 
 
