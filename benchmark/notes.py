@@ -58,7 +58,8 @@ def _flat(means: pd.DataFrame) -> list[str]:
     lines = []
     for title, rows in overall.groupby("title", sort=False):
         shares = []
-        for (name, role), group in rows.groupby(["prompt_set", "role"], sort=False):
+        groups = rows.sort_values("role", kind="stable").groupby(["prompt_set", "role"], sort=False)  # erased first
+        for (name, role), group in groups:
             where = "" if name == group.task.iloc[0] else f" on prompt set {name}"
             listed = ", ".join(f"{row.label} {row.value:.1f} %" for row in group.itertuples())
             shares.append(f"of {role} concepts{where}, {listed}")
