@@ -11,6 +11,7 @@ from synthetic import OBJECTS, STYLES
 
 from benchmark import grid
 from benchmark.errors import BenchmarkError
+from benchmark.metrics._intervals import mean
 from benchmark.scores import COLUMNS, OPTIONAL
 from benchmark.variants import ORIGINAL
 
@@ -43,6 +44,18 @@ def test_values(some, tmp_path):
     assert (scores.value[ORIGINAL].drop("accuracy", level="metric") == 0).all()
     assert (scores.value["fast", "fid"] > 0).all()
     assert (scores.ci_low <= scores.value).all() and (scores.value <= scores.ci_high).all()
+
+
+def test_intervals_resample_prompt_rows_in_the_order_of_their_noise_seeds(some, tmp_path):
+    scores = run(some, tmp_path).query("method == 'fast' and metric == 'lpips'").set_index("asked")
+    seen = pd.read_csv(some[2], keep_default_na=False).sort_values(["noise_seed", "index"])
+    rows = {asked: list(group.row) for asked, group in seen.groupby("asked")}
+    assert any(names != sorted(names) for names in rows.values()), "names of rows have another order"
+    for asked, group in seen.groupby("asked"):
+        expected = mean(group.lpips_testbed.to_numpy(), np.arange(len(group)) // 2)
+        assert tuple(scores.loc[asked, ["value", "ci_low", "ci_high"]]) == pytest.approx(
+            (expected.value, expected.ci_low, expected.ci_high), rel=1e-5
+        )
 
 
 def test_a_control_has_as_many_images_as_what_stands_beside_it(some, tmp_path):
