@@ -3,24 +3,12 @@
 import re
 import subprocess
 import sys
-from hashlib import sha256
 from pathlib import Path
 
 import pages
-import pytest
-import torch
-import yaml
 from conftest import ROOT
-from safetensors.torch import load_file, save_file
 
-from benchmark import config, workbench
-from benchmark.errors import BenchmarkError
-from benchmark.records import Request, Target
-
-TASK = config.load_task("style", "testbed")
-REQUEST = Request((Target("chalk", "chalk"),), {"lorry": "lorry"}, TASK.templates)
 METHODS = {Path(block.file).stem: block for block in pages.methods()}
-ELSEWHERE = next(name for name, block in METHODS.items() if "load_file" in block.text)
 ODD = {  # what CONTRIBUTING.md allows, and the shipped methods do not need
     "bare": '''"""A control with nothing but this."""
 
@@ -71,64 +59,3 @@ def test_they_and_what_else_the_pages_allow_pass_the_tests_of_methods(clone):
     assert int(re.search(r"(\d+) passed", said)[1]) > 4 * len(names)
     code, said = python(clone, "-m", "ruff", "check", "methods")
     assert code == 0, said
-
-
-@pytest.fixture
-def model():
-    model = workbench.load(ROOT / "testbed/model")
-    return model
-
-
-def test_weights_that_were_erased_elsewhere_are_a_variant_of_a_suite(clone, model):
-    """A whole U-Net in half precision, as diffusers saves it, and a few tensors of another one: erased for real."""
-    entries = [b for page in pages.pages() for b in pages.blocks(page) if b.language == "yaml" and ELSEWHERE in b.text]
-    ((label, settings),) = yaml.safe_load(entries[0].text)["settings"].items()
-    erased = {}
-    for concept, dtype, part in (("chalk", torch.float16, ""), ("ink", torch.float32, ".attn2.to_v")):
-        model.unet.to(dtype)
-        changed = {
-            name: weight.data.mul_(0.5) for name, weight in model.unet.named_parameters() if ".attn2.to_v" in name
-        }
-        path = clone / settings["file"].replace("{concept}", concept)
-        model.unet.save_pretrained(path.parent)
-        if part:
-            save_file({name: weight for name, weight in load_file(path).items() if part in name}, path)
-        erased[concept] = {name: weight.float().clone() for name, weight in changed.items()}
-        settings["sha256"][concept] = sha256(path.read_bytes()).hexdigest()
-    suite = yaml.safe_load((clone / "benchmark/suites/micro.yaml").read_text())
-    suite["settings"][label] = settings
-    suite["experiments"]["style"] |= {"methods": ["original", label], "concepts": ["chalk", "ink"]}
-    (clone / "benchmark/suites/pasted.yaml").write_text(yaml.safe_dump(suite))
-
-    code, said = python(clone, "-m", "snakemake", "--dry-run", "--cores", "1", "--config", "suite=pasted")
-    assert code == 0 and f"/style/{label}/" in said, said
-    code, said = python(clone, "-m", "benchmark.base", "--suite", "pasted", "--out", "results/pasted/base.json")
-    assert code == 0, said
-    erase = ["-m", "benchmark.erase", "--suite", "pasted", "--task", "style", "--variant", label]
-    code, said = python(clone, *erase, "--concepts", "chalk", "ink", "--out", "results/pasted/models")
-    assert code == 0, said
-    for concept, weights in erased.items():
-        delta = load_file(clone / f"results/pasted/models/{concept}/delta.safetensors")
-        assert delta.keys() == {f"unet.{name}" for name in weights}
-        assert all(torch.equal(delta[f"unet.{name}"], weight) for name, weight in weights.items())
-    code, said = python(clone, *erase, "--concepts", "pixel_art", "--out", "results/pasted/others")
-    assert code == 2 and "error: sha256: the suite's settings give no hash for concept pixel_art" in said
-
-
-@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
-def test_weights_that_were_erased_elsewhere_are_those_that_were_meant(model, tmp_path, dtype):
-    names: dict = {"__name__": __name__}
-    exec(METHODS[ELSEWHERE].text, names)
-    name, weight = next((n, w) for n, w in model.copy().items() if ".attn2." in n)
-    own = name.removeprefix("unet.")
-    path = tmp_path / "chalk.safetensors"
-    save_file({own: (weight + 1).to(dtype)}, path)
-    file = f"{tmp_path}/{{concept}}.safetensors"
-    for hashes, said in ((None, "^sha256: .*no hash for concept chalk"), ({"chalk": "0" * 64}, "is not the file that")):
-        with pytest.raises(BenchmarkError, match=said):
-            names["erase"](model, REQUEST, names["Settings"](file, hashes))
-    hashes = {"chalk": sha256(path.read_bytes()).hexdigest()}
-    with pytest.raises(BenchmarkError, match="lost.safetensors: cannot be read"):
-        names["erase"](model, REQUEST, names["Settings"](f"{tmp_path}/lost.safetensors", hashes))
-    names["erase"](model, REQUEST, names["Settings"](file, hashes))
-    assert torch.equal(model.copy()[name], (weight + 1).to(dtype).float())
