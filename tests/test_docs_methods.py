@@ -3,7 +3,6 @@
 import re
 import subprocess
 import sys
-from hashlib import sha256
 from pathlib import Path
 
 import pages

@@ -27,7 +27,10 @@ LAYERS = {
     "methods": (
         {
             f"benchmark.{name}"
-            for name in ("workbench", "groups", "alignment", "adversarial", "records", "errors", "files")
+            for name in (
+                *("workbench", "diffusion", "groups", "guidance", "alignment", "adversarial"),
+                *("records", "errors", "files"),
+            )
         },
         set(),
     ),
