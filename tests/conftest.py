@@ -145,13 +145,8 @@ from pathlib import Path
 
 runner = Path(__file__).stem
 out = Path(sys.argv[sys.argv.index("--out") + 1])
-<<<<<<< HEAD
-declared = {"erase": "models.csv", "generate": "manifest.csv", "observe": "evidence.csv"}
-declared["train_classifier"] = "card.json"
-=======
 declared = {"train_classifier": "card.json", "erase": "models.csv"}
 declared |= {"generate": "manifest.csv", "observe": "evidence.csv"}
->>>>>>> t1
 if runner == "view":
     views = [word for word in sys.argv if word.startswith(("tables/", "figures/"))]
     paths = [out / (view + suffix) for view in views for suffix in (".csv", ".md", ".tex", ".svg", ".png")]
