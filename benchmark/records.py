@@ -267,11 +267,11 @@ class Erasure:
 class Sampler:
     """How images are drawn. `batch` and `threads` change rounding, so they are the suite's, not the machine's."""
 
-    scheduler: str  # "lms", "ddim" or "dpm"
+    scheduler: Literal["lms", "ddim", "dpm"]
     steps: int
     guidance: float
     size: int  # pixels
-    precision: str  # "float32", "float16" or "bfloat16"
+    precision: Literal["float32", "float16", "bfloat16"]
     batch: int
     threads: int
 
