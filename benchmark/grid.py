@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from benchmark import contract, plugins, source, strict, variants
+from benchmark import contract, plugins, protocols, source, strict, variants
 from benchmark.config import Experiment, Suite, load_set, load_suite, load_task
 from benchmark.errors import ConfigError
 from benchmark.prompt_set import pool_set, training_set
@@ -124,6 +124,9 @@ def plan(config: Mapping[str, Any], tolerant: bool = False) -> Plan:
     looked_at = [(name, BASE.path) for name in _union(task.sets for task in tasks.values())]
     looked_at += [(name, path) for path, shard in shards.items() if shard != BASE for name in tasks[shard.task].sets]
     sets = {name: load_set(name, suite.world) for name, _ in looked_at}
+    views = _union(e.views for e in left.values())
+    if not tolerant:
+        _check_plugins(sets.values(), views)
     for name, path in looked_at:
         if sets[name].source.kind == "attack" and variants.adopts(shards[path].variant) == "images":
             raise ConfigError(f"{shards[path].variant}: has images and no model, which prompt set {name} would attack")
@@ -139,7 +142,6 @@ def plan(config: Mapping[str, Any], tolerant: bool = False) -> Plan:
     for name in (names := [*sets, *training, *pools]):
         if names.count(name) > 1:
             raise ConfigError(f"prompt set {name}: another set of this run has the name; rename the file or the task")
-    views = _union(e.views for e in left.values())
     return Plan(suite, named, tasks, experiments, run, shards, sets | training | pools, tuple(looked_at), views)
 
 
@@ -165,9 +167,26 @@ def check_methods(suite: Suite, chosen: Iterable[Variant]) -> None:
         variants.pool(suite, variant)
 
 
-def broken(file: str) -> str | None:
-    """What is wrong with a method's file, as far as it is seen without importing it; None if nothing is."""
-    problems = contract.problems(file)
+def _check_plugins(sets: Iterable[PromptSet], views: Iterable[str]) -> None:
+    """Raise `ConfigError` for the first file that looks, counts, attacks or shows and would fail in its job."""
+    files: dict[str, type | None] = {f"benchmark/{view}.py": None for view in views}
+    for asked in sets:
+        for measure in asked.measures:
+            files |= dict.fromkeys(
+                (f"benchmark/metrics/{measure.metric}.py", f"benchmark/observers/{measure.observer}.py")
+            )
+        if asked.source.kind == "attack":
+            files[f"attacks/{asked.source.attack}.py"] = None
+        if asked.classifier:
+            files[f"classifiers/{asked.classifier.network}.py"] = protocols.Classifier
+    for file, protocol in files.items():
+        if problem := broken(file, protocol):
+            raise ConfigError(problem)
+
+
+def broken(file: str, protocol: type | None = None) -> str | None:
+    """What is wrong with a plugin's file, as far as it is seen without importing it; None if nothing is."""
+    problems = contract.problems(file, protocol)
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
     return f"{problems[0]}{more}" if problems else None
 

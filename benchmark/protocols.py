@@ -77,6 +77,8 @@ class Guidance(Protocol):
 class Observer(Protocol):
     """benchmark/observers/: a network that looks at every image once."""
 
+    URL: str = ""
+
     def observe(
         self, images: Batches, references: Batches, settings: Any, classifier: Path | None
     ) -> tuple[Columns, np.ndarray | None]:
@@ -97,6 +99,7 @@ class Metric(Protocol):
     READS: str
     ORIGINAL: float | None
     LEAST: int = 1
+    NEEDS: str | None = None
 
     def score(self, rows: pd.DataFrame, seen: np.ndarray, references: np.ndarray, settings: Any) -> Any:
         """The number of these rows, from what was seen in their images and in their reference images."""
@@ -138,6 +141,8 @@ class Gallery(Protocol):
 
 class Classifier(Protocol):
     """classifiers/: decides what an image shows."""
+
+    URL: str = ""
 
     def build(self, classes: int) -> torch.nn.Module:
         """From images (N, 3, H, W) in [0, 1] to logits (N, classes), its own preprocessing inside."""

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     import torch
 
 UNSEALED = "0" * 64
-OWN = "method."  # begins the names of tensors that are a method's own
 
 
 @dataclass(frozen=True)

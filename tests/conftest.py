@@ -45,7 +45,19 @@ def erase(model, request, settings):
 '''
 CONTROL = '"""A control for tests."""\nCONTROL = True\n\n\ndef erase(model, request, settings):\n    return\n'
 
-METRIC = '"""A metric for tests."""\nOBSERVER = "classifier"\nNEEDS = "class_name"\n'
+METRIC = '''"""A metric for tests."""
+
+VERSION = 1
+DIRECTION = {"erased": "down", "retained": "up"}
+RANGE = (0, 100)
+OBSERVER = "classifier"
+NEEDS = "class_name"
+READS = "classifier_label"
+ORIGINAL = None
+
+
+def score(rows, seen, references, settings): ...
+'''
 
 SUITE = """
 title: A suite for tests
@@ -105,11 +117,11 @@ def small(tmp_path, monkeypatch):
         "methods/original.py": CONTROL,
         "methods/twin.py": METHOD,
         "methods/solo.py": METHOD,
-        "classifiers/resnet.py": '"""A network."""\n',
+        "classifiers/resnet.py": '"""A network."""\n\n\ndef build(classes): ...\n',
         "benchmark/metrics/accuracy.py": METRIC,
-        "benchmark/observers/classifier.py": '"""An observer."""\n',
-        "benchmark/tables/style.py": '"""A table."""\n',
-        "benchmark/figures/curve.py": '"""A figure."""\n',
+        "benchmark/observers/classifier.py": '"""An observer."""\n\n\ndef observe(i, r, s, c): ...\n',
+        "benchmark/tables/style.py": '"""A table."""\nCAPTION = "Styles"\n\n\ndef table(scores): ...\n',
+        "benchmark/figures/curve.py": '"""A figure."""\nCAPTION = "Curves"\n\n\ndef figure(scores): ...\n',
         "benchmark/suites/test.yaml": SUITE,
         "benchmark/tasks/style.yaml": TASK,
     }.items():
@@ -194,9 +206,9 @@ def world(small, tmp_path) -> Path:
 def scored(world) -> Path:
     """A scores.csv of both of its experiments."""
     import pandas as pd
-    from synthetic import LEVELS, OBJECTS, STYLES, scores
+    from synthetic import LEVELS, OBJECTS, STYLES, plain, scores
 
-    style = scores("style", "style", LEVELS, ["ink", "stained_glass"], list(STYLES))
-    things = scores("object", "object", LEVELS, ["fish"], list(OBJECTS), seeds=(0, 1, 2))
+    style = scores("style", "style", LEVELS, ["ink", "stained_glass"], plain(STYLES))
+    things = scores("object", "object", LEVELS, ["fish"], plain(OBJECTS), seeds=(0, 1, 2))
     pd.concat([style, things]).to_csv(world / "scores.csv", index=False)
     return world / "scores.csv"
