@@ -27,11 +27,11 @@ _SCHEDULE = (
 )
 DRAWING = (
     f"generate.py sampling.py guidance.py apply.py diffusion.py {_SCHEDULE} guard.py:_kept manifest.py"
-    " devices.py:device weights.py:base weights.py:read_delta weights.py:OWN"
+    " devices.py:device weights.py:base weights.py:read_delta groups.py:OWN"
 )
 ERASING = (
     f"erase.py guard.py:untouched guard.py:_kept workbench.py diffusion.py {_SCHEDULE} devices.py:device"
-    " manifest.py:picture records.py:Request weights.py:save_delta weights.py:UNSEALED weights.py:OWN weights.py:_file"
+    " manifest.py:picture records.py:Request weights.py:save_delta weights.py:UNSEALED groups.py:OWN weights.py:_file"
 )
 TRAINING = "train_classifier.py devices.py:device manifest.py:picture weights.py:write_tensors weights.py:_file"
 READING = (
@@ -40,12 +40,12 @@ READING = (
 )
 ATTACKING = (
     f"attack.py apply.py guidance.py workbench.py diffusion.py {_SCHEDULE} guard.py:_kept devices.py:device"
-    " weights.py:read_delta weights.py:OWN"
+    " weights.py:read_delta groups.py:OWN"
 )
 ADOPTING = f"adopt.py diffusion.py {_SCHEDULE} manifest.py weights.py:save_delta weights.py:UNSEALED weights.py:_file"
 LOOKING = "observe.py evidence.py devices.py:device manifest.py:picture"
 SCORING = (
-    "score.py scores.py:MEANING scores.py:COLUMNS scores.py:OPTIONAL scores.py:write versions.py evidence.py"
+    "score.py scores.py:COLUMNS scores.py:OPTIONAL scores.py:write versions.py evidence.py"
     " manifest.py:Image prompts.py:read prompts.py:_value prompts.py:of_model prompts.py:_count"
 )
 VIEWING = (

@@ -1,5 +1,6 @@
 """What Snakemake plans: on real rules and real settings, with runners that take no time."""
 
+import hashlib
 import os
 import re
 import shlex
@@ -130,6 +131,44 @@ def test_views_are_drawn_from_a_foreign_scores_csv_of_any_age(fake, tmp_path):
     assert (copy / "results/quick/tables/style.md").exists() and (copy / "results/quick/figures/tradeoff.svg").exists()
     assert scores.read_text() == "from another machine"
     assert not (copy / "results/quick/figures/gallery.svg").exists(), "the pictures are not here"
+
+
+SET = """
+title: Rows of somebody
+version: 1
+file: rows.csv
+sha256: {sha}
+columns: {{text: prompt}}
+metrics: {{flat: spread, fid: testbed}}
+"""
+
+
+def test_a_prompt_set_that_is_a_file_is_planned_by_one_entry_and_refused_in_one_line(fake, tmp_path):
+    copy = tmp_path / "elsewhere"
+    shutil.copytree(fake, copy, symlinks=True, ignore=shutil.ignore_patterns(".snakemake", "results"))
+    before = planned(copy)
+    task, entry = copy / "benchmark/tasks/style.yaml", copy / "benchmark/prompt_sets/rows.yaml"
+    task.write_text(task.read_text().replace("    templates:", "    retained_on: [style, rows]\n    templates:", 1))
+    (copy / "rows.csv").write_text('prompt\na fish\n"two, dogs"\n')
+    entry.parent.mkdir()
+    entry.write_text(SET.format(sha=hashlib.sha256((copy / "rows.csv").read_bytes()).hexdigest()))
+    shards = {"original", "style/scramble/seed0/all", "style/esd/seed0/all"}
+    drawn = {(rule, f"rows/{shard}") for rule in ("generate", "observe") for shard in shards}
+    assert planned(copy) - before == drawn | {("prompts", "rows")}
+    entry.write_text(SET.format(sha="f" * 64))
+    command = [*SNAKEMAKE, "--dry-run", "--cores", "1", "--config", "suite=micro"]
+    end = subprocess.run(command, cwd=copy, capture_output=True, text=True)
+    assert end.returncode != 0 and end.stderr.splitlines()[-1].startswith(
+        "error: benchmark/prompt_sets/rows.yaml: file rows.csv: is another file than the one that is meant"
+    )
+    assert "Traceback" not in end.stderr
+    (copy / "rows.csv").unlink()
+    end = subprocess.run(command, cwd=copy, capture_output=True, text=True)
+    assert end.returncode != 0 and "rows.csv" in end.stdout + end.stderr
+    scores = copy / "results/micro/scores.csv"
+    scores.parent.mkdir(parents=True)
+    scores.write_text("from another machine")
+    assert planned(copy, "tables") == {("tables", "")}, "views need no prompts"
 
 
 def test_a_failing_job_fails_the_run(fake, tmp_path):
