@@ -6,7 +6,7 @@
 import os
 import sys
 
-from snakemake.utils import min_version, validate
+from snakemake.utils import min_version
 
 from benchmark import display, grid
 from benchmark.errors import ConfigError
@@ -28,7 +28,6 @@ try:
     PLAN = grid.plan(config, tolerant=True)
 except ConfigError as error:
     sys.exit(f"error: {error}")
-validate(config, "workflow/schemas/config.schema.yaml")
 
 
 include: "workflow/rules/common.smk"

@@ -21,32 +21,36 @@ from benchmark.suite import Suite
 # The code that determines bytes, stage by stage: files of benchmark/, or single definitions in them. Plugins and what
 # they import come on top.
 CHECKING = "base.py compatible.py parts.py trial.py"
+_SCHEDULE = (
+    "compatible.py:schedule compatible.py:KEPT compatible.py:OVERRIDDEN compatible.py:BETAS compatible.py:prediction"
+    " compatible.py:reduction"
+)
 DRAWING = (
-    "generate.py sampling.py guidance.py apply.py diffusion.py compatible.py:schedule compatible.py:KEPT"
-    " compatible.py:OVERRIDDEN compatible.py:prediction compatible.py:reduction guard.py:_kept manifest.py"
-    " devices.py:device weights.py:base weights.py:read_delta"
+    f"generate.py sampling.py guidance.py apply.py diffusion.py {_SCHEDULE} guard.py:_kept manifest.py"
+    " devices.py:device weights.py:base weights.py:read_delta weights.py:OWN"
 )
 ERASING = (
-    "erase.py guard.py:untouched guard.py:_kept workbench.py diffusion.py compatible.py:schedule compatible.py:KEPT"
-    " compatible.py:OVERRIDDEN compatible.py:prediction compatible.py:reduction devices.py:device manifest.py:picture"
-    " records.py:Request weights.py:save_delta weights.py:_file"
+    f"erase.py guard.py:untouched guard.py:_kept workbench.py diffusion.py {_SCHEDULE} devices.py:device"
+    " manifest.py:picture records.py:Request weights.py:save_delta weights.py:UNSEALED weights.py:OWN weights.py:_file"
 )
-TRAINING = "train_classifier.py devices.py:device manifest.py:picture weights.py:_file"
+TRAINING = "train_classifier.py devices.py:device manifest.py:picture weights.py:write_tensors weights.py:_file"
+READING = (
+    "prompts.py:_from_file prompts.py:_prompt prompts.py:_whole prompts.py:_number prompts.py:LARGEST"
+    " prompts.py:_prefix prompts.py:write prompt_set.py:COLUMNS"
+)
 ATTACKING = (
-    "attack.py apply.py guidance.py workbench.py diffusion.py compatible.py:schedule compatible.py:KEPT"
-    " compatible.py:OVERRIDDEN compatible.py:prediction compatible.py:reduction guard.py:_kept devices.py:device"
-    " weights.py:read_delta"
+    f"attack.py apply.py guidance.py workbench.py diffusion.py {_SCHEDULE} guard.py:_kept devices.py:device"
+    " weights.py:read_delta weights.py:OWN"
 )
-ADOPTING = "adopt.py diffusion.py:Diffusion manifest.py:save_png weights.py:save_delta weights.py:_file"
-READING = "prompts.py:_from_file prompts.py:_prompt prompts.py:_whole prompts.py:_prefix prompts.py:write"
+ADOPTING = f"adopt.py diffusion.py {_SCHEDULE} manifest.py weights.py:save_delta weights.py:UNSEALED weights.py:_file"
 LOOKING = "observe.py evidence.py devices.py:device manifest.py:picture"
 SCORING = (
-    "score.py scores.py:COLUMNS scores.py:OPTIONAL scores.py:write versions.py evidence.py manifest.py:Image"
-    " prompts.py:read prompts.py:of_model"
+    "score.py scores.py:MEANING scores.py:COLUMNS scores.py:OPTIONAL scores.py:write versions.py evidence.py"
+    " manifest.py:Image prompts.py:read prompts.py:_value prompts.py:of_model prompts.py:_count"
 )
 VIEWING = (
-    "view.py typeset.py plot.py marks.py words.py notes.py summary.py frames.py scores.py score_names.py handed.py"
-    " versions.py evidence.py:read manifest.py:picture"
+    "view.py typeset.py plot.py marks.py notes.py words.py summary.py frames.py scores.py score_names.py handed.py"
+    " versions.py evidence.py manifest.py:picture"
 )
 
 # Files that count for nothing: they determine no byte, or what they make of a run stands in causes as values, or causes

@@ -3,28 +3,16 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
-from typing import Any
 
 from benchmark import plugins, ranges, strict, texts, variants
 from benchmark.errors import ConfigError
 from benchmark.plugins import unknown
 from benchmark.prompt_set import load_set
 from benchmark.selection import choose, everything
-from benchmark.suite import Experiment, Suite
+from benchmark.suite import DeclaredExperiment, DeclaredSuite, Experiment, Suite
 from benchmark.task import load_task
-
-
-@dataclass(frozen=True)
-class _Experiment:
-    task: str
-    views: tuple[str, ...]
-    methods: Any = "all"  # and variants
-    without: tuple[str, ...] = ()  # of `methods: all`
-    concepts: Any = "all"
-    seeds: tuple[int, ...] = (0,)
-    checkpoints: tuple[int, ...] = ()
 
 
 @cache
@@ -33,23 +21,20 @@ def load_suite(name: str) -> Suite:
     if name not in plugins.names("benchmark/suites", ".yaml"):
         raise ConfigError(unknown("config: suite", name, plugins.names("benchmark/suites", ".yaml")))
     where = f"benchmark/suites/{name}.yaml"
-    raw = strict.mapping(strict.read(plugins.ROOT / where, where), where)
-    suite: Suite = strict.build(Suite, {"name": name, **raw}, where)
-    if suite.name != name:
-        raise ConfigError(f"{where}: name: {suite.name!r} is not the file's name")
-    if not suite.experiments:
+    raw: DeclaredSuite = strict.build(DeclaredSuite, strict.read(plugins.ROOT / where, where), where)
+    suite = Suite(**vars(raw) | {"name": name, "experiments": {}, "base": os.path.expanduser(raw.base)})
+    if not raw.experiments:
         raise ConfigError(f"{where}: experiments: there is none")
     ranges.check_numbers("sampler", suite.sampler, where)
     ranges.check_numbers("budgets", suite.budgets, where)
     ranges.check_sampler(suite.sampler, f"{where}: sampler")
     ranges.check_budgets(suite.budgets, f"{where}: budgets")
     variants.check(suite, where)
-    resolved = {key: _experiment(suite, e, f"{where}: experiments.{key}") for key, e in suite.experiments.items()}
-    return replace(suite, experiments=resolved, base=os.path.expanduser(suite.base))
+    resolved = {key: _experiment(suite, e, f"{where}: experiments.{key}") for key, e in raw.experiments.items()}
+    return replace(suite, experiments=resolved)
 
 
-def _experiment(suite: Suite, declared: Any, where: str) -> Experiment:
-    raw: _Experiment = strict.build(_Experiment, declared, where)
+def _experiment(suite: Suite, raw: DeclaredExperiment, where: str) -> Experiment:
     task = load_task(raw.task, suite.world)
     for prompt_set in (load_set(name, suite.world) for name in task.sets):
         ranges.check_images(suite.budgets, task, prompt_set, f"benchmark/suites/{suite.name}.yaml")

@@ -14,7 +14,7 @@ from benchmark.config import Experiment, Suite, load_set, load_suite, load_task
 from benchmark.errors import ConfigError
 from benchmark.prompt_set import pool_set, training_set
 from benchmark.records import NOTHING, Erasure, PromptSet, Task, Variant, digest
-from benchmark.selection import choose, choose_numbers, everything
+from benchmark.selection import ALL, Names, Numbers, choose, choose_numbers, everything
 
 
 @dataclass(frozen=True)
@@ -63,11 +63,13 @@ class Plan:
 
 @dataclass(frozen=True)
 class _Config:
-    suite: str
-    experiments: Any = "all"
-    methods: Any = "all"
-    concepts: Any = "all"
-    seeds: Any = "all"
+    """What to run: a suite, and what of that which it offers. The command line may say the same."""
+
+    suite: str  # a file of benchmark/suites/, without its ending
+    experiments: Names = ALL  # which of the suite's experiments to run
+    methods: Names = ALL  # which methods and variants to run; `original` is always among them
+    concepts: Names = ALL  # which concepts to erase
+    seeds: Numbers = ALL  # which erasing seeds to run, whole numbers from 0 on
 
 
 def narrow(config: Mapping[str, Any]) -> tuple[Suite, dict[str, tuple[str, ...]], dict[str, Experiment]]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
 from benchmark import plugins, ranges, source, strict
 from benchmark.errors import ConfigError
@@ -15,6 +15,7 @@ from benchmark.records import Measure
 from benchmark.selection import choose
 
 METRICS, OBSERVERS = "benchmark/metrics", "benchmark/observers"
+Observed = str | Mapping[str, Any]  # an observer, or a mapping of `observer` and settings of the metric
 
 
 @dataclass(frozen=True)
@@ -37,9 +38,9 @@ class Looking:
     of these. `observers` maps observers to settings of theirs.
     """
 
-    metrics: Mapping[str, Any]
+    metrics: Mapping[str, Annotated[Any, strict.Form(Observed | tuple[Observed, ...])]]
     classifier: DeclaredClassifier | None = None
-    observers: Mapping[str, Any] = field(default_factory=dict)
+    observers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 def measures(declared: Looking, where: str) -> tuple[Measure, ...]:

@@ -40,7 +40,7 @@ def _legend(suite: Suite, scores: pd.DataFrame) -> str:
 def _images(scores: pd.DataFrame) -> str:
     """How many images the numbers of one prompt set are of."""
     if (scores.asked == WHOLE).all():
-        return f"all {_span(scores.n)}"
+        return f"{_span(scores.n)} of the set as a whole"
     counts = {role: scores.n[scores.role == role] for role in ROLES}
     of_roles = [
         f"{_span(n)} of {'an' if role == 'erased' else 'a'} {role} concept" for role, n in counts.items() if len(n)
@@ -57,16 +57,12 @@ def _flat(means: pd.DataFrame) -> list[str]:
     overall = means[(means.concept == WHOLE) & (means.asked == WHOLE) & (means.metric == FLAT) & (means.value > 0)]
     lines = []
     for title, rows in overall.groupby("title", sort=False):
-        shares = [
-            f"of {role} concepts, {', '.join(f'{row.label} {row.value:.1f} %' for row in group.itertuples())}"
-            for role, group in rows[rows.prompt_set == rows.task].groupby("role", sort=False)
-        ]
-        shares += [
-            f"of prompt set {name}, {', '.join(f'{row.label} {row.value:.1f} %' for row in group.itertuples())}"
-            for name, group in rows[rows.prompt_set != rows.task]
-            .drop_duplicates(["prompt_set", "label"])
-            .groupby("prompt_set", sort=False)
-        ]
+        shares = []
+        groups = rows.sort_values("role", kind="stable").groupby(["prompt_set", "role"], sort=False)  # erased first
+        for (name, role), group in groups:
+            where = "" if name == group.task.iloc[0] else f" on prompt set {name}"
+            listed = ", ".join(f"{row.label} {row.value:.1f} %" for row in group.itertuples())
+            shares.append(f"of {role} concepts{where}, {listed}")
         lines.append(f"Images of a single colour ({title}): {'; '.join(shares)}.")
     return lines
 

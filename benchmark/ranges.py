@@ -11,7 +11,6 @@ from typing import Any
 
 from benchmark import source
 from benchmark.errors import ConfigError
-from benchmark.plugins import unknown
 from benchmark.records import PromptSet, Sampler, Task
 
 TIMESTEPS = 1000  # of the noise schedule of every Stable Diffusion; a sampler needs fewer steps than there are
@@ -111,9 +110,6 @@ def check_numbers(section: str, record: Budgets | Sampler, where: str) -> None:
 
 
 def check_sampler(sampler: Sampler, where: str) -> None:
-    for key, allowed in (("scheduler", ("lms", "ddim", "dpm")), ("precision", ("float32", "float16", "bfloat16"))):
-        if getattr(sampler, key) not in allowed:
-            raise ConfigError(unknown(f"{where}.{key}", getattr(sampler, key), allowed, "value"))
     if sampler.steps >= TIMESTEPS:
         raise ConfigError(f"{where}.steps: {sampler.steps} is not {_range(1, TIMESTEPS - 1)}")
 

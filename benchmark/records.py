@@ -9,7 +9,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, is_dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from benchmark.errors import ConfigError
@@ -267,26 +267,16 @@ class Erasure:
 class Sampler:
     """How images are drawn. `batch` and `threads` change rounding, so they are the suite's, not the machine's."""
 
-    scheduler: str  # "lms", "ddim" or "dpm"
+    scheduler: Literal["lms", "ddim", "dpm"]
     steps: int
     guidance: float
     size: int  # pixels
-    precision: str  # "float32", "float16" or "bfloat16"
+    precision: Literal["float32", "float16", "bfloat16"]
     batch: int
     threads: int
 
 
 def digest(value: Any) -> str:
     """A stable 16-hex-digit key of nested records, mappings, sequences and plain values."""
-
-    def plain(item: Any) -> Any:
-        if is_dataclass(item) and not isinstance(item, type):
-            return plain(asdict(item))
-        if isinstance(item, Mapping):
-            return {str(k): plain(v) for k, v in item.items()}
-        if isinstance(item, (list, tuple)):
-            return [plain(v) for v in item]
-        return item
-
-    text = json.dumps(plain(value), sort_keys=True, separators=(",", ":"), allow_nan=False)
+    text = json.dumps(value, default=asdict, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -85,9 +85,10 @@ def _pairs(rows: pd.DataFrame) -> list[Asked]:
 def mean(numbers: Sequence[Number], shared: bool = False, interval: Interval | None = None) -> Number:
     """The mean of numbers whose errors are independent or, if they are `shared`, may be the same.
 
-    Independent margins add in quadrature, each side for itself; shared ones add up. For shares, which have an
-    `interval` of their own, margins of few images each do not add up to one that covers: theirs is that of as many
-    images as leave the mean equally uncertain, which are all of them if there are equally many of each.
+    Independent margins add in quadrature, each side for itself; shared ones add up. Shares have an `interval` of their
+    own, Wilson's: with few images each, their margins in quadrature would be one that covers too rarely. The interval
+    of their mean is that of one share of as many images as leave the mean equally uncertain; these are all images, if
+    each share is of equally many.
     """
     value, low, high, n = (np.array(column, float) for column in zip(*numbers, strict=True))
     middle, count = value.mean(), len(numbers)

@@ -6,7 +6,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any
 
 from benchmark import looking, plugins, ranges, strict, texts
 from benchmark.errors import ConfigError
@@ -18,28 +17,34 @@ from benchmark.selection import choose
 
 @dataclass(frozen=True)
 class _Concept:
-    phrase: str
-    class_name: str | None = None
-    attributes: tuple[str, ...] = ()
-    anchors: Mapping[str, str] = field(default_factory=dict)
-    wordings: Mapping[str, str] = field(default_factory=dict)
+    """Something to erase, as a task's file declares it."""
+
+    phrase: str  # the text that prompts use
+    class_name: str | None = None  # the classifier's class for it; without it, its name
+    attributes: tuple[str, ...] = ()  # phrases that also describe it, for methods that lead away from them, too
+    anchors: Mapping[str, str] = field(default_factory=dict)  # prompts that a method may put in its place, by name
+    wordings: Mapping[str, str] = field(default_factory=dict)  # other phrases that ask for it, each evaluated, by name
 
 
 @dataclass(frozen=True, kw_only=True)
 class _World(Looking):
+    """A task in one world."""
+
     templates: Templates
-    concepts: Mapping[str, Any]
-    others: Mapping[str, str] = field(default_factory=dict)
-    erased_on: tuple[str, ...] | None = None
-    retained_on: tuple[str, ...] | None = None
+    concepts: Mapping[str, str | _Concept]  # by name: the phrase alone, or a mapping
+    others: Mapping[str, str] = field(default_factory=dict)  # what a method may be told to keep: phrases by name
+    erased_on: tuple[str, ...] | None = None  # prompt sets that show the erased concept; without it, the task's own
+    retained_on: tuple[str, ...] | None = None  # prompt sets that show what is retained; without it, the task's own
 
 
 @dataclass(frozen=True)
 class _Task:
+    """A file of `benchmark/tasks/`: what is erased, and how the images are looked at."""
+
     title: str
-    version: int
+    version: int  # a higher one marks all older numbers of the task
     worlds: Mapping[str, _World]
-    sensitive: bool = False
+    sensitive: bool = False  # whether its images are masked where they are shown
 
 
 @cache
@@ -114,8 +119,8 @@ def _sets(declared: tuple[str, ...] | None, task: str, where: str) -> tuple[str,
     return choose(declared, known, where)
 
 
-def _concept(name: str, raw: Any, where: str) -> Concept:
-    item = strict.build(_Concept, {"phrase": raw} if isinstance(raw, str) else raw, where)
+def _concept(name: str, declared: str | _Concept, where: str) -> Concept:
+    item = _Concept(declared) if isinstance(declared, str) else declared
     for place, key in ((where, name), *((f"{where}.wordings", key) for key in item.wordings)):
         if not re.fullmatch(r"[a-z0-9_]+", key):
             raise ConfigError(f"{place}: {key!r} becomes a file's name: small letters, digits and _ only")

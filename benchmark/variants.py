@@ -58,7 +58,7 @@ def settings(suite: Suite, variant: Variant) -> dict[str, Any]:
     where = f"benchmark/suites/{suite.name}.yaml: settings"
     values: dict[str, Any] = looking.settings(variant.file, {}, where)
     for entry in dict.fromkeys((variant.method, variant.name)):
-        given = {key: value for key, value in _entry(suite, entry).items() if key != TOLD}
+        given = {key: value for key, value in suite.settings.get(entry, {}).items() if key != TOLD}
         declared = looking.settings(variant.file, given, f"{where}.{entry}")
         values |= {key: declared[key] for key in given}
     if variant.checkpoint != END:
@@ -68,7 +68,7 @@ def settings(suite: Suite, variant: Variant) -> dict[str, Any]:
 
 def told(suite: Suite, variant: Variant) -> bool:
     """Whether a variant is told the evaluated concepts as those to keep, as its entry in the suite's settings says."""
-    value = _entry(suite, variant.name).get(TOLD, False)
+    value = suite.settings.get(variant.name, {}).get(TOLD, False)
     return strict.build(bool, value, f"benchmark/suites/{suite.name}.yaml: settings.{variant.name}.{TOLD}")
 
 
@@ -112,8 +112,3 @@ def check(suite: Suite, where: str) -> None:
             continue
         settings(suite, Variant(name))
         told(suite, Variant(name))
-
-
-def _entry(suite: Suite, name: str) -> dict[str, Any]:
-    where = f"benchmark/suites/{suite.name}.yaml: settings.{name}"
-    return dict(strict.mapping(suite.settings.get(name), where))

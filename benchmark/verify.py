@@ -42,15 +42,15 @@ def main() -> None:
 
 def pipeline() -> str:
     """Images equal those of diffusers' StableDiffusionPipeline for the same noise, within one grey level."""
-    from benchmark import diffusion, sampling, trial
+    from benchmark import diffusion, trial
     from benchmark.config import load_suite
+    from benchmark.guidance import Shot
 
     suite = load_suite("quick")
     model = diffusion.load(suite.base, size=suite.sampler.size)
     stock, worst = trial.stock(suite.base, model), 0
-    shots = [
-        sampling.Shot(text, seed, 0, 1) for seed, text in enumerate(("chalk", "a picture of a fish", "gas pump"), 4)
-    ]
+    texts, guidance = ("chalk", "a picture of a fish", "gas pump"), suite.sampler.guidance
+    shots = [Shot(text, seed, 0, 1, guidance) for seed, text in enumerate(texts, 4)]
     for name in ("ddim", "lms", "dpm"):
         apart, pictures = trial.apart(model, stock, shots, replace(suite.sampler, scheduler=name))
         worst = max(worst, apart)

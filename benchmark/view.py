@@ -49,7 +49,7 @@ def main(
         lacks = f"{scores}: has no number for {name}, which shows {', '.join(feeding) or 'no experiment'}"
         if not if_any:
             raise BenchmarkError(lacks)
-        # What a wider run made is not of this scores.csv, but it is not wrong either: it stays, and that is said.
+        # Files of an earlier, wider run are not of this scores.csv, but not wrong: they stay, and a line says so.
         there = ", ".join(sorted(path.name for path in (out / name).parent.glob(f"{Path(name).name}.*")))
         print(f"{lacks}: left out" + (f"; {there} stays as an earlier scores.csv made it" if there else ""))
 

@@ -109,12 +109,12 @@ def _styles(ask: Callable, backbone: testbed_backbone.Backbone) -> list[Line]:
     asked = [str(rng.choice(TABLE_OBJECTS)) for _ in wanted]
     pairs = [f"a {dataset.styles()[s]} picture of a {o}" for s, o in zip(wanted, asked, strict=True)]
     objects, styles = look(backbone, ask(pairs, 1, "pairs"), reserved=False)
-    right = styles == wanted
+    styled = styles == wanted
     pair = objects == [dataset.objects().index(o) for o in asked]
     lines = []
-    for what, found in (("by style alone", alone), ("with an object", right)):
-        each = found.reshape(-1, n).mean(1)
-        lines.append(Line(f"style, {what}", found.mean(), 0.97, len(found)))
+    for what, right in (("by style alone", alone), ("with an object", styled)):
+        each = right.reshape(-1, n).mean(1)
+        lines.append(Line(f"style, {what}", right.mean(), 0.97, len(right)))
         lines.append(Line(f"– the worst of the nine ({TABLE_STYLES[each.argmin()]})", each.min(), 0.90, n))
     lines.append(Line("object in a style, mean", pair.mean(), 0.70, len(pair)))
     return lines + [

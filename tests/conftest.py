@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmark import code, config, grid, plugins, prompt_set, prompts, source, task
+from benchmark import code as keys
+from benchmark import config, grid, plugins, prompt_set, source, task
 from benchmark.errors import ConfigError
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # of torch, which tests load later: workers would fight for the cores
@@ -95,9 +96,9 @@ worlds:
 """
 
 
-def forget() -> None:
-    """Drop what was read from files."""
-    for module in (code, config, prompt_set, prompts, source, task):
+def forget(code: bool = True) -> None:
+    """Drop what was read from files; `code`: also what was read from Python's."""
+    for module in (config, prompt_set, task, *((keys, source) if code else ())):
         for cached in vars(module).values():
             if hasattr(cached, "cache_clear"):
                 cached.cache_clear()
@@ -144,8 +145,8 @@ from pathlib import Path
 
 runner = Path(__file__).stem
 out = Path(sys.argv[sys.argv.index("--out") + 1])
-declared = {"erase": "models.csv", "generate": "manifest.csv", "observe": "evidence.csv"}
-declared["train_classifier"] = "card.json"
+declared = {"train_classifier": "card.json", "erase": "models.csv"}
+declared |= {"generate": "manifest.csv", "observe": "evidence.csv"}
 if runner == "view":
     views = [word for word in sys.argv if word.startswith(("tables/", "figures/"))]
     paths = [out / (view + suffix) for view in views for suffix in (".csv", ".md", ".tex", ".svg", ".png")]
@@ -206,9 +207,9 @@ def world(small, tmp_path) -> Path:
 def scored(world) -> Path:
     """A scores.csv of both of its experiments."""
     import pandas as pd
-    from synthetic import LEVELS, OBJECTS, STYLES, scores
+    from synthetic import LEVELS, OBJECTS, STYLES, plain, scores
 
-    style = scores("style", "style", LEVELS, ["ink", "stained_glass"], list(STYLES))
-    things = scores("object", "object", LEVELS, ["fish"], list(OBJECTS), seeds=(0, 1, 2))
+    style = scores("style", "style", LEVELS, ["ink", "stained_glass"], plain(STYLES))
+    things = scores("object", "object", LEVELS, ["fish"], plain(OBJECTS), seeds=(0, 1, 2))
     pd.concat([style, things]).to_csv(world / "scores.csv", index=False)
     return world / "scores.csv"

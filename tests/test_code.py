@@ -95,6 +95,13 @@ def test_closure_follows_imports_of_this_repository_only(small):
     assert code.closure("benchmark/c.py", "benchmark/d.py") == ("benchmark/c.py", "benchmark/d.py")
 
 
+def test_what_is_imported_for_annotations_only_is_not_run(small):
+    small("benchmark/a.py", "if TYPE_CHECKING:\n    from benchmark import b\nelse:\n    from benchmark import c\n")
+    for name in "bc":
+        small(f"benchmark/{name}.py", "")
+    assert code.closure("benchmark/a.py") == ("benchmark/a.py", "benchmark/c.py")
+
+
 def test_closure_has_the_packages_that_are_imported_on_the_way(small):
     small("methods/__init__.py", "")
     small("methods/solo.py", "from methods.twin import Settings\n")

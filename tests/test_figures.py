@@ -180,10 +180,10 @@ def test_the_gallery_pastes_pictures_unaltered(scored, world, manifests):
     block = gallery._choose(means, images)
     canvas, tops = gallery._canvas(block, open_picture)
     first = block.iloc[0]
-    corner = canvas[tops[first["line"]] :, first["column"] * (gallery.CELL + gallery.GAP) :]
-    np.testing.assert_array_equal(corner[: gallery.CELL : 8, : gallery.CELL : 8], open_picture(first))
+    corner = canvas[tops[first["line"]] :, first["column"] * (gallery.SIDE + gallery.GAP) :]
+    np.testing.assert_array_equal(corner[: gallery.SIDE : 8, : gallery.SIDE : 8], open_picture(first))
     large = np.arange(512 * 512 * 3, dtype=np.uint8).reshape(512, 512, 3)
-    assert gallery._fitted(large).shape == (gallery.CELL, gallery.CELL, 3)
+    assert gallery._fitted(large).shape == (gallery.SIDE, gallery.SIDE, 3)
 
 
 def test_sensitive_pictures_are_masked(small, scored, world, manifests):

@@ -18,8 +18,8 @@ def refused(paths, tmp_path, match):
 
 def test_a_smaller_denominator(world, tmp_path):
     fewer = world("style", "fast", "ink", change=lambda rows: rows.drop(index=3), features=lambda a, rows: a[:-1])
-    said = refused([world("style", ORIGINAL), fewer], tmp_path, r"image ink-\d+_1 \(ink erased\) is missing")
-    assert str(fewer) in said
+    message = refused([world("style", ORIGINAL), fewer], tmp_path, r"image ink-\d+_1 \(ink erased\) is missing")
+    assert str(fewer) in message
 
 
 def test_a_larger_one(world, tmp_path):
@@ -46,14 +46,14 @@ def test_what_is_no_number(world, tmp_path, value):
         return rows.astype({"lpips_testbed": object}).assign(lpips_testbed=[value, *rows.lpips_testbed[1:]])
 
     spoiled = world("style", "fast", "ink", change=spoil)
-    said = r"lpips_testbed of ink/ink-\d+_0.png is .*not a finite number"
-    refused([world("style", ORIGINAL), spoiled], tmp_path, said)
+    message = r"lpips_testbed of ink/ink-\d+_0.png is .*not a finite number"
+    refused([world("style", ORIGINAL), spoiled], tmp_path, message)
 
 
 def test_features_that_are_no_numbers(world, tmp_path):
     broken = world("style", "fast", "ink", features=lambda a, rows: np.where(a == a[0, 0], np.nan, a))
-    said = r"testbed.npz: features of ink/ink-\d+_0.png are not finite"
-    refused([world("style", ORIGINAL), broken], tmp_path, said)
+    message = r"testbed.npz: features of ink/ink-\d+_0.png are not finite"
+    refused([world("style", ORIGINAL), broken], tmp_path, message)
 
 
 @pytest.mark.parametrize("column", ["classifier_label", "spread", "lpips_testbed", "testbed_features"])

@@ -105,7 +105,10 @@ BROKEN = {  # files of methods/, and what is said of each
         "import nosuchmodule\n\n\ndef erase(m, c, s): pass\n",
         r"ModuleNotFoundError: No module named 'nosuchmodule' \(methods/imports.py, line 1\)",
     ),
-    "raises": ("raise RuntimeError('at import')\n", r"RuntimeError: at import \(methods/raises.py, line 1\)"),
+    "raises": (
+        "def erase(m, c, s): pass\n\n\nraise RuntimeError('at import')\n",
+        r"RuntimeError: at import \(methods/raises.py, line 4\)",
+    ),
     "nothing": ("POOL = None\n", r"methods/nothing.py: there is no function erase\(model, request, settings\)"),
     "loud": ("def erase(m, c, s):\n    raise KeyError('weight')\n", r"KeyError: 'weight' \(methods/loud.py, line 2\)"),
 }
@@ -184,10 +187,13 @@ def test_a_log_gets_a_plain_line_for_each_job(copy):
     status, out = run(copy, [*SNAKEMAKE, "--config", "suite=micro"])
     assert status == 0
     lines = out.splitlines()
-    counts = "1 remember, 1 base, 2 erase, 3 generate, 1 train_images, 1 classify, 3 observe, 1 score, 1 table, 1 all"
-    assert lines[0] == f"15 jobs: {counts}"
-    assert [re.match(r"\[ ?(\d+)/15\] ", line)[1] for line in lines[1:-1]] == [str(n) for n in range(1, 15)]
-    assert re.fullmatch(r"15 of 15 jobs done in .* s", lines[-1])
+    counts = (
+        "1 remember, 1 base, 2 prompts, 2 erase, 4 generate, 1 train_classifier, 3 observe, 1 score, 1 table, 1 all"
+    )
+    head, _, listed = lines[0].partition(": ")
+    assert head == "17 jobs" and sorted(listed.split(", ")) == sorted(counts.split(", "))
+    assert [re.match(r"\[ ?(\d+)/17\] ", line)[1] for line in lines[1:-1]] == [str(n) for n in range(1, 17)]
+    assert re.fullmatch(r"17 of 17 jobs done in .* s", lines[-1])
     assert any(re.fullmatch(r"\[.*\] erase style/esd/seed0/all: 1 models \(\d+ s\)", line) for line in lines), out
     assert any(re.fullmatch(r"\[.*\] table style \(\d+ s\)", line) for line in lines)
     assert "\r" not in out and "\x1b" not in out
@@ -212,9 +218,9 @@ def test_a_terminal_gets_a_bar_that_is_gone_at_the_end(copy):
                 break
     os.close(ours)
     text = seen.decode()
-    assert process.returncode == 0 and re.search(r"\d+/15 jobs .*about .* left", text), text
-    assert "[14/15] table style (" in text and "Select jobs" not in text
-    assert text.rstrip().rpartition("\r")[2].endswith(" s") and "15 of 15 jobs done" in text
+    assert process.returncode == 0 and re.search(r"\d+/17 jobs .*about .* left", text), text
+    assert "[16/17] table style (" in text and "Select jobs" not in text
+    assert text.rstrip().rpartition("\r")[2].endswith(" s") and "17 of 17 jobs done" in text
 
 
 def test_a_quiet_run_that_fails_names_its_cause(copy):

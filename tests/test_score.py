@@ -9,7 +9,9 @@ import pytest
 from scoring import run, some, world  # noqa: F401  (fixtures)
 from synthetic import OBJECTS, STYLES
 
+from benchmark import grid
 from benchmark.errors import BenchmarkError
+from benchmark.metrics._intervals import mean
 from benchmark.scores import COLUMNS, OPTIONAL
 from benchmark.variants import ORIGINAL
 
@@ -42,6 +44,18 @@ def test_values(some, tmp_path):
     assert (scores.value[ORIGINAL].drop("accuracy", level="metric") == 0).all()
     assert (scores.value["fast", "fid"] > 0).all()
     assert (scores.ci_low <= scores.value).all() and (scores.value <= scores.ci_high).all()
+
+
+def test_intervals_resample_prompt_rows_in_the_order_of_their_noise_seeds(small, world, tmp_path):
+    """Of so many rows the quantiles of the resamples depend on the order."""
+    suite = (tmp_path / "benchmark/suites/test.yaml").read_text()
+    small("benchmark/suites/test.yaml", suite.replace("erased: 8", "erased: 32"))
+    paths = [world("style", ORIGINAL), world("style", "fast", "ink")]
+    scores = run(paths, tmp_path).query("method == 'fast' and metric == 'lpips' and asked == 'ink'")
+    seen = pd.read_csv(paths[1], keep_default_na=False).query("asked == 'ink'").sort_values(["noise_seed", "index"])
+    assert list(seen.row) != sorted(seen.row), "the names of rows have another order"
+    expected = mean(seen.lpips_testbed.to_numpy(), np.arange(32) // 2)
+    assert scores[["value", "n", "ci_low", "ci_high"]].to_numpy()[0] == pytest.approx(expected, rel=1e-5)
 
 
 def test_a_control_has_as_many_images_as_what_stands_beside_it(some, tmp_path):
@@ -111,6 +125,15 @@ def test_a_wording_of_what_was_erased_is_erased_and_a_detector_counts_above_its_
 
 # ── prompt sets ──
 
+CAPTIONS = """
+title: Captions
+version: 1
+file: captions.csv
+sha256: HASH
+columns: {text: text}
+metrics: {fid: testbed, kid: testbed, lpips: testbed}
+"""
+
 
 def looked_at(small, tmp_path, **sets):
     """Say on which sets the task `style` is looked at."""
@@ -143,9 +166,36 @@ def test_what_a_set_does_not_show_is_not_scored(small, world, tmp_path):
     }  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("sets", "roles"),
+    [
+        ({"erased_on": ["style", "captions"]}, ["erased"]),
+        ({"retained_on": ["style", "captions"]}, ["retained"]),
+        ({"erased_on": ["captions"], "retained_on": ["captions"]}, ["erased", "retained"]),
+    ],
+)
+def test_a_set_that_is_scored_as_a_whole_has_a_number_in_each_role_that_the_task_gives_it(
+    small, world, tmp_path, sets, roles
+):
+    text = "text\n" + "".join(f"caption {number}\n" for number in range(6))
+    small("captions.csv", text)
+    small("benchmark/prompt_sets/captions.yaml", CAPTIONS.replace("HASH", hashlib.sha256(text.encode()).hexdigest()))
+    looked_at(small, tmp_path, **sets)
+    names = ("style", "captions") if "style" in str(sets) else ("captions",)
+    models = ((ORIGINAL, "-"), ("wreck", "-"), ("fast", "ink"))
+    paths = [world("style", variant, concept, on=name) for name in names for variant, concept in models]
+    scores = run(paths, tmp_path, sets=names, experiments=["style"]).query("prompt_set == 'captions'")
+    assert set(scores.asked) == {"*"} and set(scores.wording) == {""} and set(scores.n) == {6}
+    shown = scores[scores.metric == "lpips"].groupby("method").role.apply(list).to_dict()
+    assert shown == {"original": ["baseline"], "wreck": roles, "fast": roles}
+    numbers = scores[scores.method == "fast"].groupby("metric").value.nunique()
+    assert set(numbers) == {1}, "a whole set has the same images in every role"
+
+
 def test_a_set_of_two_tasks_is_looked_at_once_for_the_original(small, world, tmp_path):
     """Its numbers stand in both tasks and are the same."""
     looked_at(small, tmp_path, erased_on=["style"], retained_on=["style", "object"])
+    assert grid.plan({"suite": "test"}).looked_at.count(("object", "original")) == 1
     paths = [world("style", ORIGINAL), world("object", ORIGINAL)]
     assert [pd.read_csv(path).task.unique().tolist() for path in paths] == [["-"], ["-"]]
     scores = run([*paths, world("style", "fast", "ink"), world("style", "fast", "ink", on="object"),

@@ -24,14 +24,14 @@ def spoil(scored, change):
     scored.write_bytes(text if isinstance(text, bytes) else text.encode())
 
 
-def cells(**new):
+def fields(**new):
     """A change of the first row whose `variant` is fast."""
 
     def change(text):
         lines = text.splitlines(keepends=True)
         at = next(i for i, line in enumerate(lines) if ",fast," in line)
-        fields = dict(zip(COLUMNS, lines[at].rstrip("\n").split(","), strict=True)) | new
-        lines[at] = ",".join(map(str, fields.values())) + "\n"
+        values = dict(zip(COLUMNS, lines[at].rstrip("\n").split(","), strict=True)) | new
+        lines[at] = ",".join(map(str, values.values())) + "\n"
         return "".join(lines)
 
     return change
@@ -48,72 +48,72 @@ def without(pattern):
 
 REFUSED = [
     # what is no number, or not one of its metric
-    (cells(value=-250), r"line 52: value: -250 is not what accuracy can be: from 0 to 100"),
-    (cells(value=100.5, ci_low=90, ci_high=101), r"line 52: value: 100.5 is not what accuracy can be"),
-    (cells(value=95, ci_low=90, ci_high=101), r"line 52: ci_high: 101 is not what accuracy can be"),
-    (cells(**LPIPS, value=-0.1), r"line 52: value: -0.1 is not what lpips can be: 0 or more"),
-    (cells(**FID, value="inf"), r"value: 'inf' is not a number"),
-    (cells(metric="kid", observer="testbed", value="1e999"), r"value: inf is not what kid can be: a finite number"),
-    (cells(value=""), r"line 52: value: is empty"),
-    (cells(value="nan"), r"line 52: value: 'nan' is not a number"),
-    (cells(value="#N/A"), r"line 52: value: '#N/A' is not a number"),
-    (cells(ci_low="NA", ci_high="NA"), r"ci_low: 'NA' is not a number \(where an end .* leave it empty\)"),
-    (cells(ci_low="-"), r"ci_low: '-' is not a number"),
-    (cells(ci_low=""), r"line 52: ci_low, ci_high: the interval has one end only"),
-    (cells(value=50, ci_low=60, ci_high=40), r"line 52: ci_low, ci_high: the interval ends before it begins: 60 to 40"),
-    (cells(value=80, ci_low=40, ci_high=60), r"line 52: value: 80 is not in its own interval, 40 to 60"),
-    (cells(value='"51,0109"'), r"value: '51,0109' is not a number: decimals have a point"),
-    (cells(value='"1,234.5"', **FID), r"value: '1,234.5' is not a number: .* thousands nothing"),
-    (cells(value="1 234.5", **FID), r"value: '1 234.5' is not a number: .* thousands nothing"),
-    (cells(value="97%"), r"value: '97%' is not a number: .* per cent no sign"),
-    (cells(value="Feb 97"), r"value: 'Feb 97' is not a number: was it taken for a date\?"),
-    (cells(value="2025-02-01"), r"value: '2025-02-01' is not a number: was it taken for a date\?"),
-    (cells(value="51,0109"), r"line 52: has 20 fields of 19 columns: has a number a comma in it\?"),
-    (cells(n=0), r"line 52: n: 0 images"),
-    (cells(n=-4), r"line 52: n: '-4' is not a whole number"),
-    (cells(n=3.5), r"line 52: n: '3.5' is not a whole number"),
-    (cells(n=""), r"line 52: n: '' is not a whole number"),
-    (cells(n='"1,000"'), r"line 52: n: '1,000' is not a whole number: .* thousands nothing"),
-    (cells(erasing_seed="zero"), r"line 52: erasing_seed: 'zero' is not a whole number"),
-    (cells(erasing_seed=-1), r"line 52: erasing_seed: '-1' is not a whole number"),
-    (cells(checkpoint="25 %"), r"line 52: checkpoint: '25 %' is not a whole number: .* per cent no sign"),
-    (cells(checkpoint=0), r"line 52: checkpoint: 0 is not per cent of a method's steps: from 1 to 100"),
-    (cells(checkpoint=101), r"line 52: checkpoint: 101 is not per cent of a method's steps"),
-    (cells(**WRECK, checkpoint=25), r"line 52: checkpoint: methods/wreck.py has no setting steps"),
-    (cells(version="2. Jan"), r"version: '2. Jan' is none, such as 2.1.c467ad; was it taken for a date\?"),
+    (fields(value=-250), r"line 52: value: -250 is not what accuracy can be: from 0 to 100"),
+    (fields(value=100.5, ci_low=90, ci_high=101), r"line 52: value: 100.5 is not what accuracy can be"),
+    (fields(value=95, ci_low=90, ci_high=101), r"line 52: ci_high: 101 is not what accuracy can be"),
+    (fields(**LPIPS, value=-0.1), r"line 52: value: -0.1 is not what lpips can be: 0 or more"),
+    (fields(**FID, value="inf"), r"value: 'inf' is not a number"),
+    (fields(metric="kid", observer="testbed", value="1e999"), r"value: inf is not what kid can be: a finite number"),
+    (fields(value=""), r"line 52: value: is empty"),
+    (fields(value="nan"), r"line 52: value: 'nan' is not a number"),
+    (fields(value="#N/A"), r"line 52: value: '#N/A' is not a number"),
+    (fields(ci_low="NA", ci_high="NA"), r"ci_low: 'NA' is not a number \(where an end .* leave it empty\)"),
+    (fields(ci_low="-"), r"ci_low: '-' is not a number"),
+    (fields(ci_low=""), r"line 52: ci_low, ci_high: the interval has one end only"),
+    (fields(value=50, ci_low=60, ci_high=40), r"line 52: ci_low, ci_high: the interval ends before .*: 60 to 40"),
+    (fields(value=80, ci_low=40, ci_high=60), r"line 52: value: 80 is not in its own interval, 40 to 60"),
+    (fields(value='"51,0109"'), r"value: '51,0109' is not a number: decimals have a point"),
+    (fields(value='"1,234.5"', **FID), r"value: '1,234.5' is not a number: .* thousands nothing"),
+    (fields(value="1 234.5", **FID), r"value: '1 234.5' is not a number: .* thousands nothing"),
+    (fields(value="97%"), r"value: '97%' is not a number: .* per cent no sign"),
+    (fields(value="Feb 97"), r"value: 'Feb 97' is not a number: was it taken for a date\?"),
+    (fields(value="2025-02-01"), r"value: '2025-02-01' is not a number: was it taken for a date\?"),
+    (fields(value="51,0109"), r"line 52: has 20 fields of 19 columns: has a number a comma in it\?"),
+    (fields(n=0), r"line 52: n: 0 images"),
+    (fields(n=-4), r"line 52: n: '-4' is not a whole number"),
+    (fields(n=3.5), r"line 52: n: '3.5' is not a whole number"),
+    (fields(n=""), r"line 52: n: '' is not a whole number"),
+    (fields(n='"1,000"'), r"line 52: n: '1,000' is not a whole number: .* thousands nothing"),
+    (fields(erasing_seed="zero"), r"line 52: erasing_seed: 'zero' is not a whole number"),
+    (fields(erasing_seed=-1), r"line 52: erasing_seed: '-1' is not a whole number"),
+    (fields(checkpoint="25 %"), r"line 52: checkpoint: '25 %' is not a whole number: .* per cent no sign"),
+    (fields(checkpoint=0), r"line 52: checkpoint: 0 is not per cent of a method's steps: from 1 to 100"),
+    (fields(checkpoint=101), r"line 52: checkpoint: 101 is not per cent of a method's steps"),
+    (fields(**WRECK, checkpoint=25), r"line 52: checkpoint: methods/wreck.py has no setting steps"),
+    (fields(version="2. Jan"), r"version: '2. Jan' is none, such as 2.1.c467ad; was it taken for a date\?"),
     # names
-    (cells(role="erase"), r"line 52: role: there is no role 'erase'; did you mean erased\?"),
-    (cells(role="retained"), r"line 52: role: ink is not retained where ink was erased"),
-    (cells(role="baseline"), r"line 52: role: original, which erased nothing"),
-    (cells(asked="neon"), r"line 52: role: neon is not erased where ink was erased"),
-    (cells(asked=""), r"line 52: prompt set style: asked: there is no concept ''"),
-    (cells(asked="*"), r"line 52: asked: '\*' is not what prompt set style is scored by: .* concept by concept"),
-    (cells(asked="*", wording="pen"), r"line 52: asked: '\*' is not what prompt set style is scored by"),
-    (cells(experiment="styl"), r"line 52: experiment: there is no experiment 'styl'; did you mean style\?"),
-    (cells(task="stile"), r"line 52: experiment style: there is no name 'stile'; did you mean style\?"),
-    (cells(task="object"), r"line 52: experiment style: there is no name 'object'"),
-    (cells(method="fsat"), r"line 52: method: 'fsat' is not the method of variant fast: fast"),
-    (cells(variant="fast-l2", method="fast-l2"), r"line 52: method: 'fast-l2' is not .* fast-l2: fast"),
-    (cells(method="fsat", variant="fsat"), r"line 52: variant: .* 'fsat'; did you mean fast\?.*methods/fsat.py"),
-    (cells(variant="Fast"), r"line 52: variant: 'Fast' is no variant"),
-    (cells(variant="fast@25"), r"line 52: variant: 'fast@25' is no variant: .* a column of its own"),
-    (cells(concept="marble", role="retained"), r"line 52: task style: concept: there is no concept 'marble'"),
-    (cells(concept="marble", asked="marble"), r"line 52: task style: concept: there is no concept 'marble'"),
-    (cells(asked="marble"), r"line 52: prompt set style: asked: there is no concept 'marble'"),
-    (cells(wording="pen"), r"line 52: prompt set style: concept ink: wording: there is no wording 'pen'"),
-    (cells(prompt_set="object"), r"line 52: task style: prompt_set: .* 'object' \(allowed: style\)"),
-    (cells(metric="acuracy"), r"line 52: metric: there is no metric 'acuracy'; did you mean accuracy\?"),
-    (cells(metric="fid_testbed"), r"line 52: metric: there is no metric 'fid_testbed'"),
-    (cells(metric="fid", observer="tesbed"), r"line 52: observer of fid: .* 'tesbed'; .* testbed\?"),
-    (cells(observer="testbed"), r"line 52: observer of accuracy: .* 'testbed' \(allowed: classifier\)"),
-    (cells(suite="quick"), r"line 52: suite: has numbers of suite quick, not of test"),
+    (fields(role="erase"), r"line 52: role: there is no role 'erase'; did you mean erased\?"),
+    (fields(role="retained"), r"line 52: role: ink is not retained where ink was erased"),
+    (fields(role="baseline"), r"line 52: role: original, which erased nothing"),
+    (fields(asked="neon"), r"line 52: role: neon is not erased where ink was erased"),
+    (fields(asked=""), r"line 52: prompt set style: asked: there is no concept ''"),
+    (fields(asked="*"), r"line 52: asked: '\*' is not what prompt set style is scored by: .* concept by concept"),
+    (fields(asked="*", wording="pen"), r"line 52: asked: '\*' is not what prompt set style is scored by"),
+    (fields(experiment="styl"), r"line 52: experiment: there is no experiment 'styl'; did you mean style\?"),
+    (fields(task="stile"), r"line 52: experiment style: there is no name 'stile'; did you mean style\?"),
+    (fields(task="object"), r"line 52: experiment style: there is no name 'object'"),
+    (fields(method="fsat"), r"line 52: method: 'fsat' is not the method of variant fast: fast"),
+    (fields(variant="fast-l2", method="fast-l2"), r"line 52: method: 'fast-l2' is not .* fast-l2: fast"),
+    (fields(method="fsat", variant="fsat"), r"line 52: variant: .* 'fsat'; did you mean fast\?.*methods/fsat.py"),
+    (fields(variant="Fast"), r"line 52: variant: 'Fast' is no variant"),
+    (fields(variant="fast@25"), r"line 52: variant: 'fast@25' is no variant: .* a column of its own"),
+    (fields(concept="marble", role="retained"), r"line 52: task style: concept: there is no concept 'marble'"),
+    (fields(concept="marble", asked="marble"), r"line 52: task style: concept: there is no concept 'marble'"),
+    (fields(asked="marble"), r"line 52: prompt set style: asked: there is no concept 'marble'"),
+    (fields(wording="pen"), r"line 52: prompt set style: concept ink: wording: there is no wording 'pen'"),
+    (fields(prompt_set="object"), r"line 52: task style: prompt_set: .* 'object' \(allowed: style\)"),
+    (fields(metric="acuracy"), r"line 52: metric: there is no metric 'acuracy'; did you mean accuracy\?"),
+    (fields(metric="fid_testbed"), r"line 52: metric: there is no metric 'fid_testbed'"),
+    (fields(metric="fid", observer="tesbed"), r"line 52: observer of fid: .* 'tesbed'; .* testbed\?"),
+    (fields(observer="testbed"), r"line 52: observer of accuracy: .* 'testbed' \(allowed: classifier\)"),
+    (fields(suite="quick"), r"line 52: suite: has numbers of suite quick, not of test"),
     # rows
     (lambda t: t + t.splitlines()[1], r"gives the number of line 2 again"),
     (without("fast,100,ink,0,style,ink,,erased,flat"), r"line 52: variant fast, .* no flat by spread of erased ink"),
     (without("fast,100,ink,0,.*,kid"), r"line 52: variant fast, concept ink.* has no kid by testbed of"),
     (without("fast,100,ink,0,style,neon"), r"line 52: variant fast, .* no accuracy by classifier of neon, which"),
     (without("wreck,100,-,0,style,ink,,retained,acc"), r"variant wreck, concept -, .* no accuracy .* of retained ink"),
-    (cells(version="3.1.000000"), r"version: '.*' is not '3.1.000000', that of the other numbers"),
+    (fields(version="3.1.000000"), r"version: '.*' is not '3.1.000000', that of the other numbers"),
     (lambda t: t[:-3], r"version: '3.1.\w{4}' is not '3.1.\w{6}'"),  # cut off in the last field
     (lambda t: t[: t.rindex(",") - 5], r"has 18 fields of 19 columns: was it cut off\?"),
     (lambda t: t + "test,object,obj", r"has 3 fields of 19 columns: was it cut off\?"),
@@ -143,7 +143,7 @@ def test_what_score_does_not_write_is_refused_with_its_line(scored, world, chang
 
 
 def test_one_file_has_one_suite(scored):
-    spoil(scored, cells(suite="other"))
+    spoil(scored, fields(suite="other"))
     with pytest.raises(BenchmarkError, match="line 52: suite: is other, but that of line 2 is test: one file has one"):
         read(scored)
 
@@ -212,8 +212,8 @@ def test_a_file_of_the_format_before_says_so_and_what_to_do(scored):
 
 def test_without_a_suite_what_contradicts_itself_is_still_refused(scored):
     for change, said in (
-        (cells(asked=""), "line 52: asked: is empty: write the concept that was asked for, or"),
-        (cells(asked="*", wording="pen"), "line 52: wording: is pen, but a set that is scored as a whole"),
+        (fields(asked=""), "line 52: asked: is empty: write the concept that was asked for, or"),
+        (fields(asked="*", wording="pen"), "line 52: wording: is pen, but a set that is scored as a whole"),
     ):
         before = scored.read_text()
         spoil(scored, change)

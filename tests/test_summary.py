@@ -165,7 +165,7 @@ def coverage(interval, truth, trials):
 
 @pytest.mark.parametrize("chance", [0.5, 0.9, 0.98])
 def test_means_of_shares_of_few_images_cover(chance):
-    """Quadrature of their own intervals would cover .88 to .93 of the time."""
+    """Quadrature of their own intervals would cover 0.88 to 0.93 of the time."""
 
     def interval(trial):
         hits = np.random.default_rng([int(100 * chance), trial]).random((8, 8)) < chance

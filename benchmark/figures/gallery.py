@@ -15,7 +15,7 @@ from benchmark.records import END, NOTHING, WHOLE
 IMAGES = True  # this figure shows pictures, not only numbers
 CAPTION = "Each row of pictures has one prompt and one noise: the erased concept, and concepts that should be retained"
 ERASED, RETAINED = 3, 4  # lines of pictures of either role
-CELL, GAP, BREAK = 128, 6, 18  # pixels: a picture, between pictures, between erased and retained ones
+SIDE, GAP, BREAK = 128, 6, 18  # pixels: a picture, between pictures, between erased and retained ones
 DPI = 200
 LONG = 11  # letters of a label that fit above a picture
 LEFT, TOP, BOTTOM = 0.9, 0.66, 0.12  # inches beside, above and below the pictures of an experiment
@@ -78,21 +78,21 @@ def _canvas(block: pd.DataFrame, open_picture: Callable[[pd.Series], np.ndarray]
     """All pictures as one, and where each line of them begins."""
     roles = block.drop_duplicates("line").set_index("line").role.sort_index()
     tops = {
-        line: i * (CELL + GAP) + (BREAK if role == "retained" else 0) for i, (line, role) in enumerate(roles.items())
+        line: i * (SIDE + GAP) + (BREAK if role == "retained" else 0) for i, (line, role) in enumerate(roles.items())
     }
-    canvas = np.full((max(tops.values()) + CELL, (block.column.max() + 1) * (CELL + GAP) - GAP, 3), 255, np.uint8)
+    canvas = np.full((max(tops.values()) + SIDE, (block.column.max() + 1) * (SIDE + GAP) - GAP, 3), 255, np.uint8)
     for _, row in block.iterrows():
-        y, x = tops[row["line"]], row["column"] * (CELL + GAP)
-        canvas[y : y + CELL, x : x + CELL] = _fitted(open_picture(row))
+        y, x = tops[row["line"]], row["column"] * (SIDE + GAP)
+        canvas[y : y + SIDE, x : x + SIDE] = _fitted(open_picture(row))
     return canvas, tops
 
 
 def _fitted(picture: np.ndarray) -> np.ndarray:
-    """A square picture in a cell: pixels repeated or averaged, never smoothed."""
+    """A square picture in the size that is shown: pixels repeated or averaged, never smoothed."""
     size = len(picture)
-    if size > CELL and size % CELL == 0:
-        return picture.reshape(CELL, size // CELL, CELL, size // CELL, 3).mean((1, 3)).astype(np.uint8)
-    nearest = np.arange(CELL) * size // CELL
+    if size > SIDE and size % SIDE == 0:
+        return picture.reshape(SIDE, size // SIDE, SIDE, size // SIDE, 3).mean((1, 3)).astype(np.uint8)
+    nearest = np.arange(SIDE) * size // SIDE
     return picture[nearest][:, nearest]
 
 
@@ -103,18 +103,18 @@ def _draw(axes: Axes, block: pd.DataFrame, canvas: np.ndarray, tops: dict[int, i
     for model in block.drop_duplicates("column").itertuples():
         label = model.label.replace("-", "-\n", 1) if len(model.label) > LONG else model.label
         label += "" if model.control or str(model.erasing_seed) == first else f"\nseed {model.erasing_seed}"
-        x = model.column * (CELL + GAP) + CELL / 2
+        x = model.column * (SIDE + GAP) + SIDE / 2
         axes.text(x, -8, label, ha="center", va="bottom", fontsize=6.5, linespacing=1.1)
     lines = block.drop_duplicates("line").sort_values("line")
     for line in lines.itertuples():
         before = lines[lines.line == line.line - 1]
         repeated = ((before.text == line.text) & (before.role == line.role)).any()
         text = "" if repeated else line.text.replace(" ", "\n", 1)
-        axes.text(-14, tops[line.line] + CELL / 2, text, ha="right", va="center", fontsize=7, linespacing=1.1)
+        axes.text(-14, tops[line.line] + SIDE / 2, text, ha="right", va="center", fontsize=7, linespacing=1.1)
     erased = list(lines.text[lines.role == "erased"].unique())
     names = {"erased": "erased", "retained": "retained" if len(erased) == 1 else f"retained without {erased[0]}"}
     for role, group in lines.groupby("role"):
-        start, end = tops[group.line.min()], tops[group.line.max()] + CELL
+        start, end = tops[group.line.min()], tops[group.line.max()] + SIDE
         axes.plot([-LEFT * DPI + 38] * 2, [start, end], color=COLOURS[role], linewidth=1.2, clip_on=False)
         axes.text(-LEFT * DPI + 14, (start + end) / 2, names[role], rotation=90, ha="center", va="center",
                   fontsize=7, color=COLOURS[role])  # fmt: skip

@@ -15,7 +15,7 @@ from benchmark.records import WHOLE
 
 NAMES = {"detected": "detected", "fid": "FID", "accuracy": "ACC", "lpips": "LPIPS"}  # in the order of the paper
 DIGITS = {"detected": (1, 0), "fid": (1, 0), "accuracy": (1, 0), "lpips": (3, 3)}  # of numbers and of their intervals
-JUDGED = "accuracy"
+ACCURACY = "accuracy"
 SIDES = {"erased": "Erase", "retained": "Preserve"}
 ARROWS = {"up": "↑", "down": "↓"}
 ORIGINAL, ITS_NAME = "original", "original (ORI)"
@@ -56,11 +56,11 @@ def blocks(scores: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
             triple = " / ".join(_heading(rows, role, metric) for metric in _metrics(rows))
             whose = "images of the erased concept" if role == "erased" else "mean over all retained concepts"
             yield f"{side}: {triple} ({whose})", _triples(rows[rows.role == role])
-        repeated = rows[(rows.role == "erased") & (rows.metric == JUDGED) & (rows.seeds > 1)]
+        repeated = rows[(rows.role == "erased") & (rows.metric == ACCURACY) & (rows.seeds > 1)]
         if len(repeated):
             seeds = sorted(set().union(*repeated.by_seed))
             each = f"for each erasing seed ({', '.join(map(str, seeds))})"
-            yield f"Erase: {_heading(rows, 'erased', JUDGED)}, {each}", _by_seed(repeated, seeds)
+            yield f"Erase: {_heading(rows, 'erased', ACCURACY)}, {each}", _by_seed(repeated, seeds)
 
 
 def printed(rows: pd.DataFrame) -> pd.DataFrame:
