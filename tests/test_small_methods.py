@@ -43,7 +43,8 @@ def place(tmp_path_factory):
     suite = yaml.safe_load((copy / "benchmark/suites/micro.yaml").read_text())
     suite["sampler"]["batch"] = 4
     suite["settings"] |= {"gated": {"steps": 4}, "reworded-not": {"strength": 0.0}, "negative-late": {"warmup": 100}}
-    suite["experiments"]["style"] |= {"methods": ["original", "scramble", *SMALL], "concepts": ["chalk", "ink"]}
+    suite["budgets"] |= {"erased": 4, "retained": 2}
+    suite["experiments"]["style"] |= {"methods": ["original", *SMALL], "concepts": ["chalk"]}
     (copy / "benchmark/suites/small.yaml").write_text(yaml.safe_dump(suite))
     return copy
 
