@@ -27,11 +27,11 @@ _SCHEDULE = (
 )
 DRAWING = (
     f"generate.py sampling.py guidance.py apply.py diffusion.py {_SCHEDULE} guard.py:_kept manifest.py"
-    " devices.py:device weights.py:base weights.py:read_delta weights.py:OWN"
+    " devices.py:device weights.py:base weights.py:read_delta groups.py:OWN"
 )
 ERASING = (
     f"erase.py guard.py:untouched guard.py:_kept workbench.py diffusion.py {_SCHEDULE} devices.py:device"
-    " manifest.py:picture records.py:Request weights.py:save_delta weights.py:UNSEALED weights.py:OWN weights.py:_file"
+    " manifest.py:picture records.py:Request weights.py:save_delta weights.py:UNSEALED groups.py:OWN weights.py:_file"
 )
 TRAINING = "train_classifier.py devices.py:device manifest.py:picture weights.py:write_tensors weights.py:_file"
 READING = (
@@ -40,7 +40,7 @@ READING = (
 )
 ATTACKING = (
     f"attack.py apply.py guidance.py workbench.py diffusion.py {_SCHEDULE} guard.py:_kept devices.py:device"
-    " weights.py:read_delta weights.py:OWN"
+    " weights.py:read_delta groups.py:OWN"
 )
 ADOPTING = f"adopt.py diffusion.py {_SCHEDULE} manifest.py weights.py:save_delta weights.py:UNSEALED weights.py:_file"
 LOOKING = "observe.py evidence.py devices.py:device manifest.py:picture"
