@@ -27,12 +27,11 @@ class Settings:
 
 
 @torch.no_grad()
-def search(model, prompts, settings):
+def search(model, original, prompts, settings):
     chosen = []
     for prompt in prompts:
         x, t = model.randn(settings.noises, *model.latent_shape), model.randint(1000, settings.noises)
-        with model.original():
-            wanted = model.predict(x, t, model.encode(prompt.text))
+        wanted = original.predict(x, t, original.encode(prompt.text))
         places = model.randint(len(WORDS), settings.words * settings.candidates).tolist()
         drawn = [" ".join(WORDS[i] for i in places[n :: settings.candidates]) for n in range(settings.candidates)]
         texts = [prompt.text, *(f"{prompt.text} {words}" for words in drawn)]

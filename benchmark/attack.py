@@ -56,13 +56,13 @@ def main(
         path = out / f"{concept}.json"
         texts = _kept(path, key)
         if texts is None:
-            model = workbench.load(base.folder, loaded.sampler.size)
+            model, original = (workbench.load(base.folder, loaded.sampler.size) for _ in range(2))
             model.generator = torch.Generator().manual_seed(int(digest([set, concept, seed]), 16) % 2**63)
-            clean = model.copy()
             request, saved = causes.request(loaded, subject, chosen, (concept,)), weights.read_delta(deltas[concept])
             with apply.applied(model, chosen.method, request, variants.settings(loaded, chosen), saved):
-                model.compare_with(clean)
-                texts = _texts(plugin.search(model, own, settings), own, f"attacks/{attacked.source.attack}.py")
+                texts = _texts(
+                    plugin.search(model, original, own, settings), own, f"attacks/{attacked.source.attack}.py"
+                )
             with write_atomically(path) as aside:
                 aside.write_text(json.dumps({"key": key, "texts": texts}, indent=1) + "\n")
             changed = sum(text != row.text for text, row in zip(texts, own, strict=True))

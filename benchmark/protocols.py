@@ -151,8 +151,10 @@ class Classifier(Protocol):
 class Attack(Protocol):
     """attacks/: searches prompts that bring an erased concept back."""
 
-    def search(self, model: Workbench, prompts: Sequence[Prompt], settings: Any) -> Sequence[Prompt]:
-        """Other texts for the rows, as many and in their order."""
+    def search(
+        self, model: Workbench, original: Workbench, prompts: Sequence[Prompt], settings: Any
+    ) -> Sequence[Prompt]:
+        """Other texts for the rows, as many and in their order; `model` is the erased one, `original` as it was."""
 
 
 FOLDERS: dict[str, type] = {  # of classifiers/ only those that tasks name are classifiers

@@ -159,12 +159,6 @@ class Workbench(Diffusion):
         """Within the block the model is the frozen original; see `using`."""
         return self.using(self._original, gradients)
 
-    def compare_with(self, clean: Mapping[str, torch.Tensor]) -> None:
-        """Take what differs in the U-Net from the `unet.…` of `clean` for what was trained: `original` is then that."""
-        own = self.unet.named_parameters()
-        self._weights = {name: p for name, p in own if not torch.equal(p.cpu(), clean[f"unet.{name}"])}
-        self._original = {name: clean[f"unet.{name}"].to(self.device) for name in self._weights}
-
     def weights(self) -> dict[str, torch.Tensor]:
         """The weights in training, by name, without copying."""
         return {name: p.data for name, p in self._weights.items()}
