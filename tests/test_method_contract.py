@@ -236,7 +236,7 @@ OTHERS = {  # plugins of other kinds, and what is wrong with them
         ["figure(scores) must be figure(scores, images, open_picture): it is given these, in this order"],
     ),
     "attacks/random.py": (
-        "def search(model, prompts, settings):\n    return settings.steps\n",
+        "def search(model, original, prompts, settings):\n    return settings.steps\n",
         ["line 2: settings.steps: there is no setting 'steps' (allowed: nothing)"],
     ),
 }
