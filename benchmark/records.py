@@ -108,8 +108,8 @@ class Source:
     """Where the rows of a prompt set come from: concepts of a task, or a CSV file.
 
     `kind` is `evaluation`, `training` (of the task's classifier), `pool_concept` or `pool_anchor` (of methods), or
-    `file`. The first four derive rows from the concepts of `task` (of a pool: from `concepts` alone); a file has `path`,
-    the `sha256` of its bytes, the `columns` that fill the fields of `Prompt`, and the `defaults` of those it lacks.
+    `file`. The first four derive their rows from the concepts of `task`, a pool from its `concepts` alone. A file has a
+    `path`, the `sha256` of its bytes, `columns` that fill fields of `Prompt`, and `defaults` for fields without one.
     """
 
     kind: Literal["evaluation", "training", "pool_concept", "pool_anchor", "file"]
