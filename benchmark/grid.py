@@ -44,10 +44,10 @@ BASE = Shard(NOTHING, Variant(variants.ORIGINAL), 0, "all", (NOTHING,))
 class Plan:
     """Everything that one configuration asks for.
 
-    `experiments` holds the erasures that each experiment asks for; `run` maps each of them to the equal one that is run
-    in its place (mostly itself); `shards` are what is run, by path. `sets` are the prompt sets of which images are
-    drawn, `looked_at` those images that are looked at: set and shard. `named` has the experiments and methods that the
-    configuration names, where it does not say `all`.
+    `experiments` holds the erasures that each experiment asks for. `run` maps each of them to the erasure that is run
+    for it: itself, or an equal one. `shards` are the jobs' shares of what is run, by path. `sets` are all prompt sets
+    of which images are drawn; `looked_at` names those images that observers look at, as pairs of a set's name and a
+    shard's path. `named` has the experiments and methods that the configuration names, where it does not say `all`.
     """
 
     suite: Suite
@@ -75,8 +75,8 @@ class _Config:
 def narrow(config: Mapping[str, Any]) -> tuple[Suite, dict[str, tuple[str, ...]], dict[str, Experiment]]:
     """The suite that `config.yaml` selects, the experiments and methods that it names, and what is left of each one.
 
-    A method that is named runs in the experiments that have it. One that none has runs in all of them, and so does one
-    that none lists by name: a new method, which a suite that says `all` somewhere has only there.
+    A method that is named runs in the experiments that have it. A new method, which no experiment lists by name, runs
+    in all of them: else it would run only in those that say `all`.
     """
     chosen: _Config = strict.build(_Config, config, "config")
     suite = load_suite(chosen.suite)

@@ -49,9 +49,9 @@ def main(suite: str, out: Path, set: str | None = None, task: str | None = None,
         raise BenchmarkError(
             "--set, or --task with --kind training, pool_concept or pool_anchor: say what is asked for"
         )
-    made = rows(asked, loaded)
-    write(out, made)
-    print(f"{out}: {len(made)} rows, {sum(row.images for row in made)} images{_remarks(asked, made)}")
+    drawn = rows(asked, loaded)
+    write(out, drawn)
+    print(f"{out}: {len(drawn)} rows, {sum(row.images for row in drawn)} images{_remarks(asked, drawn)}")
 
 
 def rows(prompt_set: PromptSet, suite: Suite) -> tuple[Prompt, ...]:
@@ -223,28 +223,28 @@ def _from_file(prompt_set: PromptSet) -> tuple[Prompt, ...]:
     for measure in prompt_set.measures:
         if key := literal(f"{METRICS}/{measure.metric}.py", "NEEDS"):
             needed[key] = f"metric {measure.metric} needs it"
-    made: dict[str, Prompt] = {}
+    rows: dict[str, Prompt] = {}
     for number, (line, values) in enumerate(lines):
         place = f"{where}: line {line}"
         row = _prompt(prompt_set.name, source, str(number), values, place)
-        if row.row in made:
+        if row.row in rows:
             raise ConfigError(f"{place}: row {row.row!r} is there twice; leave columns.row out, and rows are numbered")
         for key, why in needed.items():
             if not getattr(row, key):
                 raise ConfigError(f"{place}: has no {key}, and {why}")
-        made[row.row] = row
-    if not made:
+        rows[row.row] = row
+    if not rows:
         raise ConfigError(f"{where}: has no row")
-    return tuple(made.values())
+    return tuple(rows.values())
 
 
 def _prompt(name: str, source: Source, number: str, line: dict[str, Any], where: str) -> Prompt:
     """One row of a file: from its columns, then from the defaults; its own number, and a seed of its own."""
-    said = {field: line[column] for field, column in source.columns.items()}
-    if None in said.values():
+    cells = {field: line[column] for field, column in source.columns.items()}
+    if None in cells.values():
         raise ConfigError(f"{where}: has fewer fields than the file has columns")
     values = {key: str(value) for key, value in source.defaults.items()} | {
-        k: v for k, v in said.items() if v or k == "text"
+        k: v for k, v in cells.items() if v or k == "text"
     }
     row = values.get("row", number)
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{,199}", row):

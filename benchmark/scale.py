@@ -111,8 +111,8 @@ def _measured(copy: Path, *options: str) -> tuple[int, float, float]:
     return int(total[0]) if total else 0, seconds, usage.ru_maxrss / 1024
 
 
-# `--touch` would sleep between files, and weigh all ready jobs before each: hours for 10,000 erasures. This stands in
-# for the scheduler, and makes every output, empty, of one age, with the record that Snakemake keeps of it.
+# Snakemake's `--touch` sleeps between files and weighs all ready jobs before each: for 10,000 erasures it takes hours.
+# This scheduler makes every output as an empty file, all of one age, and Snakemake's record of it.
 PRETEND = """
 import os, sys, time
 from pathlib import Path
