@@ -66,16 +66,17 @@ class PartialDenoise:
         self.both = model.encode("", prompt)
         self.scheduler = DDIMScheduler.from_config(model.scheduler)
         self.scheduler.set_timesteps(steps)
+        self.times = self.scheduler.timesteps.to(model.device)
 
     def __call__(self, step: int) -> Batch:
         model, times = self.model, self.scheduler.timesteps
         x = model.randn(self.batch, *model.latent_shape)
         k = int(model.randint(len(times), 1))
         with model.using(self.weights()):
-            for t in times[:k]:
-                blank, asked = model.predict(x, t.expand(self.batch).to(x.device), self.both)
+            for t, time in zip(times[:k], self.times, strict=False):
+                blank, asked = model.predict(x, time.expand(self.batch), self.both)
                 x = self.scheduler.step(blank + self.guidance * (asked - blank), t, x).prev_sample
-        return x, times[k].expand(self.batch).to(x.device), None
+        return x, self.times[k].expand(self.batch), None
 
 
 # ── what is matched ──

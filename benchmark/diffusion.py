@@ -19,6 +19,7 @@ from benchmark import compatible, devices, parts
 from benchmark.errors import BenchmarkError
 
 PRECISIONS = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
+LARGE = 256  # channels of a U-Net's first block: Stable Diffusion's has 320, the miniature's 48
 EDITED = ("unet", "text_encoder")  # the networks whose weights an erasure may change
 
 
@@ -177,19 +178,32 @@ def load(
             compatible.check_size(folder, size)
         for kind, name in ((UNet2DConditionModel, "unet"), (AutoencoderKL, "vae"), (CLIPTextModel, "text_encoder")):
             part, info = kind.from_pretrained(folder / name, dtype=PRECISIONS[precision], output_loading_info=True)
-            parts.check_loaded(folder / name, info, part)
             networks.append(part.to(device))
+            parts.check_loaded(folder / name, info, part)  # where it is: a GPU looks at all weights in no time
         tokenizer = load_tokenizer(folder)
     except (OSError, ValueError, RuntimeError) as error:
         raise BenchmarkError(f"{folder}: cannot be loaded: {str(error).splitlines()[0]}") from error
     unet, vae, text_encoder = networks
     compatible.check_tokenizer(folder, tokenizer, text_encoder.config)
-    unet.to(memory_format=torch.channels_last)  # its convolutions run faster so, on CPUs and GPUs
+    arrange(unet)
     # What is learned from and what is drawn have one size, whatever the U-Net's file says, which old ones leave unsaid.
     size = size or compatible.size(unet.config, vae.config)
     unet.register_to_config(sample_size=size // compatible.reduction(vae.config))
     predicts = compatible.prediction(scheduler)
     return model(unet, vae, text_encoder, tokenizer, compatible.schedule(scheduler), predicts)
+
+
+def arrange(unet: nn.Module) -> None:
+    """Lay out a U-Net's weights as its convolutions run fastest, and choose the library of a GPU that computes them.
+
+    For a large one in float32, cuDNN chooses Fourier transforms that take tens of gigabytes, and plain matrix products
+    are faster, too. For a miniature they would be five times slower (docs/cluster.md).
+    """
+    weight, plain = next(unet.parameters()), False
+    if weight.is_cuda:
+        plain = weight.dtype == torch.float32 and unet.config.block_out_channels[0] >= LARGE
+        torch.backends.cudnn.enabled = not plain
+    unet.to(memory_format=torch.contiguous_format if plain else torch.channels_last)
 
 
 def load_tokenizer(folder: str | Path) -> Any:

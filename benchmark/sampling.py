@@ -62,10 +62,11 @@ def draw(
             )
         x = torch.stack([noise(shot.noise_seed, shot.images, shape)[shot.index] for shot in padded])
         steps.set_timesteps(sampler.steps)
+        times = steps.timesteps.to(model.device)  # all at once: copied one by one, the GPU would wait at each step
         x = (x * steps.init_noise_sigma).to(model.device, dtype)
-        for step, t in enumerate(steps.timesteps):
+        for step, (t, time) in enumerate(zip(steps.timesteps, times, strict=True)):
             latents = torch.cat([steps.scale_model_input(x, t)] * k)
-            predictions = model.noise(latents, t.to(model.device), told).unflatten(0, (k, len(padded)))
+            predictions = model.noise(latents, time, told).unflatten(0, (k, len(padded)))
             x = steps.step(guidance.combine(predictions, step), t, x).prev_sample
         vars(guidance).clear()
         vars(guidance).update(before)

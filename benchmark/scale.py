@@ -32,9 +32,9 @@ def main(
     suite: str = "paper",
     erasures: list[int] | None = None,
     gpus: list[int] | None = None,
-    image_seconds: float = 4.0,
-    erase_seconds: float = 600.0,
-    look_seconds: float = 0.05,
+    image_seconds: float = 5.0,
+    erase_seconds: float = 1030.0,
+    look_seconds: float = 0.1,
 ) -> None:
     """Print how a suite scales.
 

@@ -94,12 +94,15 @@ def stock(folder: str | Path, model: Diffusion) -> Any:
     import torch
     from diffusers import DDIMScheduler, StableDiffusionPipeline
 
+    from benchmark import diffusion
+
     given = dict.fromkeys(("safety_checker", "feature_extractor", "image_encoder"))  # None: they are not loaded
     given |= {"requires_safety_checker": False, "scheduler": DDIMScheduler.from_config(_stock_schedule(model))}
     pipeline = StableDiffusionPipeline.from_pretrained(folder, **given, dtype=torch.float32)
     pipeline.set_progress_bar_config(disable=True)
-    pipeline.unet.to(memory_format=torch.channels_last)  # as ours, so that rounding is alike on GPUs, too
-    return pipeline.to(model.device)
+    pipeline.to(model.device)
+    diffusion.arrange(pipeline.unet)  # as ours, so that rounding is alike on GPUs, too
+    return pipeline
 
 
 def _stock_schedule(model: Diffusion) -> dict[str, Any]:
