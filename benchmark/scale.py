@@ -199,10 +199,11 @@ def jobs(plan: grid.Plan, speed: Speed) -> dict[str, Job]:
     for name, prompt_set in plan.sets.items():
         if not prompt_set.measures:  # images from which a classifier or a method learns
             work[f"generate {name}/{base}"] = Job(images[name] * speed.image, priority=1)
-    for name, prompt_set in plan.sets.items():
-        if prompt_set.classifier and prompt_set.classifier.texts:
-            training = grid.training_of(plan, prompt_set).name
-            work[f"train_classifier {name}"] = Job(images[training] * speed.look, (f"generate {training}/{base}",), 1)
+    classifiers = {name: asked.classifier.prompt_set for name, asked in plan.sets.items() if asked.classifier}
+    for name in dict.fromkeys(classifiers.values()):
+        if training := grid.training_of(plan, name):
+            after = (f"generate {training.name}/{base}",)
+            work[f"train_classifier {name}"] = Job(images[training.name] * speed.look, after, 1)
     for path, shard in plan.shards.items():
         if shard != grid.BASE:
             pool = grid.pool_of(plan, shard)
@@ -214,7 +215,7 @@ def jobs(plan: grid.Plan, speed: Speed) -> dict[str, Job]:
         count, first = sum(row.images for of in asked for row in of), int(shard == grid.BASE)
         after = () if first else (f"erase {path}",)
         work[f"generate {name}/{path}"] = Job(count * speed.image, after, first)
-        after = (f"generate {name}/{path}", f"generate {name}/{base}", f"train_classifier {name}")
+        after = (f"generate {name}/{path}", f"generate {name}/{base}", f"train_classifier {classifiers.get(name)}")
         work[f"observe {name}/{path}"] = Job(count * speed.look, tuple(job for job in after if job in work), first)
     return work
 

@@ -7,7 +7,7 @@ import hashlib
 import io
 
 import pytest
-from conftest import TASK
+from conftest import METRIC, TASK
 
 from benchmark import grid, prompts
 from benchmark.config import load_set, load_suite
@@ -30,14 +30,14 @@ columns: {text: prompt, noise_seed: seed, row: case}
 metrics: {flat: spread}
 """
 WHERE = "benchmark/prompt_sets/somebody.yaml"
-FLAT = '"""A metric."""\nOBSERVER = "spread"\nLEAST = 2\n'
+FLAT = METRIC.replace('"classifier"', '"spread"').replace('NEEDS = "class_name"', "LEAST = 2")
 
 
 @pytest.fixture
 def somebody(small):
     """`somebody(lines, old, new)`: the made-up repository with a prompt set of these lines, its entry edited."""
     small("benchmark/metrics/flat.py", FLAT)
-    small("benchmark/observers/spread.py", '"""An observer."""\n')
+    small("benchmark/observers/spread.py", '"""An observer."""\n\n\ndef observe(i, r, s, c): ...\n')
     small(
         "benchmark/tasks/style.yaml",
         TASK.replace("    templates:", "    retained_on: [style, somebody]\n    templates:"),

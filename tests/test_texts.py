@@ -63,7 +63,7 @@ def test_templates_the_classifiers_blank_and_others_are_read_too(tokenizer):
     fish = Concept("fish", "fish", "fish")
     with pytest.raises(BenchmarkError, match="task style: templates.blank: .* 33 tokens"):
         read(tokenizer, style(fish, templates=Templates("{c}", f"a {LONG}")))
-    classifier = Classifier("network", ("blank", "fish"), (f"a {LONG}", "fish"))
+    classifier = Classifier("style", "network", ("blank", "fish"), (f"a {LONG}", "fish"))
     with pytest.raises(BenchmarkError, match="task style: classifier.blank: .* 33 tokens"):
         read(tokenizer, style(fish), classifier=classifier)
     with pytest.raises(BenchmarkError, match="task style: others.far: .* 33 tokens"):
