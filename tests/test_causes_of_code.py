@@ -53,12 +53,15 @@ STAGES = {
     "generate": causes.DRAWING,
     "erase": causes.ERASING,
     "train_classifier": causes.TRAINING,
+    "attack": causes.ATTACKING,
+    "adopt": causes.ADOPTING,
     "observe": causes.LOOKING,
     "score": causes.SCORING,
     "view": causes.VIEWING,
 }
 BESIDE = {  # what a runner imports, and what determines no byte of what it makes
     "base": {"sampling", "guidance", "diffusion", "weights"},  # one picture, to compare it
+    "observe": {"sampling", "guidance", "diffusion", "compatible", "weights"},  # by way of trial.py's tolerance
     "score": {"handed", "score_names"},  # how a scores.csv is read, which it writes
 }
 HARMLESS = {  # definitions that definitions of the lists use, and why these need not be listed
@@ -88,7 +91,7 @@ def test_each_file_that_a_runner_imports_counts_or_is_said_to_count_for_nothing(
 def test_the_lists_name_files_and_definitions_that_there_are_and_each_stage_has_one():
     lists = {name: value for name, value in vars(causes).items() if isinstance(value, str) and value.count(".py") > 1}
     assert {name for name in lists if not name.startswith("_")} == {
-        "CHECKING", "READING", "DRAWING", "ERASING", "TRAINING", "LOOKING", "SCORING", "VIEWING",
+        "CHECKING", "READING", "DRAWING", "ERASING", "TRAINING", "ATTACKING", "ADOPTING", "LOOKING", "SCORING", "VIEWING",
     }  # fmt: skip
     for parts in lists.values():
         assert len(parts.split()) == len(set(parts.split()))
