@@ -43,7 +43,7 @@ ATTACKING = (
     " weights.py:read_delta groups.py:OWN"
 )
 ADOPTING = f"adopt.py diffusion.py {_SCHEDULE} manifest.py weights.py:save_delta weights.py:UNSEALED weights.py:_file"
-LOOKING = "observe.py evidence.py devices.py:device manifest.py:picture"
+LOOKING = "observe.py evidence.py devices.py:device manifest.py:picture manifest.py:ROUNDING"
 SCORING = (
     "score.py scores.py:COLUMNS scores.py:OPTIONAL scores.py:write versions.py evidence.py"
     " manifest.py:Image prompts.py:read prompts.py:_value prompts.py:of_model prompts.py:_count"

@@ -19,6 +19,7 @@ from benchmark.files import sha256, write_atomically
 
 # Text chunks of the PNGs: from what a picture was drawn, on which kind of device, and the hash of all other bytes.
 KEY, DEVICE, SEAL = "erasure-key", "erasure-device", "erasure-seal"
+ROUNDING = 1  # grey levels of 255, by which rounding may move a pixel
 END = 12  # bytes of a PNG's last chunk, before which the seal stands
 
 

@@ -13,7 +13,6 @@ from benchmark.config import load_set, load_suite, load_task
 from benchmark.errors import BenchmarkError
 from benchmark.files import sha256, write_atomically
 from benchmark.records import NOTHING, digest
-from benchmark.trial import APART
 
 CARD = "card.json"  # of a classifier: it has the hash of its weights
 BATCHES = 32  # that are looked at between two times of saving
@@ -123,7 +122,7 @@ def _refuse_unchanged(rows: pd.DataFrame, originals: pd.DataFrame, images: Path,
 
 
 def _alike(one: np.ndarray, other: np.ndarray) -> bool:
-    return one.shape == other.shape and np.abs(one.astype(np.int16) - other).max() <= APART
+    return one.shape == other.shape and np.abs(one.astype(np.int16) - other).max() <= manifest.ROUNDING
 
 
 def _checked(

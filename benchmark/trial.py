@@ -14,6 +14,7 @@ from benchmark import devices, prompts, texts, weights
 from benchmark.config import load_task
 from benchmark.errors import BenchmarkError
 from benchmark.files import write_atomically
+from benchmark.manifest import ROUNDING
 from benchmark.records import Sampler, digest
 from benchmark.suite import Suite
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from benchmark.guidance import Shot
 
 SMALL = 64  # pixels: pictures up to this size are drawn on a CPU, too, in a second or two
-APART = 1  # grey levels of 255, by which rounding may move a pixel
 FLAT = 4.0  # the standard deviation over space, in grey levels, below which a picture has nothing in it
 BLACK = 10.0  # the mean, in grey levels, below which a picture is nearly black
 
@@ -79,9 +79,9 @@ def check(model: Diffusion, folder: str, text: str, sampler: Sampler) -> int:
             f"is flat (spread {spread:.1f} of 255)" if spread < FLAT else f"is nearly black (mean {mean:.1f} of 255)"
         )
         raise BenchmarkError(f"{drawn} {looks}: its weights do not belong together, or to the betas of its scheduler")
-    if levels > APART:
+    if levels > ROUNDING:
         raise BenchmarkError(
-            f"{drawn} is {levels} grey levels from that of diffusers' StableDiffusionPipeline (allowed: {APART}):"
+            f"{drawn} is {levels} grey levels from that of diffusers' StableDiffusionPipeline (allowed: {ROUNDING}):"
             " its files mean something that this benchmark does not understand"
         )
     if not np.array_equal(picture, again):

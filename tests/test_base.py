@@ -145,7 +145,7 @@ def test_a_picture_that_differs_when_drawn_again_is_refused(folder, monkeypatch)
     model = diffusion.load(folder)
     random = torch.Generator().manual_seed(0)
     model.unet.conv_out.register_forward_hook(lambda m, i, o: o + 0.3 * torch.randn(o.shape, generator=random))
-    monkeypatch.setattr(trial, "APART", 255)
+    monkeypatch.setattr(trial, "ROUNDING", 255)
     with pytest.raises(BenchmarkError, match="differs when it is drawn again on cpu"):
         trial.check(model, str(folder), "ink", suite(folder).sampler)
 

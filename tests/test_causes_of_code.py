@@ -60,8 +60,7 @@ STAGES = {
     "view": causes.VIEWING,
 }
 BESIDE = {  # what a runner imports, and what determines no byte of what it makes
-    "base": {"sampling", "guidance", "diffusion", "weights"},  # one picture, to compare it
-    "observe": {"sampling", "guidance", "diffusion", "compatible", "weights"},  # by way of trial.py's tolerance
+    "base": {"sampling", "guidance", "diffusion", "manifest", "weights"},  # one picture, to compare it
     "score": {"handed", "score_names"},  # how a scores.csv is read, which it writes
 }
 HARMLESS = {  # definitions that definitions of the lists use, and why these need not be listed

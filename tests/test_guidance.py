@@ -185,4 +185,4 @@ def test_what_predicts_v_draws_as_the_stock_pipeline_does(folder, scheduler, spa
     assert compatible.check(folder)
     model = diffusion.load(folder)
     levels, pictures = trial.apart(model, trial.stock(folder, model), shots(), sampler(scheduler))
-    assert levels <= trial.APART and np.stack(pictures).std() > 5
+    assert levels <= trial.ROUNDING and np.stack(pictures).std() > 5
