@@ -82,7 +82,7 @@ def options(shard):
 def derived(wildcards):
     """The command-line options that say whence the rows of a prompt set come."""
     source = PLAN.sets[wildcards.set].source
-    if source.kind in ("evaluation", "file"):
+    if source.kind not in ("training", "pool_concept", "pool_anchor"):
         return option("set", wildcards.set)
     concepts = option("concepts", " ".join(source.concepts)) if source.concepts else ""
     return " ".join(filter(None, (option("task", source.task), option("kind", source.kind), concepts)))
