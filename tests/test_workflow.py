@@ -113,10 +113,11 @@ def test_a_new_method_in_a_suite_of_lists_is_scored_as_it_was_planned(fake):
         "--config",
         "suite=micro",
         "methods=esd, sdd",
+        "seeds=0",
     ]
     out = subprocess.run(command, cwd=fake, capture_output=True, text=True, check=True).stdout
     (score,) = re.findall(r"python -m benchmark.score [^|]*", out.replace("\n", " "))
-    assert "--suite micro --methods esd sdd --prompts" in " ".join(score.split())
+    assert "--suite micro --methods esd sdd --seeds 0 --prompts" in " ".join(score.split())
 
 
 def test_views_are_drawn_from_a_foreign_scores_csv_of_any_age(fake, tmp_path):
