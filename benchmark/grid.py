@@ -47,11 +47,11 @@ class Plan:
     `experiments` holds the erasures that each experiment asks for. `run` maps each of them to the erasure that is run
     for it: itself, or an equal one. `shards` are the jobs' shares of what is run, by path. `sets` are all prompt sets
     of which images are drawn; `looked_at` names those images that observers look at, as pairs of a set's name and a
-    shard's path. `named` has the experiments and methods that the configuration names, where it does not say `all`.
+    shard's path. `named` has what the configuration names, by its key, where it does not say `all`.
     """
 
     suite: Suite
-    named: Mapping[str, tuple[str, ...]]
+    named: Mapping[str, tuple[Any, ...]]
     tasks: Mapping[str, Task]
     experiments: Mapping[str, tuple[Erasure, ...]]
     run: Mapping[Erasure, Erasure]
@@ -72,8 +72,8 @@ class _Config:
     seeds: Numbers = ALL  # which erasing seeds to run, whole numbers from 0 on
 
 
-def narrow(config: Mapping[str, Any]) -> tuple[Suite, dict[str, tuple[str, ...]], dict[str, Experiment]]:
-    """The suite that `config.yaml` selects, the experiments and methods that it names, and what is left of each one.
+def narrow(config: Mapping[str, Any]) -> tuple[Suite, dict[str, tuple[Any, ...]], dict[str, Experiment]]:
+    """The suite that `config.yaml` selects, what it names of that, and what is left of each experiment.
 
     A method that is named runs in the experiments that have it. A new method, which no experiment lists by name, runs
     in all of them: else it would run only in those that say `all`.
@@ -85,8 +85,8 @@ def narrow(config: Mapping[str, Any]) -> tuple[Suite, dict[str, tuple[str, ...]]
     methods = choose(chosen.methods, variants.names(suite), "config: methods")
     concepts = choose(chosen.concepts, _union(e.concepts for e in offered), "config: concepts")
     seeds = choose_numbers(chosen.seeds, _union(e.seeds for e in offered), "config: seeds")
-    named = {"experiments": () if everything(chosen.experiments) else names}
-    named["methods"] = () if everything(chosen.methods) else methods
+    selected = {"experiments": names, "methods": methods, "concepts": concepts, "seeds": seeds}
+    named = {key: () if everything(getattr(chosen, key)) else selection for key, selection in selected.items()}
     known = {Variant(name).method for e in offered if e.listed for name in e.variants}
     new = {
         name
@@ -201,16 +201,16 @@ def whole(plan: Plan, seen: Iterable[tuple[str, str]]) -> tuple[list[tuple[str, 
     if no erasure is left: controls alone are no table.
     """
     seen = set(seen)
-    failed = {
-        (s.task, s.variant) for name, path in plan.looked_at if (name, path) not in seen for s in [plan.shards[path]]
-    }
-    unseen = {name for name, path in plan.looked_at if path == BASE.path and (name, path) not in seen}
+    unlooked = [(name, plan.shards[path]) for name, path in plan.looked_at if (name, path) not in seen]
+    failed = {(shard.task, shard.variant) for _, shard in unlooked if shard != BASE}
+    unseen = {name for name, shard in unlooked if shard == BASE}
     tasks = [name for name, task in plan.tasks.items() if not unseen & set(task.sets)]
+    shown = {name for task in tasks for name in plan.tasks[task].sets}
     kept = [
         (name, path)
         for name, path in plan.looked_at
         for shard in [plan.shards[path]]
-        if (name not in unseen if shard == BASE else shard.task in tasks and (shard.task, shard.variant) not in failed)
+        if (name in shown if shard == BASE else shard.task in tasks and (shard.task, shard.variant) not in failed)
     ]
     asked = dict.fromkeys((e.task, e.variant) for erasures in plan.experiments.values() for e in erasures)
     runs = {(e.task, e.variant): plan.run[e] for erasures in plan.experiments.values() for e in erasures}

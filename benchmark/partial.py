@@ -12,7 +12,11 @@ from benchmark import cli, score, view
 from benchmark.config import load_suite
 
 
-def main(suite: str, prompts: list[Path], evidence: list[Path], lacking: list[str], out: Path) -> None:
+def main(
+    suite: str, prompts: list[Path], evidence: list[Path], lacking: list[str], out: Path,
+    experiments: list[str] | None = None, methods: list[str] | None = None, concepts: list[str] | None = None,
+    seeds: list[int] | None = None,
+) -> None:  # fmt: skip
     """Score the evidence that is there, make its tables and print them.
 
     Args:
@@ -21,9 +25,13 @@ def main(suite: str, prompts: list[Path], evidence: list[Path], lacking: list[st
         evidence: The evidence.csv of each prompt set and shard that can be scored.
         lacking: What was asked for and is left out, for people.
         out: The folder for scores.csv and tables/; what was in it is removed.
+        experiments: Those that were named, if not all.
+        methods: Those that were named, if not all.
+        concepts: Those that were named, if not all, of what was erased.
+        seeds: Those that were named, if not all, of the erasing.
     """
     shutil.rmtree(out, ignore_errors=True)
-    score.main(suite, prompts, evidence, out / "scores.csv")
+    score.main(suite, prompts, evidence, out / "scores.csv", experiments, methods, concepts, seeds)
     views = dict.fromkeys(name for experiment in load_suite(suite).experiments.values() for name in experiment.views)
     tables = [name for name in views if name.startswith("tables/")]
     view.main(suite, out / "scores.csv", out, tables, if_any=True, lacking=lacking)

@@ -42,8 +42,8 @@ class Seen:
 
 
 def main(
-    suite: str, prompts: list[Path], evidence: list[Path], out: Path,
-    experiments: list[str] | None = None, methods: list[str] | None = None,
+    suite: str, prompts: list[Path], evidence: list[Path], out: Path, experiments: list[str] | None = None,
+    methods: list[str] | None = None, concepts: list[str] | None = None, seeds: list[int] | None = None,
 ) -> None:  # fmt: skip
     """Compute every metric of every erasure and write scores.csv.
 
@@ -54,8 +54,11 @@ def main(
         out: The scores.csv to write.
         experiments: Those that were named, if not all; a method that no experiment lists is in each of them.
         methods: Those that were named, if not all.
+        concepts: Those that were named, if not all, of what was erased.
+        seeds: Those that were named, if not all, of the erasing.
     """
-    plan = grid.plan({"suite": suite, "experiments": experiments or "all", "methods": methods or "all"}, tolerant=True)
+    named = {"experiments": experiments, "methods": methods, "concepts": concepts, "seeds": seeds}
+    plan = grid.plan({"suite": suite} | {key: names or "all" for key, names in named.items()}, tolerant=True)
     rows = {path.stem: read_prompts(path) for path in prompts}
     metrics = {name: _metrics(plan.sets[name]) for name, _ in plan.looked_at}
     frames = {path: read(path) for path in evidence}

@@ -1,7 +1,7 @@
 """What is shown of a run of which a part failed: the rest, in a folder of its own, and what it lacks."""
 
 import pytest
-from conftest import SUITE
+from conftest import METHOD, SUITE
 from synthetic import evidence, prompts_of
 
 from benchmark import grid, partial
@@ -55,6 +55,28 @@ def test_variants_that_share_their_numbers_are_left_out_together(small):
 def test_without_its_original_all_of_a_task_is_left_out(small):
     plan = grid.plan({"suite": "test"})
     assert grid.whole(plan, looked_at(plan, "original")) == ([], ["all of style"])
+
+
+def test_an_original_that_is_lacking_on_another_tasks_sets_is_not_lacking_here(small, tmp_path):
+    task = (tmp_path / "benchmark/tasks/style.yaml").read_text()
+    small("benchmark/tasks/third.yaml", task)
+    small("benchmark/tasks/second.yaml", task.replace("    templates:", "    retained_on: [second, third]\n    templates:"))
+    second = "  second: {task: second, methods: [original, solo], concepts: [ink], views: [tables/style]}\n"
+    small("benchmark/suites/test.yaml", SUITE + second)
+    plan = grid.plan({"suite": "test"})
+    kept, lacking = grid.whole(plan, [place for place in plan.looked_at if place != ("second", "original")])
+    assert lacking == ["all of second"] and {name for name, _ in kept} == {"style"}
+
+
+def test_a_method_that_is_in_no_experiment_is_scored_where_it_was_named(small, some, tmp_path):
+    small("methods/new.py", METHOD)
+    suite = (tmp_path / "benchmark/suites/test.yaml").read_text()
+    listed = suite.replace("    without: &rival [rival]\n", "    methods: [fast]\n").replace("    without: *rival\n", "")
+    small("benchmark/suites/test.yaml", listed.replace("    task: object\n", "    task: object\n    methods: [fast]\n"))
+    paths = [some[0], evidence(tmp_path, "style", "new", "ink")]
+    out = tmp_path / "partial"
+    partial.main("test", prompts_of(tmp_path, "style"), paths, ["fast of style"], out, methods=["new", "fast"])
+    assert "| new" in (out / "tables/style.md").read_text()
 
 
 def test_controls_alone_are_no_table(small):

@@ -6,6 +6,7 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import METHOD
 from scoring import run, some, world  # noqa: F401  (fixtures)
 from synthetic import OBJECTS, STYLES
 
@@ -92,6 +93,18 @@ def test_several_concepts_and_seeds(world, tmp_path):
     scores = run(paths, tmp_path)
     fast = scores[scores.method == "fast"]
     assert sorted(fast.erasing_seed.unique()) == [0, 1, 2] and len(fast) == 3 * 5 * len(OBJECTS)
+
+
+def test_a_run_of_some_seeds_and_concepts_has_no_number_of_others(small, world, tmp_path):
+    """A method that no seed changes is run with seed 0; and two tasks may look at one set."""
+    small("methods/fast.py", METHOD.replace('POOL = "concept"', "POOL = None\nSEEDED = False"))
+    task = (tmp_path / "benchmark/tasks/style.yaml").read_text()
+    sets = "    retained_on: [style, object]\n    templates:"
+    small("benchmark/tasks/style.yaml", task.replace("    templates:", sets))
+    paths = [world("object", ORIGINAL), world("object", "fast", "fish")]
+    scores = run(paths, tmp_path, concepts=["fish"], seeds=[1])
+    assert set(scores.experiment) == {"object"}
+    assert set(scores.erasing_seed[scores.variant == "fast"]) == {1}
 
 
 def test_a_variant_with_the_settings_of_another_has_its_numbers(small, world, tmp_path):

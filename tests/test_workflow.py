@@ -113,10 +113,11 @@ def test_a_new_method_in_a_suite_of_lists_is_scored_as_it_was_planned(fake):
         "--config",
         "suite=micro",
         "methods=esd, sdd",
+        "seeds=0",
     ]
     out = subprocess.run(command, cwd=fake, capture_output=True, text=True, check=True).stdout
     (score,) = re.findall(r"python -m benchmark.score [^|]*", out.replace("\n", " "))
-    assert "--suite micro --methods esd sdd --prompts" in " ".join(score.split())
+    assert "--suite micro --methods esd sdd --seeds 0 --prompts" in " ".join(score.split())
 
 
 def test_views_are_drawn_from_a_foreign_scores_csv_of_any_age(fake, tmp_path):
@@ -169,6 +170,30 @@ def test_a_prompt_set_that_is_a_file_is_planned_by_one_entry_and_refused_in_one_
     scores.parent.mkdir(parents=True)
     scores.write_text("from another machine")
     assert planned(copy, "tables") == {("tables", "")}, "views need no prompts"
+
+
+ATTACKED = """
+title: Styles, after a search for words that bring them back
+version: 1
+attack: random_words
+of: style
+metrics: {accuracy: classifier, flat: spread}
+"""
+
+
+def test_an_attack_is_planned_by_one_entry(fake, tmp_path):
+    copy = tmp_path / "elsewhere"
+    shutil.copytree(fake, copy, symlinks=True, ignore=shutil.ignore_patterns(".snakemake", "results"))
+    before = planned(copy)
+    task, entry = copy / "benchmark/tasks/style.yaml", copy / "benchmark/prompt_sets/words.yaml"
+    task.write_text(task.read_text().replace("    templates:", "    erased_on: [style, words]\n    templates:", 1))
+    entry.parent.mkdir()
+    entry.write_text(ATTACKED)
+    erased = {"style/scramble/seed0/all", "style/esd/seed0/all"}
+    drawn = {(rule, f"words/{shard}") for rule in ("generate", "observe") for shard in {"original"} | erased}
+    assert planned(copy) - before == drawn | {("prompts", "words")} | {("attack", f"words/{shard}") for shard in erased}
+    out = " ".join(snakemake(copy, "--dry-run", "--printshellcmds").split())
+    assert "python -m benchmark.prompts --suite micro --set words --out results/micro/prompts/words.csv" in out
 
 
 def test_a_failing_job_fails_the_run(fake, tmp_path):

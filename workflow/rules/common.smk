@@ -12,6 +12,7 @@ from benchmark.source import literal
 
 SUITE = PLAN.suite
 CAUSES = causes.jobs(PLAN)
+NAMED = [word for what, names in PLAN.named.items() if names for word in (f"--{what}", *map(str, names))]
 if problem := unwritable(SUITE.folder):
     sys.exit(f"error: {problem}")
 
@@ -82,7 +83,7 @@ def options(shard):
 def derived(wildcards):
     """The command-line options that say whence the rows of a prompt set come."""
     source = PLAN.sets[wildcards.set].source
-    if source.kind in ("evaluation", "file"):
+    if source.kind not in ("training", "pool_concept", "pool_anchor"):
         return option("set", wildcards.set)
     concepts = option("concepts", " ".join(source.concepts)) if source.concepts else ""
     return " ".join(filter(None, (option("task", source.task), option("kind", source.kind), concepts)))
@@ -222,7 +223,7 @@ onerror:
     if workflow.local_exec and jobs_of("score") and kept and lacking and not stopped:
         evidence = [f"{SUITE.folder}/evidence/{name}/{shard}/evidence.csv" for name, shard in kept]
         prompts = [f"{SUITE.folder}/prompts/{name}.csv" for name in dict(kept)]
-        command = ["-m", "benchmark.partial", "--suite", SUITE.name, "--out", PARTIAL]
+        command = ["-m", "benchmark.partial", "--suite", SUITE.name, "--out", PARTIAL, *NAMED]
         command += ["--prompts", *prompts, "--evidence", *evidence, "--lacking", *lacking]
         subprocess.run([sys.executable, *command])
     trouble.main(Path(log[0]), COMMAND)

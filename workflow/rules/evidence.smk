@@ -38,7 +38,7 @@ rule score:
     params:
         cause=cause("score"),
         suite=SUITE.name,
-        named=" ".join(option(what, " ".join(names)) for what, names in PLAN.named.items() if names),
+        named=shlex.join(NAMED),
     shell:
         "python -m benchmark.score --suite {params.suite} {params.named} --prompts {input.prompts}"
         " --evidence {input.evidence} --out {output} 2>&1 | tee {log}"
