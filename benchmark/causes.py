@@ -17,6 +17,7 @@ from benchmark import code, grid, prompts, source, variants
 from benchmark.config import load_set, load_task
 from benchmark.records import NOTHING, Classifier, Prompt, PromptSet, Request, Target, Task, Variant, digest
 from benchmark.suite import Suite
+from benchmark.versions import conditions
 
 # The code that determines bytes, stage by stage: files of benchmark/, or single definitions in them. Plugins and what
 # they import come on top.
@@ -58,6 +59,7 @@ VIEWING = (
 APART = (
     "causes checkpoint cli code config contract devices errors files grid groups hub inventory job lease looking parts"
     " plugins prompt_set prompts protocols ranges records selection source strict suite task texts trial variants"
+    " versions"
 )
 GROUPS = "benchmark/groups.py"
 LIBRARIES = ("torch", "diffusers", "transformers")
@@ -246,21 +248,20 @@ def scores(plan: grid.Plan) -> Cause:
     suite = plan.suite
     asked = dict.fromkeys(erasure.variant for erasures in plan.experiments.values() for erasure in erasures)
     return {
-        "suite": digest([suite.name, suite.base, suite.revision, suite.sampler, suite.budgets]),
+        "suite": suite.name,
         "experiments": digest(plan.experiments),
-        "variants": {str(variant): variants.settings(suite, variant) for variant in asked},
         "run": digest([[erasure, run] for erasure, run in plan.run.items()]),
-        "tasks": {task.name: [task.erased_on, task.retained_on] for task in plan.tasks.values()},
-        "sets": {name: _numbers(plan.sets[name]) for name, _ in plan.looked_at},
+        "tasks": {t.name: [t.erased_on, t.retained_on, suite.erased(t.name)] for t in plan.tasks.values()},
+        "sets": {name: _numbers(suite, plan.sets[name], asked) for name in dict(plan.looked_at)},
         "code": _code(SCORING, *_metrics(plan.sets.values())),
         "libraries": _versions("numpy", "scipy", "pandas"),
     }
 
 
-def _numbers(prompt_set: PromptSet) -> Any:
-    """How a set's images become numbers; which rows it has is in its prompts.csv."""
-    measures = [[measure.metric, measure.observer, measure.settings] for measure in prompt_set.measures]
-    return [prompt_set.version, prompt_set.score_by, measures]
+def _numbers(suite: Suite, prompt_set: PromptSet, asked: Iterable[Variant]) -> Any:
+    """How a set's images become numbers, and under which conditions; which rows it has is in its prompts.csv."""
+    measures = [[m.name, *(conditions(suite, prompt_set, m, variant) for variant in asked)] for m in prompt_set.measures]
+    return [prompt_set.version, prompt_set.score_by, digest(measures)]
 
 
 def view(plan: grid.Plan, name: str) -> Cause:

@@ -6,9 +6,11 @@ Imports no plugin: whoever compares versions must not have to load what computes
 from __future__ import annotations
 
 from types import ModuleType
+from typing import Any
 
 from benchmark import variants
-from benchmark.records import Measure, PromptSet, Variant, digest
+from benchmark.prompt_set import load_set
+from benchmark.records import Measure, PromptSet, Source, Variant, digest
 from benchmark.suite import Suite
 
 PARTS = ("prompt set", "metric", "conditions")  # of a version, in order
@@ -18,16 +20,27 @@ CLASSIFIER = "classifier"  # the observer that is the set's classifier
 def version(suite: Suite, prompt_set: PromptSet, metric: ModuleType, measure: Measure, variant: Variant) -> str:
     """The prompt set's version, the metric's, and six digits of the conditions: what the suite and the set say.
 
-    Conditions are the base model, sampler and budgets; the variant's settings, and whether it is told what is
-    evaluated; the file of the set's rows; the settings of the measure and of its observer, or the classifier. `metric`
-    is a module of `benchmark/metrics/`. Raises `ConfigError` if the settings of the variant cannot be read.
+    `metric` is a module of `benchmark/metrics/`. Raises `ConfigError` if the settings of the variant cannot be read.
     """
-    source = prompt_set.source
-    drawn = [suite.base, suite.revision, suite.sampler, suite.budgets, source.sha256, source.columns, source.defaults]
+    return f"{prompt_set.version}.{metric.VERSION}.{conditions(suite, prompt_set, measure, variant)[:6]}"
+
+
+def conditions(suite: Suite, prompt_set: PromptSet, measure: Measure, variant: Variant) -> str:
+    """A key of the base model, sampler and budgets; of the variant's settings, and whether it is told what is evaluated;
+    of the file of the set's rows, or its attack; of the settings of the measure and of its observer, or the classifier.
+    """
+    drawn = [suite.base, suite.revision, suite.sampler, suite.budgets, *_rows(prompt_set.source, suite)]
     erased = [variant.file, variants.settings(suite, variant), variants.told(suite, variant)]
     classifier = prompt_set.classifier if measure.observer == CLASSIFIER else None
     seen = [measure, prompt_set.observers.get(measure.observer), classifier]
-    return f"{prompt_set.version}.{metric.VERSION}.{digest([drawn, erased, seen])[:6]}"
+    return digest([drawn, erased, seen])
+
+
+def _rows(source: Source, suite: Suite) -> list[Any]:
+    """Where rows come from, beside the concepts of a task; those of an attack from another set."""
+    if source.kind == "attack":
+        return [source.attack, source.settings, source.of, *_rows(load_set(source.of, suite.world).source, suite)]
+    return [source.sha256, source.columns, source.defaults]
 
 
 def differing(stated: str, now: str) -> tuple[str, ...]:

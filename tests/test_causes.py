@@ -101,25 +101,25 @@ def test_each_value_of_a_task_changes_what_it_must(write, task, world, capsys):
             uses = erasing(old, new, lambda shard: of_task(shard) and shard.variant.method in TEMPLATES)
             return uses | (learnt(old, f"{task}_pool_anchor") if leaf[3] == "blank" else set())
         if leaf[2:] == ("classifier", "network"):
-            return {f"train_classifier {task}"} | looked_at(old, task)
+            return {f"train_classifier {task}", "score "} | looked_at(old, task)
         if leaf[2:] == ("classifier", "blank"):
-            return learnt(old, f"{task}_training")
+            return learnt(old, f"{task}_training") | {"score "}
         if leaf[2] == "metrics":
             more = old.sets[task].observers != new.sets[task].observers
             return unread(old, new, task) | {"score "} | (looked_at(old, task) if more else set())
         if leaf[2] == "observers":
-            return looked_at(old, task)
+            return looked_at(old, task) | {"score "}
         assert leaf[2] == "concepts"
         concept, key = leaf[3], leaf[4] if len(leaf) > 4 else "phrase"
         erased = erasing(old, new, lambda shard: of_task(shard) and concept in shard.concepts)
         if key == "phrase":
-            training = learnt(old, f"{task}_training") if trained else set()
+            training = learnt(old, f"{task}_training") | {"score "} if trained else set()
             shows = [n for n, s in old.sets.items() if s.source.task == task and concept in s.source.concepts]
             return drawn(old, task) | shown | erased | learnt(old, *shows) | training
         if key == "wordings":
             return drawn(old, task) | shown
         if key == "class_name":
-            training = learnt(old, f"{task}_training") | {f"train_classifier {task}"} if trained else set()
+            training = learnt(old, f"{task}_training") | {f"train_classifier {task}", "score "} if trained else set()
             return drawn(old, task) | training
         assert key == "attributes"
         left = len(new.tasks[task].concept(concept).attributes)

@@ -55,11 +55,11 @@ def test_each_value_of_a_prompt_set_changes_what_it_must(with_rows, capsys):
         if leaf[0] == "file":  # the same rows in another file
             return {"prompts rows"}
         if leaf[0] in ("columns", "defaults"):
-            return images
+            return images | {"score "}
         if leaf[0] == "classifier":
-            return {"train_classifier rows"} | looked_at(old, "rows")
+            return {"train_classifier rows", "score "} | looked_at(old, "rows")
         if leaf[0] == "observers":
-            return looked_at(old, "rows")
+            return looked_at(old, "rows") | {"score "}
         assert leaf[0] == "metrics"
         more = old.sets["rows"].observers != new.sets["rows"].observers
         return {"score "} | (looked_at(old, "rows") if more else set())
@@ -73,7 +73,7 @@ def test_a_row_that_is_edited_changes_the_drawing_of_its_set(with_rows):
     with_rows("rows/a.csv", other := ROWS.replace("a church", "the church", 1))
     with_rows(PATH, ENTRY | {"sha256": hashlib.sha256(other.encode()).hexdigest()})
     plan = grid.plan({"suite": "quick"})
-    assert edits.changed(before, edits.keys({"suite": "quick"})) == drawn(plan, "rows")
+    assert edits.changed(before, edits.keys({"suite": "quick"})) == drawn(plan, "rows") | {"score "}
 
 
 def test_a_budget_of_rows_changes_the_sets_that_are_files(with_rows):
@@ -83,6 +83,21 @@ def test_a_budget_of_rows_changes_the_sets_that_are_files(with_rows):
     with_rows("benchmark/suites/quick.yaml", suite)
     plan = grid.plan({"suite": "quick"})
     assert edits.changed(before, edits.keys({"suite": "quick"})) == drawn(plan, "rows") | {"score "}
+
+
+def test_what_a_version_is_made_of_is_a_cause_of_the_scores(with_rows):
+    """Else their versions would be those of before: their evidence may be the same bytes."""
+    suite = yaml.safe_load((ROOT / "benchmark/suites/quick.yaml").read_text())
+    before = edits.keys({"suite": "quick"})
+    suite["settings"]["esd"]["told"] = True  # its method does not ask for it
+    with_rows("benchmark/suites/quick.yaml", suite)
+    views = {f"view {name}" for name in ("tables/style", "tables/object", "figures/tradeoff", "figures/gallery")}
+    told = edits.keys({"suite": "quick"})
+    assert edits.changed(before, told) == {"score "} | views
+    with_rows("rows/a.csv", other := ROWS.replace("case,", "name,", 1))
+    hashed = hashlib.sha256(other.encode()).hexdigest()
+    with_rows(PATH, ENTRY | {"sha256": hashed, "columns": ENTRY["columns"] | {"row": "name"}})
+    assert "score " in edits.changed(told, edits.keys({"suite": "quick"}))
 
 
 # ── what a method is asked and told ──

@@ -6,6 +6,9 @@ from synthetic import LEVELS, STYLES, plain, scores
 from test_views import notes_of
 
 from benchmark import view
+from benchmark.config import load_set, load_suite
+from benchmark.records import Variant
+from benchmark.versions import conditions
 
 CONDITIONS = "conditions (base model, sampler, budgets, prompts, or settings)"
 
@@ -60,6 +63,22 @@ def test_how_images_are_looked_at_is_part_of_a_version(world, small, edit, metri
         small("benchmark/tasks/style.yaml", task.replace(old, new))
     after = scores("style", "style", LEVELS, ["ink"], plain(STYLES))
     assert list(after.metric[before.version != after.version].unique()) == metrics
+
+
+@pytest.mark.parametrize(("old", "new"), [("candidates: 8", "candidates: 9"), ("of: style", "of: object")])
+def test_the_attack_of_a_prompt_set_is_part_of_a_version(world, small, old, new):
+    small("attacks/words.py", '''"""An attack."""\nclass Settings:\n    candidates: int = 4\n''')
+    entry = "title: A\nversion: 1\nattack: words\nof: style\nsettings: {candidates: 8}\nmetrics: {flat: spread}\n"
+    small("benchmark/prompt_sets/attacked.yaml", entry)
+    suite, fast = load_suite("test"), Variant("fast")
+
+    def stated():
+        attacked = load_set("attacked", "testbed")
+        return conditions(suite, attacked, attacked.measures[0], fast)
+
+    before = stated()
+    small("benchmark/prompt_sets/attacked.yaml", entry.replace(old, new))
+    assert stated() != before
 
 
 def test_a_metric_that_a_prompt_set_no_longer_has_is_marked(scored, world, small):
