@@ -68,7 +68,7 @@ def _weights(suite: Suite, variant: Variant, concepts: list[str], out: Path) -> 
     base, settings, rows = weights.base(suite), variants.settings(suite, variant), []
     for concept in concepts:
         path = _found(settings, "weights", concept)
-        key = digest([causes.adoption(suite, variant), base.key, sha256(path)])
+        key = digest([causes.adoption(suite), base.key, sha256(path)])
         delta = out / concept / "delta.safetensors"
         if weights.key_of(delta) != key:
             model = diffusion.load(base.folder, size=suite.sampler.size)
@@ -103,11 +103,11 @@ def _images(
     suite: Suite, task: str, variant: Variant, seed: int, concepts: list[str], name: str, prompts: Path, out: Path
 ) -> None:  # fmt: skip
     settings, asked = variants.settings(suite, variant), read(prompts)
-    cause = causes.adoption(suite, variant)
+    cause = causes.adoption(suite)
     images: list[tuple[manifest.Image, Path]] = []
     for concept in concepts:
-        listed = _listed(_found(settings, "rows", concept))
-        folder = Path(settings["images"].replace(PLACE, concept))
+        listed = _listed(_found(settings, "rows", concept), name, len(load_task(task, suite.world).sets) > 1)
+        folder = Path(settings["images"].replace(PLACE, concept)).expanduser()
         for row in of_model(asked, load_set(name, suite.world), suite, concept):
             for index in range(row.images):
                 if (row.row, index) not in listed:
@@ -134,11 +134,17 @@ def _image(
     )
 
 
-def _listed(path: Path) -> dict[tuple[str, int], str]:
-    """The files of a list of images, by row and index. Raises `BenchmarkError` if it is not one."""
+def _listed(path: Path, name: str, several: bool) -> dict[tuple[str, int], str]:
+    """The files of a list of images of a prompt set, by row and index. Raises `BenchmarkError` if it is not one.
+
+    Rows of different sets may have one name: of `several` sets, the list must say which one each image is of.
+    """
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            lines = list(csv.DictReader(file))
+            reader = csv.DictReader(file)
+            lines = [line for line in reader if line.get("prompt_set", name) == name]
+        if several and "prompt_set" not in (reader.fieldnames or ()):
+            raise BenchmarkError(f"{path}: needs the column prompt_set: models of this task draw several sets")
         listed = {(line["row"], int(line.get("index") or 0)): line["file"] for line in lines}
     except (OSError, UnicodeDecodeError, csv.Error, KeyError, ValueError, TypeError) as error:
         needs = "needs the columns file and row, and index where a row has several images"

@@ -87,7 +87,7 @@ def jobs(plan: grid.Plan) -> dict[tuple[str, str], Callable[[], Cause]]:
             causes["train_classifier", own] = partial(classifier, suite, prompt_set.classifier)
     for path, shard in plan.shards.items():
         if variants.adopts(shard.variant):
-            causes["adopt_models", path] = partial(adoption, suite, shard.variant)
+            causes["adopt_models", path] = partial(_adopted, suite, shard.variant)
         elif shard != grid.BASE:
             causes["erase", path] = partial(_erasures, suite, plan.tasks[shard.task], shard)
     for name, path in plan.looked_at:
@@ -95,7 +95,9 @@ def jobs(plan: grid.Plan) -> dict[tuple[str, str], Callable[[], Cause]]:
         causes["observe", key] = partial(seen, name)
         causes["generate", key] = partial(asked, name, shard.concepts)
         if variants.adopts(shard.variant) == "images":
-            causes["adopt_images", key] = partial(adoption, suite, shard.variant)
+            causes["adopt_images", key] = lambda shard=shard, name=name: (
+                _adopted(suite, shard.variant) | {"rows": asked(name, shard.concepts)["rows"]}
+            )
         elif prompt_set.source.kind == "attack" and shard != grid.BASE:
             found = cache(lambda name=name: attack(suite, plan.sets[name], rows(name)))
             causes["attack", key] = found
@@ -159,9 +161,13 @@ def _target(task: Task, variant: Variant, name: str, settings: Mapping[str, Any]
     return Target(name, concept.phrase, concept.attributes[: settings.get("attributes", 0)], anchors)
 
 
-def adoption(suite: Suite, variant: Variant) -> Cause:
-    """Weights or images that were made elsewhere. Their runner adds the hashes of the files."""
-    return {"settings": variants.settings(suite, variant), "size": suite.sampler.size, "code": _code(ADOPTING)}
+def adoption(suite: Suite) -> Cause:
+    """Weights or images that were made elsewhere. Their runner adds the hashes of the files, wherever these lie."""
+    return {"size": suite.sampler.size, "code": _code(ADOPTING)}
+
+
+def _adopted(suite: Suite, variant: Variant) -> Cause:
+    return adoption(suite) | {"settings": variants.settings(suite, variant)}
 
 
 def groups(variant: Variant, settings: Mapping[str, Any]) -> tuple[str, ...]:

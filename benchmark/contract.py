@@ -50,7 +50,7 @@ def problems(file: str | Path, protocol: type | None = None) -> list[str]:
     for name in protocols.functions(protocol):
         found += _function(tree, protocol, name)
     if protocol is protocols.Adopted:
-        found += _adoption(file)
+        found += _adoption(file, tree)
     found += _idle_loops(tree)
     return [f"{file}: {problem.removeprefix(f'{file}: ')}" for problem in found]
 
@@ -84,14 +84,17 @@ def _constants(file: str | Path, tree: ast.Module, protocol: type) -> Iterator[s
             yield f"{name}: nobody reads it; did you mean {near[0]}?"
 
 
-def _adoption(file: str | Path) -> Iterator[str]:
-    """`ADOPTS`, and the settings that say where the files are."""
+def _adoption(file: str | Path, tree: ast.Module) -> Iterator[str]:
+    """`ADOPTS`, and the settings that say where the files are; and that nothing is to be run."""
     kind, settings = source.literal(file, "ADOPTS"), source.settings(file)
     if kind not in ADOPTED:
         yield plugins.unknown("ADOPTS", kind, ADOPTED, "value")
     for name in ADOPTED.get(kind, ()):
         if name not in settings:
             yield f"Settings has no {name}, which says {ADOPTED[kind][name]}"
+    for name in protocols.functions(protocols.Method):
+        if any(isinstance(node, Function) and node.name == name for node in tree.body):
+            yield f"{name} is never run: what ADOPTS names is taken over as it is"
 
 
 def _settings_class(file: str | Path, tree: ast.Module) -> Iterator[str]:

@@ -93,8 +93,8 @@ def adopts(variant: Variant) -> str | None:
 
 
 def seeded(variant: Variant) -> bool:
-    """Whether what a method makes depends on the seed of the erasing; a closed form does not."""
-    return bool(source.broken(variant.file)) or source.literal(variant.file, "SEEDED", True)
+    """Whether what a method makes depends on the seed of the erasing; closed forms do not, nor what is adopted."""
+    return bool(source.broken(variant.file)) or not adopts(variant) and source.literal(variant.file, "SEEDED", True)
 
 
 def check(suite: Suite, where: str) -> None:

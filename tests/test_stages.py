@@ -10,11 +10,11 @@ from conftest import ROOT, forget
 from safetensors.torch import load_file, save_file
 
 import methods
-from benchmark import adopt, attack, base, config, erase, generate, grid, observe, plugins, prompts, score
+from benchmark import adopt, attack, base, causes, config, erase, generate, grid, observe, plugins, prompts, score
 from benchmark import train_classifier as train
 from benchmark.errors import BenchmarkError, ConfigError
 from benchmark.files import sha256
-from benchmark.records import Variant
+from benchmark.records import Variant, digest
 
 SUITE = """
 title: Stages
@@ -212,6 +212,60 @@ def test_images_made_elsewhere_are_looked_at_like_all_others(repository, tmp_pat
     assert set(seen["drawn"].device) == {"elsewhere"} and set(seen["drawn"].variant) == {"drawn"}
 
 
+def test_of_several_sets_a_list_says_which_one_an_image_is_of(repository, tmp_path, elsewhere):
+    """Rows of different sets may have one name: the image of the one must not pass for the other's."""
+    repository("benchmark/tasks/object.yaml", only("object", ["object", "style"]))
+    (elsewhere / "church.csv").write_text("file,row\na.png,0\n")
+    variant(repository, "drawn", sha256(elsewhere / "church.csv"))
+    rows = tmp_path / "results/test/prompts/style.csv"
+    prompts.main("test", rows, set="style")
+    with pytest.raises(BenchmarkError, match="elsewhere/church.csv: needs the column prompt_set: models of this task"):
+        adopt.main("test", "object", "drawn", ["church"], tmp_path / "adopted", set="style", prompts=rows)
+    lines = "file,row,prompt_set\na.png,0,style\nb.png,0,object\nc.png,1,object\n"
+    (elsewhere / "church.csv").write_text(lines)
+    assert adopt._listed(elsewhere / "church.csv", "object", True) == {("0", 0): "b.png", ("1", 0): "c.png"}
+
+
+def test_weights_of_one_concept_more_leave_those_that_were_adopted(repository, tmp_path, elsewhere):
+    first, other = sha256(elsewhere / "church.safetensors"), "f" * 64
+    variant(repository, "theirs", first)
+    adopt.main("test", "object", "theirs", ["church"], tmp_path / "adopted")
+    before = sha256(tmp_path / "adopted/church/delta.safetensors")
+    repository("moved/church.safetensors", "")
+    shutil.copy(elsewhere / "church.safetensors", "moved/church.safetensors")
+    text = SUITE.replace(
+        "  esd:",
+        f"  theirs: {{weights: 'moved/{{concept}}.safetensors', sha256: {{church: {first}, saw: {other}}}}}\n  esd:",
+    )
+    repository("benchmark/suites/test.yaml", text)
+    adopt.main("test", "object", "theirs", ["church"], tmp_path / "adopted")
+    assert sha256(tmp_path / "adopted/church/delta.safetensors") == before
+
+
+def test_what_is_adopted_is_taken_over_once_for_all_seeds(repository, tmp_path):
+    repository("methods/theirs.py", WEIGHTS)
+    repository("benchmark/suites/test.yaml", SUITE.replace("concepts: [church]", "concepts: [church], seeds: [0, 1]"))
+    plan = grid.plan({"suite": "test", "methods": "theirs"})
+    assert [path for path in plan.shards if "theirs" in path] == ["object/theirs/seed0/all"]
+    assert [e.erasing_seed for e in plan.experiments["object"] if e.variant == Variant("theirs")] == [0, 1]
+
+
+def test_fewer_retained_images_are_adopted_anew(repository, tmp_path):
+    """Where all concepts are erased by somebody, the rows of the set are the same ones."""
+    repository("methods/drawn.py", IMAGES)
+    keys = []
+    for retained in (4, 2):
+        text = SUITE.replace("concepts: [church]", "concepts: all").replace("retained: 2", f"retained: {retained}")
+        repository("benchmark/suites/test.yaml", text)
+        plan = grid.plan({"suite": "test", "methods": "drawn"})
+        jobs = causes.jobs(plan)
+        keys.append([digest(jobs[job]()) for job in (("prompts", "object"), ("adopt_images", ADOPTED))])
+    assert keys[0][0] == keys[1][0] and keys[0][1] != keys[1][1]
+
+
+ADOPTED = "object/object/drawn/seed0/all"
+
+
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
@@ -266,6 +320,7 @@ def test_an_image_that_is_missing_in_the_list_is_named(repository, tmp_path, els
             "Settings has no weights, which says where the weights lie",
         ),
         (IMAGES.replace("    rows: str", "    list: str"), "Settings has no rows, which says which list"),
+        (WEIGHTS + "\n\ndef apply(pipeline, request, settings, state): ...\n", "apply is never run: what ADOPTS names"),
     ],
 )
 def test_planning_says_what_an_adoption_lacks(repository, text, said):
