@@ -266,7 +266,9 @@ def scores(plan: grid.Plan) -> Cause:
 
 def _numbers(suite: Suite, prompt_set: PromptSet, asked: Iterable[Variant]) -> Any:
     """How a set's images become numbers, and under which conditions; which rows it has is in its prompts.csv."""
-    measures = [[m.name, *(conditions(suite, prompt_set, m, variant) for variant in asked)] for m in prompt_set.measures]
+    measures = [
+        [m.name, *(conditions(suite, prompt_set, m, variant) for variant in asked)] for m in prompt_set.measures
+    ]
     return [prompt_set.version, prompt_set.score_by, digest(measures)]
 
 

@@ -26,8 +26,9 @@ def version(suite: Suite, prompt_set: PromptSet, metric: ModuleType, measure: Me
 
 
 def conditions(suite: Suite, prompt_set: PromptSet, measure: Measure, variant: Variant) -> str:
-    """A key of the base model, sampler and budgets; of the variant's settings, and whether it is told what is evaluated;
-    of the file of the set's rows, or its attack; of the settings of the measure and of its observer, or the classifier.
+    """A key of the base model, sampler and budgets; of the variant's settings, and whether it is told what is
+    evaluated; of the file of the set's rows, or its attack; of the settings of the measure and of its observer, or the
+    classifier.
     """
     drawn = [suite.base, suite.revision, suite.sampler, suite.budgets, *_rows(prompt_set.source, suite)]
     erased = [variant.file, variants.settings(suite, variant), variants.told(suite, variant)]
