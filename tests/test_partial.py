@@ -60,7 +60,10 @@ def test_without_its_original_all_of_a_task_is_left_out(small):
 def test_an_original_that_is_lacking_on_another_tasks_sets_is_not_lacking_here(small, tmp_path):
     task = (tmp_path / "benchmark/tasks/style.yaml").read_text()
     small("benchmark/tasks/third.yaml", task)
-    small("benchmark/tasks/second.yaml", task.replace("    templates:", "    retained_on: [second, third]\n    templates:"))
+    small(
+        "benchmark/tasks/second.yaml",
+        task.replace("    templates:", "    retained_on: [second, third]\n    templates:"),
+    )
     second = "  second: {task: second, methods: [original, solo], concepts: [ink], views: [tables/style]}\n"
     small("benchmark/suites/test.yaml", SUITE + second)
     plan = grid.plan({"suite": "test"})
@@ -71,7 +74,9 @@ def test_an_original_that_is_lacking_on_another_tasks_sets_is_not_lacking_here(s
 def test_a_method_that_is_in_no_experiment_is_scored_where_it_was_named(small, some, tmp_path):
     small("methods/new.py", METHOD)
     suite = (tmp_path / "benchmark/suites/test.yaml").read_text()
-    listed = suite.replace("    without: &rival [rival]\n", "    methods: [fast]\n").replace("    without: *rival\n", "")
+    listed = suite.replace("    without: &rival [rival]\n", "    methods: [fast]\n").replace(
+        "    without: *rival\n", ""
+    )
     small("benchmark/suites/test.yaml", listed.replace("    task: object\n", "    task: object\n    methods: [fast]\n"))
     paths = [some[0], evidence(tmp_path, "style", "new", "ink")]
     out = tmp_path / "partial"

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from conftest import ROOT, forget
 from safetensors.torch import load_file, save_file
+from test_workflow import planned
 
 import methods
 from benchmark import adopt, attack, base, config, erase, generate, grid, observe, plugins, prompts, score
@@ -270,14 +271,33 @@ def test_an_image_that_is_missing_in_the_list_is_named(repository, tmp_path, els
 )
 def test_planning_says_what_an_adoption_lacks(repository, text, said):
     repository("methods/theirs.py", text)
+    variant(repository, "theirs", "a")
     with pytest.raises(ConfigError, match=f"^methods/theirs.py: {said}"):
         grid.plan({"suite": "test", "methods": "theirs"})
 
 
 def test_images_cannot_be_attacked(repository):
     repository("methods/drawn.py", IMAGES)
+    variant(repository, "drawn", "a")
     repository("benchmark/prompt_sets/words.yaml", ATTACKED)
     repository("benchmark/tasks/object.yaml", only("object", ["object", "words"]))
     with pytest.raises(ConfigError, match="drawn: has images and no model, which prompt set words would attack"):
         grid.plan({"suite": "test", "methods": "drawn"})
     assert Variant("drawn").method == "drawn"
+
+
+def test_the_workflow_adopts_in_place_of_erasing_and_drawing(fake, tmp_path):
+    """Also where a file is missing: its job says so, and all other methods still run."""
+    copy = tmp_path / "repository"
+    shutil.copytree(fake, copy, symlinks=True, ignore=shutil.ignore_patterns("results", ".snakemake"))
+    (copy / "methods/theirs.py").write_text(WEIGHTS)
+    (copy / "methods/drawn.py").write_text(IMAGES)
+    suite = copy / "benchmark/suites/micro.yaml"
+    entries = "  theirs-a: {sha256: {chalk: a}}\n  drawn-b: {sha256: {chalk: b}}\n  esd:"
+    text = suite.read_text().replace("  esd:", entries, 1)
+    suite.write_text(text.replace("methods: [original, scramble, esd]", "methods: [original, esd, theirs-a, drawn-b]"))
+    jobs = planned(copy)
+    weights, images = "style/theirs-a/seed0/all", "style/drawn-b/seed0/all"
+    assert {("adopt_models", weights), ("generate", f"style/{weights}"), ("adopt_images", f"style/{images}")} <= jobs
+    assert ("erase", "style/esd/seed0/all") in jobs and ("observe", f"style/{images}") in jobs
+    assert not jobs & {("erase", weights), ("erase", images), ("adopt_models", images), ("generate", f"style/{images}")}
