@@ -21,11 +21,19 @@ def names(suite: Suite) -> tuple[str, ...]:
     """The variants that a suite can run: those of its settings, in their order, then the methods it does not name.
 
     A method stands before its variants, whether the settings name it or not: a variant is one more, not one instead.
+    A method that adopts what was made elsewhere has nothing to adopt but in the variants that the settings name.
     """
     named: dict[str, None] = {}
     for name in suite.settings:
-        named |= dict.fromkeys((Variant(name).method, name))
-    return tuple(named | dict.fromkeys(name for name in plugins.names("methods") if _is_name(name)))
+        bare = Variant(Variant(name).method)
+        named |= dict.fromkeys((name,) if _adopts(bare) else (bare.name, name))
+    others = (name for name in plugins.names("methods") if _is_name(name) and not _adopts(Variant(name)))
+    return tuple(named | dict.fromkeys(others))
+
+
+def _adopts(variant: Variant) -> bool:
+    """Whether a method's file is there, and adopts what only an entry of a suite names."""
+    return variant.method in plugins.names("methods") and adopts(variant) is not None
 
 
 def check_name(method: str) -> None:

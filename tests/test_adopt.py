@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from safetensors.torch import load_file, save_file
 from stages import ATTACKED, IMAGES, SUITE, WEIGHTS, draw, look, only, repository  # noqa: F401  (a fixture)
+from test_workflow import planned
 
 from benchmark import adopt, causes, erase, generate, grid, prompts
 from benchmark.errors import BenchmarkError, ConfigError
@@ -102,7 +103,8 @@ def test_weights_of_one_concept_more_leave_those_that_were_adopted(repository, t
 
 def test_what_is_adopted_is_taken_over_once_for_all_seeds(repository, tmp_path):
     repository("methods/theirs.py", WEIGHTS)
-    repository("benchmark/suites/test.yaml", SUITE.replace("concepts: [church]", "concepts: [church], seeds: [0, 1]"))
+    text = SUITE.replace("concepts: [church]", "concepts: [church], seeds: [0, 1]")
+    repository("benchmark/suites/test.yaml", text.replace("  esd:", "  theirs: {}\n  esd:"))
     plan = grid.plan({"suite": "test", "methods": "theirs"})
     assert [path for path in plan.shards if "theirs" in path] == ["object/theirs/seed0/all"]
     assert [e.erasing_seed for e in plan.experiments["object"] if e.variant == Variant("theirs")] == [0, 1]
@@ -114,7 +116,7 @@ def test_fewer_retained_images_are_adopted_anew(repository, tmp_path):
     keys = []
     for retained in (4, 2):
         text = SUITE.replace("concepts: [church]", "concepts: all").replace("retained: 2", f"retained: {retained}")
-        repository("benchmark/suites/test.yaml", text)
+        repository("benchmark/suites/test.yaml", text.replace("  esd:", "  drawn: {}\n  esd:"))
         plan = grid.plan({"suite": "test", "methods": "drawn"})
         jobs = causes.jobs(plan)
         keys.append([digest(jobs[job]()) for job in (("prompts", "object"), ("adopt_images", ADOPTED))])
@@ -183,14 +185,32 @@ def test_an_image_that_is_missing_in_the_list_is_named(repository, tmp_path, els
 )
 def test_planning_says_what_an_adoption_lacks(repository, text, said):
     repository("methods/theirs.py", text)
+    variant(repository, "theirs", "a")
     with pytest.raises(ConfigError, match=f"^methods/theirs.py: {said}"):
         grid.plan({"suite": "test", "methods": "theirs"})
 
 
 def test_images_cannot_be_attacked(repository):
     repository("methods/drawn.py", IMAGES)
+    variant(repository, "drawn", "a")
     repository("benchmark/prompt_sets/words.yaml", ATTACKED)
     repository("benchmark/tasks/object.yaml", only("object", ["object", "words"]))
     with pytest.raises(ConfigError, match="drawn: has images and no model, which prompt set words would attack"):
         grid.plan({"suite": "test", "methods": "drawn"})
-    assert Variant("drawn").method == "drawn"
+
+
+def test_the_workflow_adopts_in_place_of_erasing_and_drawing(fake, tmp_path):
+    """Also where a file is missing: its job says so, and all other methods still run."""
+    copy = tmp_path / "repository"
+    shutil.copytree(fake, copy, symlinks=True, ignore=shutil.ignore_patterns("results", ".snakemake"))
+    (copy / "methods/theirs.py").write_text(WEIGHTS)
+    (copy / "methods/drawn.py").write_text(IMAGES)
+    suite = copy / "benchmark/suites/micro.yaml"
+    entries = "  theirs-a: {sha256: {chalk: a}}\n  drawn-b: {sha256: {chalk: b}}\n  esd:"
+    text = suite.read_text().replace("  esd:", entries, 1)
+    suite.write_text(text.replace("methods: [original, scramble, esd]", "methods: [original, esd, theirs-a, drawn-b]"))
+    jobs = planned(copy)
+    weights, images = "style/theirs-a/seed0/all", "style/drawn-b/seed0/all"
+    assert {("adopt_models", weights), ("generate", f"style/{weights}"), ("adopt_images", f"style/{images}")} <= jobs
+    assert ("erase", "style/esd/seed0/all") in jobs and ("observe", f"style/{images}") in jobs
+    assert not jobs & {("erase", weights), ("erase", images), ("adopt_models", images), ("generate", f"style/{images}")}

@@ -32,20 +32,20 @@ pathvars:
     original=f"{SUITE.folder}/images/{{set}}/{grid.BASE.path}",
 
 
+SHARD = f"{grid.BASE.path}|[a-z0-9_]+/[a-z0-9_@-]+/seed[0-9]+/[a-z0-9_]+"
+
+
 wildcard_constraints:
     set="[a-z0-9_]+",
-    shard=f"{grid.BASE.path}|[a-z0-9_]+/[a-z0-9_@-]+/seed[0-9]+/[a-z0-9_]+",
+    shard=SHARD,
 
 
-# A rule for what was made elsewhere is for shards of such variants, and stands before the rule that makes it here.
+# A rule for what was made elsewhere is for shards of such variants, and the rule that makes it here for all others.
 ADOPTED = {
     kind: "|".join(re.escape(path) for path, s in PLAN.shards.items() if variants.adopts(s.variant) == kind) or "(?!)"
     for kind in ("weights", "images")
 }
-
-
-ruleorder: adopt_models > erase
-ruleorder: adopt_images > generate
+MADE_HERE = {kind: f"(?!(?:{adopted})/)(?:{SHARD})" for kind, adopted in ADOPTED.items()}
 
 
 # ── files ──
@@ -132,11 +132,13 @@ def prompts_of(wildcards):
 
 
 def adopted_files(wildcards):
-    """The files of a shard that was made elsewhere: its weights, or its lists of images."""
+    """The files of a shard that was made elsewhere: its weights, or its lists of images; of a missing one its job says
+    so, and all others are run."""
     shard = shard_of(wildcards)
     settings, kind = variants.settings(SUITE, shard.variant), variants.adopts(shard.variant)
     path = settings["weights" if kind == "weights" else "rows"]
-    return [os.path.expanduser(path.replace("{concept}", concept)) for concept in shard.concepts]
+    paths = [os.path.expanduser(path.replace("{concept}", concept)) for concept in shard.concepts]
+    return [path for path in paths if os.path.exists(path)]
 
 
 def first(wildcards):

@@ -31,6 +31,8 @@ rule generate:
         "<results>/logs/generate/{set}/{shard}.log",
     benchmark:
         "<results>/benchmarks/generate/{set}/{shard}.tsv"
+    wildcard_constraints:
+        shard=MADE_HERE["images"],
     priority: first
     threads: SUITE.sampler.threads
     params:

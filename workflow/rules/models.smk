@@ -43,6 +43,8 @@ rule erase:
         "<results>/logs/erase/{shard}.log",
     benchmark:
         "<results>/benchmarks/erase/{shard}.tsv"
+    wildcard_constraints:
+        shard=MADE_HERE["weights"],
     threads: SUITE.sampler.threads
     params:
         cause=cause("erase", "{shard}"),
