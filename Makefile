@@ -1,13 +1,13 @@
-# make                 create .venv, run the suite of config.yaml to its end, print its tables
-# make SUITE=testbed   the same with another suite; METHODS=esd,mine, CONCEPTS=chalk, SEEDS=0,1 and EXPERIMENTS=style narrow
-#                      it (make list says to what)
-# make help            what else there is
+# make                 creates .venv, runs the suite of config.yaml, prints its tables
+# make SUITE=testbed   the same with another suite. METHODS=esd,mine CONCEPTS=chalk SEEDS=0,1 EXPERIMENTS=style choose
+#                      a part of it (make list says what there is to choose)
+# make help            lists the other targets
 
 NARROWING := EXPERIMENTS METHODS CONCEPTS SEEDS
 VARIABLES := SUITE $(NARROWING) CORES PYTHON SCENARIOS
 ENVIRONMENT := OMP_NUM_THREADS MALLOC_MMAP_THRESHOLD_ MALLOC_TRIM_THRESHOLD_
 
-# What is typed and not known would be ignored without a word: METHOD=esd would run all methods.
+# Make would ignore a misspelt variable without a word: METHOD=esd would run all methods.
 GIVEN := $(strip $(foreach name,$(.VARIABLES),$(if $(findstring command line,$(origin $(name))),$(name))))
 UNKNOWN := $(filter-out $(VARIABLES) $(ENVIRONMENT),$(GIVEN))
 EMPTY := $(strip $(foreach name,$(filter $(VARIABLES),$(GIVEN)),$(if $(strip $($(name))),,$(name))))
@@ -29,16 +29,16 @@ NARROWED := $(call config,EXPERIMENTS,experiments=) $(call config,METHODS,method
   $(call config,CONCEPTS,concepts=) $(call config,SEEDS,seeds=)
 OPTIONS := --cores $(CORES) --config suite=$(call quoted,$(SUITE)) $(NARROWED) --rerun-incomplete
 
-# On few cores, jobs side by side with one thread each beat one job with all threads.
+# On few cores, several jobs with one thread each are faster than one job with all threads.
 export OMP_NUM_THREADS ?= 1
-# Else glibc gives the memory of each training step back to the kernel, and faults it in again at the next one.
+# Otherwise glibc gives the memory of each training step back to the kernel, and the next step must fetch it again.
 export MALLOC_MMAP_THRESHOLD_ ?= 4294967296
 export MALLOC_TRIM_THRESHOLD_ ?= 17179869184
 
 .DEFAULT_GOAL := run
 .PHONY: run show tables plan list test test-causes test-kill test-slurm scale verify quality repro retrain lint clean help
 
-# What to type again if it fails.
+# The command that messages tell to type again after a failure.
 run tables: export TYPED = $(strip make $(MAKECMDGOALS) $(MAKEOVERRIDES))
 
 run: .venv/installed ## run the suite and print its tables
@@ -52,10 +52,10 @@ show:
 tables: .venv/installed ## draw tables and figures again from results/<suite>/scores.csv
 	$(BIN)/snakemake tables figures $(OPTIONS)
 
-plan: .venv/installed ## say what would run, and why
+plan: .venv/installed ## say which jobs would run, and why
 	$(BIN)/snakemake $(OPTIONS) --dry-run
 
-list: .venv/installed ## say what the suite can run: experiments, methods and their settings, concepts
+list: .venv/installed ## list what the suite can run: experiments, variants and their settings, concepts
 	@$(BIN)/python -m benchmark.available --suite $(call quoted,$(SUITE)) \
 	  $(call config,EXPERIMENTS,--experiments=) $(call config,METHODS,--methods=) \
 	  $(call config,CONCEPTS,--concepts=) $(call config,SEEDS,--seeds=)
@@ -69,24 +69,24 @@ list: .venv/installed ## say what the suite can run: experiments, methods and th
 test: .venv/installed ## run the tests
 	$(BIN)/python -m pytest --numprocesses auto
 
-test-causes: .venv/installed ## edit finished runs in many ways, and compare what follows with clean clones (half an hour)
+test-causes: .venv/installed ## edit the sources of finished runs, run again, compare with clean clones (half an hour)
 	$(BIN)/python -m pytest -m "causes or not causes" --numprocesses 0 --capture no tests/test_edited_runs.py
 
-test-kill: .venv/installed ## kill runs and jobs, and check that what is resumed ends with the same bytes
+test-kill: .venv/installed ## kill runs and jobs, resume them, and check that the results have the same bytes
 	$(BIN)/python -m pytest -m kill
 
-test-slurm: .venv/installed ## run and disturb the suite micro on a SLURM of its own, two nodes on this machine
+test-slurm: .venv/installed ## start SLURM with two nodes on this machine, run the suite micro on it, and disturb it
 	$(BIN)/python tests/slurm/run.py $(SCENARIOS)
 
-scale: .venv/installed ## measure and simulate how large a run may be, as docs/cluster.md shows
+scale: .venv/installed ## measure and simulate how large a run may be (the tables of docs/cluster.md)
 	$(BIN)/python -m benchmark.scale --what planning
 	$(BIN)/python -m benchmark.scale --what files --suite $(SUITE)
 	$(BIN)/python -m benchmark.scale --what schedule
 
-verify: .venv/installed ## check the claims of the documentation, one line each
+verify: .venv/installed ## check claims of the documentation, one line each
 	$(BIN)/python -m benchmark.verify
 
-quality: .venv/installed ## measure the shipped testbed and write its card
+quality: .venv/installed ## measure the shipped testbed and write its card into the README
 	$(BIN)/python -m testbed.quality
 
 repro: .venv/installed ## run the suite twice from clean copies and compare their scores byte by byte
@@ -97,10 +97,10 @@ repro: .venv/installed ## run the suite twice from clean copies and compare thei
 	  (cd .repro/$$run && ../../$(BIN)/snakemake $(OPTIONS)) || exit 1; \
 	done
 	cmp .repro/1/$(RESULTS)/scores.csv .repro/2/$(RESULTS)/scores.csv || \
-	  { $(BIN)/python -m benchmark.compare --mine .repro/1/$(RESULTS)/scores.csv --theirs .repro/2/$(RESULTS)/scores.csv; exit 1; }
+	  { $(BIN)/python -m benchmark.compare --first .repro/1/$(RESULTS)/scores.csv --second .repro/2/$(RESULTS)/scores.csv; exit 1; }
 	@echo "two clean runs of suite $(SUITE): scores.csv is byte-identical"
 
-retrain: .venv/installed ## rebuild the testbed from the emoji packages, in hours
+retrain: .venv/installed ## rebuild the testbed from the emoji packages (takes hours)
 	$(BIN)/python -m testbed.retrain
 
 lint: .venv/installed ## check the style of Python and Snakemake files
@@ -108,7 +108,7 @@ lint: .venv/installed ## check the style of Python and Snakemake files
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check .
 
-clean: ## remove the suite's results; those of other suites stay
+clean: ## remove the results of the suite; those of other suites stay
 	rm -rf $(if $(SUITE),$(RESULTS)) .repro
 
 help:

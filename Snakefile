@@ -6,9 +6,9 @@
 import os
 import sys
 
-from snakemake.utils import min_version, validate
+from snakemake.utils import min_version
 
-from benchmark import display, grid
+from benchmark import display, grid, prompts
 from benchmark.errors import ConfigError
 
 # Every path of a run, of its inputs and of its jobs' modules is relative to the repository.
@@ -26,9 +26,11 @@ configfile: "config.yaml"
 
 try:
     PLAN = grid.plan(config, tolerant=True)
+    for prompt_set in PLAN.sets.values():
+        if os.path.isfile(os.path.expanduser(prompt_set.source.path)):  # who only draws views again may lack it
+            prompts.rows(prompt_set, PLAN.suite)
 except ConfigError as error:
     sys.exit(f"error: {error}")
-validate(config, "workflow/schemas/config.schema.yaml")
 
 
 include: "workflow/rules/common.smk"

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 import torch
 
 from benchmark.alignment import Anchor, Batch, State
+from benchmark.diffusion import Conditioning, join
 from benchmark.workbench import Workbench
 
 
@@ -58,10 +59,10 @@ class AdversarialAnchor(Anchor):
         self.blank = model.encode(blank) if loss == "l2" else None
         self.cosine, self.lr, self.inner_steps = similarity == "cosine", lr, inner_steps
         self.accumulate_grads, self.learning, self.inputs = accumulate_grads, True, 0
-        width = self.references.shape[-1]
+        width = self.references.states.shape[-1]
         self.delta = init * model.randn(1, span.stop - span.start, width)
 
-    def contexts(self) -> torch.Tensor:
+    def contexts(self) -> Conditioning:
         return self.model.encode_perturbed(self.prompt, self.span, self.delta, self.site)
 
     def prepare(self, x: torch.Tensor, t: torch.Tensor) -> None:
@@ -96,15 +97,15 @@ class AdversarialAnchor(Anchor):
             if self.blank is None:
                 targets = self.model.predict(x, t, self.references)
                 return targets, torch.zeros_like(targets[0])
-            *targets, base = self.model.predict(x, t, torch.cat([self.references, self.blank]))
+            *targets, base = self.model.predict(x, t, join(self.references, self.blank))
         return torch.stack(targets) - base, base
 
     def similarity(
         self, delta: torch.Tensor, x: torch.Tensor, t: torch.Tensor, targets: torch.Tensor, base: torch.Tensor
     ) -> torch.Tensor:
         """L_adv of a delta at (x_t, t), against what `fixed` gives there; the frozen weights must be in place."""
-        states = self.model.encode_perturbed(self.prompt, self.span, delta, self.site)
-        return self._similarity(self.model.predict(x, t, states)[0] - base, targets)
+        anchor = self.model.encode_perturbed(self.prompt, self.span, delta, self.site)
+        return self._similarity(self.model.predict(x, t, anchor)[0] - base, targets)
 
     def _similarity(self, anchor: torch.Tensor, references: torch.Tensor) -> torch.Tensor:
         """Weighted over the references (R, B, C, h, w): the batch mean of the cosine or of the mean product."""

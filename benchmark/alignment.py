@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 
+from benchmark.diffusion import Conditioning, join
 from benchmark.errors import BenchmarkError
 from benchmark.workbench import Workbench
 
@@ -62,19 +63,20 @@ class PartialDenoise:
         from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 
         self.model, self.batch, self.guidance, self.weights = model, batch, guidance, weights or model.weights
-        self.states = model.encode("", prompt)
+        self.both = model.encode("", prompt)
         self.scheduler = DDIMScheduler.from_config(model.scheduler)
         self.scheduler.set_timesteps(steps)
+        self.times = self.scheduler.timesteps.to(model.device)
 
     def __call__(self, step: int) -> Batch:
         model, times = self.model, self.scheduler.timesteps
         x = model.randn(self.batch, *model.latent_shape)
         k = int(model.randint(len(times), 1))
         with model.using(self.weights()):
-            for t in times[:k]:
-                blank, asked = model.predict(x, t.expand(self.batch).to(x.device), self.states)
+            for t, time in zip(times[:k], self.times, strict=False):
+                blank, asked = model.predict(x, time.expand(self.batch), self.both)
                 x = self.scheduler.step(blank + self.guidance * (asked - blank), t, x).prev_sample
-        return x, times[k].expand(self.batch).to(x.device), None
+        return x, self.times[k].expand(self.batch), None
 
 
 # ── what is matched ──
@@ -88,8 +90,8 @@ class Anchor:
 
     source = "frozen"
 
-    def contexts(self) -> torch.Tensor:
-        """(K, L, D)"""
+    def contexts(self) -> Conditioning:
+        """What K texts say."""
         raise NotImplementedError
 
     def combine(self, predictions: torch.Tensor, noise: torch.Tensor | None) -> torch.Tensor:
@@ -110,10 +112,10 @@ class PromptAnchor(Anchor):
     """The prediction for another prompt."""
 
     def __init__(self, model: Workbench, prompt: str, source: str = "frozen"):
-        self.states, self.source = model.encode(prompt), source
+        self.said, self.source = model.encode(prompt), source
 
-    def contexts(self) -> torch.Tensor:
-        return self.states
+    def contexts(self) -> Conditioning:
+        return self.said
 
 
 class NoiseAnchor(PromptAnchor):
@@ -132,15 +134,15 @@ class NegativeGuidance(Anchor):
     """
 
     def __init__(self, model: Workbench, concept: str, surrogate: Anchor, eta: float):
-        self.states, self.surrogate, self.eta = model.encode(concept), surrogate, eta
+        self.concept, self.surrogate, self.eta = model.encode(concept), surrogate, eta
         self.prepare, self.state_dict, self.load_state_dict = (
             surrogate.prepare,
             surrogate.state_dict,
             surrogate.load_state_dict,
         )
 
-    def contexts(self) -> torch.Tensor:
-        return torch.cat([self.surrogate.contexts(), self.states])
+    def contexts(self) -> Conditioning:
+        return join(self.surrogate.contexts(), self.concept)
 
     def combine(self, predictions: torch.Tensor, noise: torch.Tensor | None) -> torch.Tensor:
         surrogate, concept = predictions
@@ -196,13 +198,15 @@ def align(
     average: Average | None = None,
     before: Iterator[None] | None = None,
 ) -> Iterator[State]:
-    """Teach the weights chosen by `model.train` to predict, for `prompt`, what the anchor says. Yields every step.
+    """Teach what is in training to predict, for `prompt`, what the anchor says. Yields every step.
+
+    In training is what the method has given to `model.train` and `model.train_own`.
 
         L = MSE(eps(x_t, t, prompt), target) + sum_i w_i MSE(eps(x_t, t, p_i), eps_0(x_t, t, p_i))
 
     Args:
         steps, lr, optimizer, weight_decay: of the optimizer over the weights in training; one step per draw of latents.
-        prompt: the text whose prediction the student changes, (1, L, D) once encoded.
+        prompt: the text whose prediction the student changes.
         latents: from the number of the step to a batch (x_t, t, noise).
         anchor: what is matched; see `Anchor`.
         preserve: prompts whose predictions must stay, each with the weight of its term.
@@ -211,12 +215,12 @@ def align(
         average: if given, its weights end up in the model instead of the last ones.
         before: something to run to its end before the first step (AdvAnchor's sequential and cyclical strategies).
     """
-    weights = [w for w in model.unet.parameters() if w.requires_grad]
+    weights = model.training()
     step_with = OPTIMIZERS[optimizer](weights, lr=lr, weight_decay=weight_decay)
-    kept_states = model.encode(*[p.prompt for p in preserve]) if preserve else None
+    kept_texts = model.encode(*[p.prompt for p in preserve]) if preserve else None
     asked = model.encode(prompt)
-    if kept_states is not None:
-        asked = torch.cat([asked, kept_states])
+    if kept_texts is not None:
+        asked = join(asked, kept_texts)
     if average is not None:
         average.start(model)
     summed = weights if accumulate_grads else []  # whose gradients are part of the state
@@ -227,7 +231,7 @@ def align(
     for step in range(start, steps):
         x, t, noise = latents(step)
         anchor.prepare(x, t)
-        target, kept = _targets(model, anchor, kept_states, x, t, noise)
+        target, kept = _targets(model, anchor, kept_texts, x, t, noise)
         predicted = model.predict(x, t, asked)
         loss = (predicted[0] - target).square().mean()
         for term, now, then in zip(preserve, predicted[1:], kept, strict=True):
@@ -243,14 +247,14 @@ def align(
         model.log(step=step + 1, loss=loss.item())
         yield _state(model, step + 1, step_with, anchor, average, summed)
     if average is not None:
-        model.set_weights(average.weights())
+        model.restore(average.weights())
 
 
 @torch.no_grad()
 def _targets(
     model: Workbench,
     anchor: Anchor,
-    kept: torch.Tensor | None,
+    kept: Conditioning | None,
     x: torch.Tensor,
     t: torch.Tensor,
     noise: torch.Tensor | None,
@@ -264,7 +268,7 @@ def _targets(
         with model.original():
             return target, model.predict(x, t, kept)
     with model.original():
-        predictions = model.predict(x, t, contexts if kept is None else torch.cat([contexts, kept]))
+        predictions = model.predict(x, t, contexts if kept is None else join(contexts, kept))
     return anchor.combine(predictions[: len(contexts)], noise), predictions[len(contexts) :]
 
 
@@ -289,7 +293,7 @@ def _resume(
     state = model.resume
     if state is None:
         return 0
-    model.set_weights(state["weights"])
+    model.restore(state["weights"])
     optimizer.load_state_dict(state["optimizer"])
     anchor.load_state_dict(state["anchor"])
     if average is not None:

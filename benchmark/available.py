@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from benchmark import cli, config, grid, plugins, source
+from benchmark import cli, grid, plugins, source, variants
+from benchmark.config import load_task
 from benchmark.errors import ConfigError
+from benchmark.records import Variant
+from benchmark.suite import Suite
 
 
 def main(
@@ -28,41 +31,54 @@ def main(
     narrowed = [f"{key} {given}" for key, given in chosen.items() if given != "all"]
     print(f"of it, what is selected: {'; '.join(narrowed)}\n" if narrowed else "")
     for name, experiment in left.items():
-        asked = [concept.name for concept in config.load_task(experiment.task, loaded.world).concepts]
+        task = load_task(experiment.task, loaded.world)
         print(f"experiment {name}: task {experiment.task}")
-        print(f"  methods   {', '.join(experiment.methods)}")
-        print(f"  concepts  {', '.join(experiment.concepts)}; each model is asked for {', '.join(asked)}")
+        print(f"  methods   {', '.join(experiment.variants)}")
+        evaluated = ", ".join(concept.name for concept in task.concepts)
+        print(f"  concepts  {', '.join(experiment.concepts)}, of {evaluated}")
+        print(f"  sets      {', '.join(task.sets)}")
         print(f"  seeds     {', '.join(map(str, experiment.seeds))}")
         print(f"  views     {', '.join(experiment.views)}\n")
     print("settings, in brackets the file's own where they differ:")
-    for label in dict.fromkeys(label for experiment in left.values() for label in experiment.methods):
-        try:
-            print(f"  {label:24}  {', '.join(_settings(loaded, label)) or '–'}")
-        except ConfigError as error:
-            print(f"  {label:24}  cannot be run: {error}")
+    shown = dict.fromkeys(Variant(name) for experiment in left.values() for name in experiment.variants)
+    for variant in shown:
+        print(f"  {variant.name:24}  {_in_brief(loaded, variant)}")
     if methods == "all":
-        _print_others(loaded, {config.module(label) for e in left.values() for label in e.methods})
+        _print_others(loaded, {variant.method for variant in shown})
     others = [name for name in plugins.names("benchmark/suites", ".yaml") if name != suite]
     print(f"\nother suites: {', '.join(others)}")
 
 
-def _print_others(suite: config.Suite, shown: set[str]) -> None:
+def _print_others(suite: Suite, shown: set[str]) -> None:
     """The methods that no experiment has: they run where they are named, or are files that nothing can run."""
-    others = [name for name in plugins.names("methods") if f"methods/{name}.py" not in shown]
+    others = [name for name in plugins.names("methods") if name not in shown]
     if others:
         print("\nin methods/, but in no experiment of these: name them, and they run in each")
     for name in others:
-        try:
-            config.check_name(name)
-            list(_settings(suite, name))
-            print(f"  {name}")
-        except ConfigError as error:
-            print(f"  {name:24}  cannot be run: {error}")
+        why = _problem(name)
+        print(f"  {name:24}  cannot be run: {why}" if why else f"  {name}")
 
 
-def _settings(suite: config.Suite, label: str) -> Iterator[str]:
-    defaults = source.settings(config.module(label))
-    for key, value in config.label_settings(suite, label).items():
+def _in_brief(suite: Suite, variant: Variant) -> str:
+    """The settings that differ from the defaults in the method's file, or why it cannot be run."""
+    if why := _problem(variant.method):
+        return f"cannot be run: {why}"
+    told = ["told what is evaluated"] if variants.told(suite, variant) else []
+    return ", ".join([*told, *_settings(suite, variant)]) or "–"
+
+
+def _problem(method: str) -> str | None:
+    """What is wrong with a method's file, as planning a run would say; None if nothing is."""
+    try:
+        variants.check_name(method)
+    except ConfigError as error:
+        return str(error)
+    return grid.broken(f"methods/{method}.py")
+
+
+def _settings(suite: Suite, variant: Variant) -> Iterator[str]:
+    defaults = source.settings(variant.file)
+    for key, value in variants.settings(suite, variant).items():
         if value != defaults[key].default:
             yield f"{key} {_plain(value)} ({_plain(defaults[key].default)})"
 

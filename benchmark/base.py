@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
 
-from benchmark import cli, compatible, devices, eyes, grid, hub, plugins, trial
+from benchmark import cli, compatible, devices, hub, plugins, trial
+from benchmark.config import load_set, load_suite, load_task
 from benchmark.errors import BenchmarkError
 from benchmark.files import sha256, write_atomically
 from benchmark.parts import NETWORKS, weight_files
+from benchmark.suite import Suite
 from benchmark.weights import Base
 
 NEEDED = (
@@ -29,24 +30,23 @@ def main(suite: str, out: Path) -> None:
         suite: a file of benchmark/suites.
         out: the JSON file to write.
     """
-    record(grid.load_suite(suite), out)
+    record(load_suite(suite), out)
 
 
-def record(loaded: grid.Suite, out: Path) -> None:
+def record(loaded: Suite, out: Path) -> None:
     """Check the base model of a suite and write what it is; `drawn.json` beside it says that a picture was compared."""
     folder = find(loaded)
     _check_there(folder)
     said = compatible.check(folder) + compatible.check_size(folder, loaded.sampler.size)
     found = Base(str(folder), loaded.revision, hashes(folder))
-    tasks = {e.task: grid.load_task(e.task, loaded.world) for e in loaded.experiments.values()}
-    said += [f"fetched: {path}" for path in _fetch_eyes(tasks.values())]
+    said += [f"fetched: {path}" for path in _fetch_networks(loaded)]
     with write_atomically(out) as aside, devices.claimed():
         aside.write_text(json.dumps(asdict(found), indent=1) + "\n")  # before the rest, which a full disk would waste
-        said.append(_try(found, loaded, next(iter(tasks.values())), out.parent))
+        said.append(_try(found, loaded, out.parent))
     print("\n".join([*said, f"{out}: {loaded.base}, {len(found.files)} files"]))
 
 
-def find(suite: grid.Suite) -> Path:
+def find(suite: Suite) -> Path:
     """The folder of a suite's base model, fetched from its hub if it is one of the Hub."""
     folder = Path(suite.base)
     if suite.revision is None:
@@ -96,26 +96,28 @@ def _check_whole(path: Path) -> None:
         raise BenchmarkError(f"{path}: is not whole: {error}") from error
 
 
-def _try(base: Base, suite: grid.Suite, task: grid.Task, results: Path) -> str:
+def _try(base: Base, suite: Suite, results: Path) -> str:
     """Load the model once, read all texts with its tokenizer, and draw one picture."""
     from benchmark import diffusion
 
     model = diffusion.load(base.folder, size=suite.sampler.size)
     if not trial.postponed(suite):
-        return trial.once(base, suite, task, results, model)
+        return trial.once(base, suite, results, model)
     said, size = trial.read_texts(suite, model.tokenizer), suite.sampler.size
     return f"{said}; no GPU is here: the first job that draws compares a picture of {size} px with the stock pipeline's"
 
 
-def _fetch_eyes(tasks: Iterable[grid.Task]) -> list[Path]:
-    """The networks behind judges and eyes that have a URL: jobs on compute nodes then find all that they need."""
-    fetched = []
-    for task in tasks:
-        observers = [plugins.load("benchmark/observers", file) for file in eyes.needed(task).values()]
-        for plugin in (plugins.load("classifiers", task.judge.classifier), *observers):
-            if hasattr(plugin, "URL"):
-                fetched.append(hub.fetch_file(plugin.URL))
-    return list(dict.fromkeys(fetched))
+def _fetch_networks(suite: Suite) -> list[Path]:
+    """The networks of classifiers and observers that have a URL: jobs on compute nodes then find all that they need."""
+    tasks = dict.fromkeys(experiment.task for experiment in suite.experiments.values())
+    sets = dict.fromkeys(name for task in tasks for name in load_task(task, suite.world).sets)
+    needed: dict[tuple[str, str], None] = {}
+    for prompt_set in (load_set(name, suite.world) for name in sets):
+        if prompt_set.classifier:
+            needed["classifiers", prompt_set.classifier.network] = None
+        needed |= dict.fromkeys(("benchmark/observers", name) for name in prompt_set.observers)
+    loaded = [plugins.load(folder, name) for folder, name in needed]
+    return list(dict.fromkeys(hub.fetch_file(plugin.URL) for plugin in loaded if hasattr(plugin, "URL")))
 
 
 if __name__ == "__main__":

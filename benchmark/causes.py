@@ -8,44 +8,62 @@ hashes into keys. A method or an observer is given what stands in its cause and 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from functools import cache, partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from benchmark import code, eyes, grid, prompts, source
-from benchmark.config import Suite, label_settings, load_task, module
-from benchmark.records import Concept, Prompt, Target, Task, Templates, digest
+from benchmark import code, grid, prompts, source, variants
+from benchmark.config import load_set, load_task
+from benchmark.records import NOTHING, Classifier, Prompt, PromptSet, Request, Target, Task, Variant, digest
+from benchmark.suite import Suite
+from benchmark.versions import conditions
 
 # The code that determines bytes, stage by stage: files of benchmark/, or single definitions in them. Plugins and what
 # they import come on top.
 CHECKING = "base.py compatible.py parts.py trial.py"
+_SCHEDULE = (
+    "compatible.py:schedule compatible.py:KEPT compatible.py:OVERRIDDEN compatible.py:BETAS compatible.py:prediction"
+    " compatible.py:reduction"
+)
 DRAWING = (
-    "generate.py sampling.py diffusion.py compatible.py:schedule compatible.py:KEPT compatible.py:OVERRIDDEN"
-    " compatible.py:reduction manifest.py devices.py:device weights.py:base weights.py:read_delta"
+    f"generate.py sampling.py guidance.py apply.py diffusion.py {_SCHEDULE} guard.py:_kept manifest.py"
+    " devices.py:device weights.py:base weights.py:read_delta groups.py:OWN"
 )
 ERASING = (
-    "erase.py guard.py:untouched workbench.py diffusion.py compatible.py:schedule compatible.py:KEPT"
-    " compatible.py:OVERRIDDEN compatible.py:reduction devices.py:device manifest.py:picture weights.py:save_delta"
-    " weights.py:_file"
+    f"erase.py guard.py:untouched guard.py:_kept workbench.py diffusion.py {_SCHEDULE} devices.py:device"
+    " manifest.py:picture records.py:Request weights.py:save_delta weights.py:UNSEALED groups.py:OWN weights.py:_file"
 )
-TRAINING = "classify.py devices.py:device manifest.py:picture weights.py:_file"
-LOOKING = "observe.py evidence.py devices.py:device manifest.py:picture"
-SCORING = "score.py scores.py:COLUMNS versions.py evidence.py manifest.py:Image records.py:asked_for"
+TRAINING = "train_classifier.py devices.py:device manifest.py:picture weights.py:write_tensors weights.py:_file"
+READING = (
+    "prompts.py:_from_file prompts.py:_prompt prompts.py:_whole prompts.py:_number prompts.py:LARGEST"
+    " prompts.py:_prefix prompts.py:write prompt_set.py:COLUMNS"
+)
+ATTACKING = (
+    f"attack.py apply.py guidance.py workbench.py diffusion.py {_SCHEDULE} guard.py:_kept devices.py:device"
+    " weights.py:read_delta groups.py:OWN"
+)
+ADOPTING = f"adopt.py diffusion.py {_SCHEDULE} manifest.py weights.py:save_delta weights.py:UNSEALED weights.py:_file"
+LOOKING = "observe.py evidence.py devices.py:device manifest.py:picture manifest.py:ROUNDING"
+SCORING = (
+    "score.py scores.py:COLUMNS scores.py:OPTIONAL scores.py:write versions.py evidence.py"
+    " manifest.py:Image prompts.py:read prompts.py:_value prompts.py:of_model prompts.py:_count"
+)
 VIEWING = (
-    "view.py typeset.py plot.py marks.py summary.py scores.py versions.py evidence.py:read manifest.py:picture"
-    " records.py:asked_for"
+    "view.py typeset.py plot.py marks.py notes.py words.py summary.py frames.py scores.py score_names.py handed.py"
+    " versions.py evidence.py manifest.py:picture"
 )
 
 # Files that count for nothing: they determine no byte, or what they make of a run stands in causes as values, or causes
 # name their definitions one by one.
 APART = (
-    "causes checkpoint cli code config contract devices errors eyes files grid groups hub inventory job lease parts"
-    " plugins prompts ranges records selection source strict suite texts trial"
+    "causes checkpoint cli code config contract devices errors files grid groups hub inventory job lease looking parts"
+    " plugins prompt_set prompts protocols ranges records selection source strict suite task texts trial variants"
+    " versions"
 )
 GROUPS = "benchmark/groups.py"
 LIBRARIES = ("torch", "diffusers", "transformers")
-SHIPPED_JUDGES = ("testbed/judges/backbone.safetensors", "testbed/judges/classes.json")
+SHIPPED = ("testbed/classifiers/backbone.safetensors", "testbed/classifiers/classes.json")
 
 Cause = dict[str, Any]
 
@@ -53,23 +71,38 @@ Cause = dict[str, Any]
 def jobs(plan: grid.Plan) -> dict[tuple[str, str], Callable[[], Cause]]:
     """The cause of every job of a plan, by its rule and by what tells the rule's jobs apart; made when it is asked for.
 
-    That is a part's path, a pool's path, a task's name or a view's name.
+    That is a shard's path, a prompt set's name, both with a / between them, or a view's name.
     """
-    suite, found = plan.suite, {("base", ""): lambda: base(suite), ("score", ""): lambda: scores(plan)}
-    asked = cache(lambda task, concepts: evaluation(suite, plan.tasks[task], concepts))  # many jobs ask for the same
-    seen = cache(lambda task: observation(suite, plan.tasks[task]))
-    for name, task in plan.tasks.items():
-        found["classify", name] = partial(judge, suite, task)
-        if task.judge.train:
-            found["train_images", name] = partial(train_images, suite, task)
-    for path, pool in grid.pools(plan).items():
-        found["pool", path] = partial(pool_images, suite, plan.tasks[pool.task], pool.kind, pool.concepts)
-    for path, part in plan.parts.items():
-        if part.method != grid.ORIGINAL:
-            found["erase", path] = partial(_erasures, suite, plan.tasks[part.task], part)
-        found["generate", path] = partial(asked, part.task, part.concepts)
-        found["observe", path] = partial(seen, part.task)
-    return found | {("view", name): partial(view, plan, name) for name in plan.views}
+    suite = plan.suite
+    causes = {("base", ""): lambda: base(suite), ("score", ""): lambda: scores(plan)}
+    rows = cache(lambda name: prompts.rows(plan.sets[name], suite))  # many jobs ask for the same
+    asked = cache(lambda name, concepts: images(suite, plan.sets[name], rows(name), concepts))
+    seen = cache(lambda name: observation(suite, plan.sets[name]))
+    for name, prompt_set in plan.sets.items():
+        causes["prompts", name] = partial(prompt_rows, suite, prompt_set, lambda name=name: rows(name))
+        if not prompt_set.measures:  # images from which a classifier or a method learns
+            causes["generate", f"{name}/{grid.BASE.path}"] = partial(asked, name, grid.BASE.concepts)
+        if prompt_set.classifier:
+            own = prompt_set.classifier.prompt_set
+            causes["train_classifier", own] = partial(classifier, suite, prompt_set.classifier)
+    for path, shard in plan.shards.items():
+        if variants.adopts(shard.variant):
+            causes["adopt_models", path] = partial(_adopted, suite, shard.variant)
+        elif shard != grid.BASE:
+            causes["erase", path] = partial(_erasures, suite, plan.tasks[shard.task], shard)
+    for name, path in plan.looked_at:
+        shard, prompt_set, key = plan.shards[path], plan.sets[name], f"{name}/{path}"
+        causes["observe", key] = partial(seen, name)
+        causes["generate", key] = partial(asked, name, shard.concepts)
+        if variants.adopts(shard.variant) == "images":
+            causes["adopt_images", key] = lambda shard=shard, name=name: (
+                _adopted(suite, shard.variant) | {"rows": asked(name, shard.concepts)["rows"]}
+            )
+        elif prompt_set.source.kind == "attack" and shard != grid.BASE:
+            found = cache(lambda name=name: attack(suite, plan.sets[name], rows(name)))
+            causes["attack", key] = found
+            causes["generate", key] = lambda found=found: {"drawing": digest(drawing(suite)), "attack": digest(found())}
+    return causes | {("view", name): partial(view, plan, name) for name in plan.views}
 
 
 # ── models ──
@@ -85,47 +118,61 @@ def base(suite: Suite) -> Cause:
     }
 
 
-def erasure(suite: Suite, task: Task, method: str, concept: str, seed: int) -> Cause:
+def erasure(suite: Suite, task: Task, variant: Variant, concepts: tuple[str, ...], seed: int) -> Cause:
     """One erased model. Its runner adds the base model's files and the pool's images."""
-    if problem := source.broken(module(method)):
+    if problem := source.broken(variant.file):
         return {"broken": problem}
-    settings, told = label_settings(suite, method), templates(task, method)
+    settings, asked = variants.settings(suite, variant), request(suite, task, variant, concepts)
     return {
-        "concept": asdict(target(task, method, concept, settings)),
-        "templates": told and asdict(told),
+        "request": asdict(asked),
         "settings": settings,
         "seed": seed,
         "size": suite.sampler.size,
         "threads": suite.sampler.threads,
-        "code": _code(ERASING + (" records.py:Templates" if told else ""), module(method)),
-        "groups": {group: code.key(f"{GROUPS}:GROUPS[{group}]") for group in groups(method, settings)},
+        "code": _code(ERASING + (" records.py:Templates" if asked.templates else ""), variant.file),
+        "groups": {group: code.key(f"{GROUPS}:GROUPS[{group}]") for group in groups(variant, settings)},
         "libraries": _versions(*LIBRARIES),
     }
 
 
-def _erasures(suite: Suite, task: Task, part: grid.Part) -> Cause:
-    return {name: erasure(suite, task, part.method, name, part.seed) for name in part.concepts}
+def _erasures(suite: Suite, task: Task, shard: grid.Shard) -> Cause:
+    return {name: erasure(suite, task, shard.variant, (name,), shard.erasing_seed) for name in shard.concepts}
 
 
-def target(task: Task, method: str, name: str, settings: Mapping[str, Any]) -> Target:
-    """What a method is told of the concept that it erases.
+def request(suite: Suite, task: Task, variant: Variant, concepts: tuple[str, ...]) -> Request:
+    """What a method is asked and told: what its file does not say, it is not given."""
+    settings, said = variants.settings(suite, variant), _words(variant.file)
+    targets = tuple(_target(task, variant, name, settings) for name in concepts if name != NOTHING)
+    others: Mapping[str, str] = {}
+    if "others" in said:
+        kept = {concept.name: concept.phrase for concept in task.concepts if concept.name not in concepts}
+        others = kept if variants.told(suite, variant) else task.others
+    return Request(targets, others, task.templates if "templates" in said else None)
+
+
+def _target(task: Task, variant: Variant, name: str, settings: Mapping[str, Any]) -> Target:
+    """What a method is told of a concept that it erases.
 
     It gets as many attributes as its setting `attributes` says, and those anchors that its file or a setting names.
     """
-    concept = Concept(name, "", "") if name == grid.NOTHING else task.concept(name)
-    named = _words(module(method)) | set(map(str, settings.values()))
+    concept = task.concept(name)
+    named = _words(variant.file) | set(map(str, settings.values()))
     anchors = {anchor: text for anchor, text in concept.anchors.items() if anchor in named}
     return Target(name, concept.phrase, concept.attributes[: settings.get("attributes", 0)], anchors)
 
 
-def templates(task: Task, method: str) -> Templates | None:
-    """The task's prompts, for methods whose file says `templates`."""
-    return task.templates if "templates" in _words(module(method)) else None
+def adoption(suite: Suite) -> Cause:
+    """Weights or images that were made elsewhere. Their runner adds the hashes of the files, wherever these lie."""
+    return {"size": suite.sampler.size, "code": _code(ADOPTING)}
 
 
-def groups(method: str, settings: Mapping[str, Any]) -> tuple[str, ...]:
+def _adopted(suite: Suite, variant: Variant) -> Cause:
+    return adoption(suite) | {"settings": variants.settings(suite, variant)}
+
+
+def groups(variant: Variant, settings: Mapping[str, Any]) -> tuple[str, ...]:
     """The groups of weights that a method's file or a setting of it names: it may train no other."""
-    named = _words(module(method)) | set(map(str, settings.values()))
+    named = _words(variant.file) | set(map(str, settings.values()))
     return tuple(group for group in code.entries(GROUPS, "GROUPS") if group in named)
 
 
@@ -137,67 +184,64 @@ def drawing(suite: Suite) -> Cause:
     return {"sampler": asdict(suite.sampler), "code": _code(DRAWING), "libraries": _versions(*LIBRARIES)}
 
 
-def images(suite: Suite, sets: Mapping[str, Iterable[Prompt]]) -> Cause:
-    """The images of a job: for each model, named by the concept that it lost, the rows that it draws."""
-    return {"drawing": digest(drawing(suite)), "rows": {model: _digest(asked) for model, asked in sets.items()}}
+def prompt_rows(suite: Suite, prompt_set: PromptSet, rows: Callable[[], tuple[Prompt, ...]]) -> Cause:
+    """prompts.csv: its rows or, for a set that is a file, what the set's own file says of it."""
+    if prompt_set.source.kind != "file":
+        return {"rows": _digest(rows())}
+    return {"source": asdict(prompt_set.source), "rows": suite.budgets.rows, "code": _code(READING)}
 
 
-def evaluation(suite: Suite, task: Task, concepts: Iterable[str]) -> Cause:
-    """The images on which the models without `concepts` are evaluated."""
-    asked = {name: prompts.prompts(task, suite, None if name == grid.NOTHING else name) for name in concepts}
-    return images(suite, asked)
+def attack(suite: Suite, prompt_set: PromptSet, rows: tuple[Prompt, ...]) -> Cause:
+    """What an attack makes of rows. Its runner adds the model."""
+    return {
+        "settings": prompt_set.source.settings,
+        "rows": _digest(rows),
+        "size": suite.sampler.size,
+        "threads": suite.sampler.threads,
+        "code": _code(ATTACKING, f"attacks/{prompt_set.source.attack}.py"),
+        "libraries": _versions(*LIBRARIES),
+    }
 
 
-def train_images(suite: Suite, task: Task) -> Cause:
-    return images(suite, {grid.NOTHING: prompts.train_prompts(task.judge, suite)})
-
-
-def pool_images(suite: Suite, task: Task, kind: str, concepts: tuple[str, ...]) -> Cause:
-    return images(suite, {grid.NOTHING: prompts.pool_prompts(task, suite, kind, concepts)})
+def images(suite: Suite, prompt_set: PromptSet, rows: tuple[Prompt, ...], concepts: Iterable[str]) -> Cause:
+    """The images of a job: for each model, named by the concept that it lost, the rows of which it draws."""
+    asked = {name: _digest(prompts.of_model(rows, prompt_set, suite, name)) for name in concepts}
+    return {"drawing": digest(drawing(suite)), "rows": asked}
 
 
 # ── evidence ──
 
 
-def judge(suite: Suite, task: Task) -> Cause:
-    """A trained judge, or the card of one that comes trained. Which images it learns from is its rule's input."""
+def classifier(suite: Suite, trained: Classifier) -> Cause:
+    """A trained classifier, or the card of one that comes trained. Which images it learns from is its rule's input."""
     return {
-        "classifier": task.judge.classifier,
-        "classes": task.judge.classes,
+        "network": trained.network,
+        "classes": trained.classes,
         "threads": suite.sampler.threads,
-        "code": _code(TRAINING, f"classifiers/{task.judge.classifier}.py"),
+        "code": _code(TRAINING, f"classifiers/{trained.network}.py"),
         "libraries": _versions("torch", "torchvision"),
     }
 
 
-def looking(suite: Suite, task: Task, eye: str) -> Cause:
-    """How one observer looks. The runner adds to a picture's key the files of the judge, the image and its partner."""
-    file = f"benchmark/observers/{eyes.needed(task)[eye]}.py"
-    shown = shown_to(task, file)
-    plugins = [file, f"classifiers/{shown.judge.classifier}.py"] if shown.judge else [file]
+def looking(suite: Suite, prompt_set: PromptSet, observer: str) -> Cause:
+    """How one observer looks. The runner adds to an image's key the classifier's files, the image and its reference."""
+    file, network = f"benchmark/observers/{observer}.py", None
+    if prompt_set.classifier and "classifier" in _words(file):
+        network = prompt_set.classifier.network
     return {
-        "task": [task.name, task.world],
-        "judge": shown.judge and asdict(shown.judge) | {"train": shown.judge.train is not None},
-        "detector": shown.detector and {"classes": shown.detector.classes, "sizes": shown.detector.sizes},
+        "settings": prompt_set.observers[observer],
+        "classifier": network,
         "batch": suite.sampler.batch,
         "threads": suite.sampler.threads,
-        "code": _code(LOOKING, *plugins),
+        "code": _code(LOOKING, file, *([f"classifiers/{network}.py"] if network else [])),
         "libraries": _versions("torch", "torchvision", "pillow", "nudenet", "lpips", "torch_fidelity"),
     }
 
 
-def shown_to(task: Task, file: str) -> Task:
-    """A task as an observer is shown it: without concepts, and with judge and detector only if its file says so."""
-    used = _words(file)
-    judge, detector = (getattr(task, name) if name in used else None for name in ("judge", "detector"))
-    return replace(task, concepts=(), metrics=(), judge=judge, detector=detector)
-
-
-def observation(suite: Suite, task: Task) -> Cause:
-    """All that is seen in the images of a job. Concepts' labels are compared with what the judge knows."""
+def observation(suite: Suite, prompt_set: PromptSet) -> Cause:
+    """All that is seen in the images of a job."""
     return {
-        "eyes": {eye: digest(looking(suite, task, eye)) for eye in eyes.needed(task)},
-        "labels": [concept.label for concept in task.concepts],
+        "observers": {name: digest(looking(suite, prompt_set, name)) for name in prompt_set.observers},
         "size": suite.sampler.size,
     }
 
@@ -206,18 +250,26 @@ def observation(suite: Suite, task: Task) -> Cause:
 
 
 def scores(plan: grid.Plan) -> Cause:
-    """scores.csv: what is asked of the evidence, cell by cell, and what versions of numbers are made of."""
+    """scores.csv: what is asked of the evidence, erasure by erasure, and what versions of numbers are made of."""
     suite = plan.suite
-    methods = dict.fromkeys(cell.method for cells in plan.experiments.values() for cell in cells)
+    asked = dict.fromkeys(erasure.variant for erasures in plan.experiments.values() for erasure in erasures)
     return {
-        "suite": digest([suite.name, suite.base, suite.revision, suite.sampler, suite.budgets]),
+        "suite": suite.name,
         "experiments": digest(plan.experiments),
-        "methods": {method: [module(method), label_settings(suite, method)] for method in methods},
-        "aliases": dict(plan.aliases),
-        "tasks": {name: _asked(suite, task) for name, task in plan.tasks.items()},
-        "code": _code(SCORING, *_metrics(plan.tasks.values())),
+        "run": digest([[erasure, run] for erasure, run in plan.run.items()]),
+        "tasks": {t.name: [t.erased_on, t.retained_on, suite.erased(t.name)] for t in plan.tasks.values()},
+        "sets": {name: _numbers(suite, plan.sets[name], asked) for name in dict(plan.looked_at)},
+        "code": _code(SCORING, *_metrics(plan.sets.values())),
         "libraries": _versions("numpy", "scipy", "pandas"),
     }
+
+
+def _numbers(suite: Suite, prompt_set: PromptSet, asked: Iterable[Variant]) -> Any:
+    """How a set's images become numbers, and under which conditions; which rows it has is in its prompts.csv."""
+    measures = [
+        [m.name, *(conditions(suite, prompt_set, m, variant) for variant in asked)] for m in prompt_set.measures
+    ]
+    return [prompt_set.version, prompt_set.score_by, digest(measures)]
 
 
 def view(plan: grid.Plan, name: str) -> Cause:
@@ -225,32 +277,27 @@ def view(plan: grid.Plan, name: str) -> Cause:
     suite, file = plan.suite, f"benchmark/{name}.py"
     experiments = {key: e for key, e in suite.experiments.items() if name in e.views}
     tasks = [load_task(task, suite.world) for task in dict.fromkeys(e.task for e in experiments.values())]
-    methods = dict.fromkeys(module(label) for e in experiments.values() for label in e.methods)
+    sets = [load_set(asked, suite.world) for task in tasks for asked in task.sets]
+    shown = dict.fromkeys(Variant(variant) for e in experiments.values() for variant in e.variants)
     return {
         "suite": [suite.name, suite.title],
         "experiments": [key for key in experiments if key in plan.experiments],
-        "order": digest([[e.methods, e.concepts] for e in experiments.values()]),
-        "words": digest([[t.name, t.title, t.sensitive, [c.probes for c in t.concepts]] for t in tasks]),
-        "notes": {file: source.literal(file, "NOTE") for file in methods if not source.broken(file)},
-        "code": _code(VIEWING, file, *_metrics(tasks)),
+        "order": digest([[e.variants, e.concepts] for e in experiments.values()]),
+        "words": digest([[t.name, t.title, t.sensitive, [c.phrases for c in t.concepts]] for t in tasks]),
+        "sets": digest([[s.name, s.title, s.sensitive] for s in sets]),
+        "told": [str(variant) for variant in shown if variants.told(suite, variant)],
+        "notes": {v.file: source.literal(v.file, "NOTE") for v in shown if not source.broken(v.file)},
+        "code": _code(VIEWING, file, *_metrics(sets)),
         "libraries": _versions("numpy", "scipy", "pandas", "matplotlib"),
     }
 
 
-def _asked(suite: Suite, task: Task) -> Any:
-    """What evaluating a task asks for, and what its numbers say of it."""
-    asked = [prompts.prompts(task, suite, erased) for erased in (None, *suite.erased(task.name))]
-    rows = [_digest(rows) for rows in asked]
-    labels = {concept.name: concept.label for concept in task.concepts}
-    return [task.version, task.metrics, labels, task.detector and task.detector.threshold, rows]
-
-
 def _digest(rows: Iterable[Prompt]) -> str:
-    return digest(repr([(row.text, row.probe, row.seed, row.images) for row in rows]))  # plain values, and many
+    return digest(repr([tuple(vars(row).values()) for row in rows]))  # plain values, and many
 
 
-def _metrics(tasks: Iterable[Task]) -> list[str]:
-    named = dict.fromkeys(eyes.metric(name)[0] for task in tasks for name in task.metrics)
+def _metrics(sets: Iterable[PromptSet]) -> list[str]:
+    named = dict.fromkeys(measure.metric for prompt_set in sets for measure in prompt_set.measures)
     return [f"benchmark/metrics/{name}.py" for name in named]
 
 
@@ -258,8 +305,8 @@ def _metrics(tasks: Iterable[Task]) -> list[str]:
 
 
 def shipped(suite: Suite) -> list[str]:
-    """The weights behind the testbed's judges and eye."""
-    return list(SHIPPED_JUDGES) if suite.world == "testbed" else []
+    """The weights behind the testbed's classifiers and observer."""
+    return list(SHIPPED) if suite.world == "testbed" else []
 
 
 def _plugin(*files: str) -> list[str]:

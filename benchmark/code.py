@@ -6,6 +6,7 @@ Files are read, never imported: planning must not load torch.
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -50,7 +51,8 @@ def words(*files: str) -> frozenset[str]:
 def closure(*files: str) -> tuple[str, ...]:
     """The files and everything of this repository that they import, transitively; sorted, from the root.
 
-    A plugin that is loaded by name, `plugins.load("folder", "name")`, counts as imported.
+    A plugin that is loaded by name, `plugins.load("folder", "name")`, counts as imported; what is imported for
+    annotations only, below `if TYPE_CHECKING:`, does not.
     """
     seen: set[str] = set()
     todo = list(files)
@@ -94,11 +96,21 @@ def _plain(item: Any) -> Any:
 @cache
 def _imports(file: str) -> tuple[str, ...]:
     paths: list[Path] = []
-    for node in ast.walk(source.tree(file)):
+    for node in _run(source.tree(file)):
         for module in _modules(node, Path(file)):
             path = Path(*module.split("."))
             paths += [path.with_suffix(".py"), *(folder / "__init__.py" for folder in (path, *path.parents[:-1]))]
     return tuple(str(path) for path in dict.fromkeys(paths) if (plugins.ROOT / path).is_file())
+
+
+def _run(tree: ast.AST) -> Iterator[ast.AST]:
+    """The nodes of a syntax tree, without those below `if TYPE_CHECKING:`, which are never run."""
+    todo = [tree]
+    while todo:
+        node = todo.pop()
+        yield node
+        annotates = isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        todo += node.orelse if annotates else ast.iter_child_nodes(node)
 
 
 def _modules(node: ast.AST, file: Path) -> list[str]:

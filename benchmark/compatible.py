@@ -54,7 +54,6 @@ BETAS = ("beta_start", "beta_end", "beta_schedule")
 KEPT = (*BETAS, "trained_betas", "num_train_timesteps", "timestep_spacing", "set_alpha_to_one")
 OVERRIDDEN = {"clip_sample": False, "steps_offset": 1}  # as the stock pipeline does, whatever the file says
 REQUIRED = {  # as in CONDITIONS
-    "prediction_type": ("epsilon", "predicts {value}, but methods here match predicted noise (epsilon)"),
     "predict_epsilon": (True, "predicts no noise, which methods here match"),  # of old files, as is `tensor_format`
     "rescale_betas_zero_snr": (False, "rescales its betas to end in pure noise"),
     "use_flow_sigmas": (False, "matches flows"),
@@ -62,6 +61,7 @@ REQUIRED = {  # as in CONDITIONS
     "num_train_timesteps": (1000, "was trained on another number of timesteps than 1000"),
 }
 CHOICES = {
+    "prediction_type": ("epsilon", "v_prediction"),
     "beta_schedule": ("scaled_linear", "linear", "squaredcos_cap_v2"),
     "timestep_spacing": ("leading", "trailing", "linspace"),
 }
@@ -144,7 +144,8 @@ def check_schedule(path: Path) -> str:
     unused = [
         f"{key}: {value}"
         for key, value in config.items()
-        if not key.startswith("_") and key not in (*KEPT, *REQUIRED, *OVERRIDDEN) and value != defaults.get(key)
+        if not key.startswith("_") and value != defaults.get(key)
+        if key not in (*KEPT, *REQUIRED, *OVERRIDDEN, "prediction_type")
     ]
     also = f", which takes no notice of its {', '.join(unused)}" if unused else ""
     return f"scheduler: the betas of {kind} are used; the suite's sampler draws{also}"
@@ -156,6 +157,11 @@ def schedule(config: Mapping[str, Any]) -> dict[str, Any]:
     Where it says nothing, the class that draws has its own default, as in diffusers.
     """
     return {key: config[key] for key in KEPT if config.get(key) is not None} | OVERRIDDEN
+
+
+def prediction(config: Mapping[str, Any]) -> str:
+    """What the U-Net of a model with this scheduler's config predicts: `epsilon`, the noise, or `v_prediction`."""
+    return config.get("prediction_type") or "epsilon"
 
 
 def reduction(vae: Mapping[str, Any]) -> int:

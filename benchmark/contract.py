@@ -1,6 +1,6 @@
-"""A method's contract, checked when planning: what is wrong with its file is told before any job runs.
+"""Whether a plugin's file is what its protocol says, checked when planning: what is wrong is told before any job runs.
 
-Nothing is imported: files are read as syntax trees.
+No plugin is imported: files are read as syntax trees. `benchmark.protocols` says what a file must have.
 """
 
 from __future__ import annotations
@@ -12,55 +12,89 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from benchmark import plugins, ranges, source, strict
-from benchmark.config import POOLS
+from benchmark import plugins, protocols, ranges, source, strict
 from benchmark.errors import ConfigError
+from benchmark.variants import POOLS
 
-PARAMETERS = ("model", "concept", "settings")  # of a method's `erase`, which is given them in this order
-CONSTANTS = ("POOL", "PER_CONCEPT", "NOTE")  # what a method's file may say of itself
+ALLOWED = {"POOL": (None, *POOLS), "CONTROL": (True, False), "SEEDED": (True, False)}  # of a method's constants
+
+ADOPTED = {  # what is adopted: the settings that it needs, and what they say
+    "weights": {"weights": "where the weights lie", "sha256": "the hash of each concept's file"},
+    "images": {
+        "images": "in which folder the images lie",
+        "rows": "which list says what each of them shows",
+        "sha256": "the hash of each concept's list",
+    },
+}
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
-def problems(file: str | Path) -> list[str]:
-    """What is wrong with a method's file, one line each that names it: else its job would fail, after minutes.
+def problems(file: str | Path, protocol: type | None = None) -> list[str]:
+    """What is wrong with a plugin's file, one line each that names it: else its job would fail, after minutes.
 
-    Checked is what the runner relies on (CONTRIBUTING.md): `erase`, `Settings`, `POOL` and the like, and loops that
-    would never run.
+    Checked is what runners rely on: functions and their parameters, constants, `Settings`, and loops that would never
+    run. Without `protocol` it is that of the file's folder.
     """
     try:
         tree = source.tree(file)
+        says = (source.literal(file, name) is not None for name in ("IMAGES", "ADOPTS"))
+        protocol = protocol or protocols.of(str(Path(file).parent), *says)
     except ConfigError as error:
         return [str(error)]
     found = []
-    if not re.fullmatch(r"[a-z0-9_]+", Path(file).stem):
+    method = protocol in (protocols.Method, protocols.Adopted)
+    if method and not re.fullmatch(r"[a-z0-9_]+", Path(file).stem):
         found.append("a method's name consists of small letters, digits and _")
-    found += [*_constants(file, tree), *_settings_class(file, tree), *_erase(tree), *_idle_loops(tree)]
+    found += [*_constants(file, tree, protocol), *_settings_class(file, tree)]
+    for name in protocols.functions(protocol):
+        found += _function(tree, protocol, name)
+    if protocol is protocols.Adopted:
+        found += _adoption(file, tree)
+    found += _idle_loops(tree)
     return [f"{file}: {problem.removeprefix(f'{file}: ')}" for problem in found]
 
 
-def _constants(file: str | Path, tree: ast.Module) -> Iterator[str]:
-    """`POOL` and its like: their values, and names that are nearly theirs."""
-    allowed = {"POOL": (None, *POOLS), "PER_CONCEPT": (True, False)}
+def _constants(file: str | Path, tree: ast.Module, protocol: type) -> Iterator[str]:
+    """Constants: those that are needed and, of a method, their values, and names that are nearly theirs."""
+    known = protocols.attributes(protocol)
+    for name, may_lack in known.items():
+        if not may_lack and name not in {*_assigned(tree), *_imported(tree)}:
+            yield f"there is no {name}"
+    if protocol is not protocols.Method:
+        return
     values: dict[str, Any] = {}
     for name in _assigned(tree):
         try:
             values[name] = source.literal(file, name)
         except ConfigError as error:
-            if name in CONSTANTS:
+            if name in known:
                 yield str(error)
-    for name, known in allowed.items():
+    for name, allowed in ALLOWED.items():
         value = values.get(name)
-        if name in values and not any(value is item or (value == item and isinstance(item, str)) for item in known):
-            yield plugins.unknown(name, value, known, "value")
+        if name in values and not any(value is item or (value == item and isinstance(item, str)) for item in allowed):
+            yield plugins.unknown(name, value, allowed, "value")
     if not isinstance(values.get("NOTE", ""), str):
         yield f"NOTE: {values['NOTE']!r} is not text"
     for name, value in values.items():
-        near = [known for known in CONSTANTS if known not in values and _alike(name, known)]
+        near = [constant for constant in known if constant not in values and _alike(name, constant)]
         if "POOL" not in values and value in POOLS:
             near = ["POOL"]
-        if name not in CONSTANTS and near:
+        if name not in known and near:
             yield f"{name}: nobody reads it; did you mean {near[0]}?"
+
+
+def _adoption(file: str | Path, tree: ast.Module) -> Iterator[str]:
+    """`ADOPTS`, and the settings that say where the files are; and that nothing is to be run."""
+    kind, settings = source.literal(file, "ADOPTS"), source.settings(file)
+    if kind not in ADOPTED:
+        yield plugins.unknown("ADOPTS", kind, ADOPTED, "value")
+    for name in ADOPTED.get(kind, ()):
+        if name not in settings:
+            yield f"Settings has no {name}, which says {ADOPTED[kind][name]}"
+    for name in protocols.functions(protocols.Method):
+        if any(isinstance(node, Function) and node.name == name for node in tree.body):
+            yield f"{name} is never run: what ADOPTS names is taken over as it is"
 
 
 def _settings_class(file: str | Path, tree: ast.Module) -> Iterator[str]:
@@ -98,29 +132,30 @@ def _field(file: str | Path, name: str, item: ast.AnnAssign) -> Iterator[str]:
         yield str(error)
 
 
-def _erase(tree: ast.Module) -> Iterator[str]:
-    """`erase(model, concept, settings)`: that it is there, takes what it is given, and reads settings that exist."""
+def _function(tree: ast.Module, protocol: type, name: str) -> Iterator[str]:
+    """A function of the protocol: that it is there, takes what it is given, and reads settings that exist."""
     functions = {node.name: node for node in tree.body if isinstance(node, Function)}
-    node, wanted = functions.get("erase"), f"erase({', '.join(PARAMETERS)})"
+    node, wanted = functions.get(name), protocols.signature(protocol, name)
+    parameters, may_lack = protocols.functions(protocol)[name]
     if node is None:
-        if "erase" not in {*_imported(tree), *_assigned(tree)}:
-            near = [name for name in functions if _alike(name, "erase", 0.6)]
+        if name not in {*_imported(tree), *_assigned(tree)} and not may_lack:
+            near = [other for other in functions if _alike(other, name, 0.6)]
             yield f"there is no function {wanted}" + (f"; did you mean it by {near[0]}?" if near else "")
         return
     if isinstance(node, ast.AsyncFunctionDef):
-        yield "erase must not be async: write `def`"
+        yield f"{name} must not be async: write `def`"
     arguments = node.args
     names = [argument.arg for argument in (*arguments.posonlyargs, *arguments.args)]
     needed = len(names) - len(arguments.defaults)
-    misplaced = any(name in PARAMETERS and name != place for name, place in zip(names, PARAMETERS, strict=False))
-    takes = needed <= len(PARAMETERS) and (len(names) >= len(PARAMETERS) or arguments.vararg)
+    misplaced = any(given in parameters and given != place for given, place in zip(names, parameters, strict=False))
+    takes = needed <= len(parameters) and (len(names) >= len(parameters) or arguments.vararg)
     if misplaced or not takes or None in arguments.kw_defaults:
-        yield f"erase({ast.unparse(arguments)}) must be {wanted}: it is given these three, in this order"
-    elif len(names) >= len(PARAMETERS):
-        yield from _strange_settings(tree, node, names[2])
+        yield f"{name}({ast.unparse(arguments)}) must be {wanted}: it is given these, in this order"
+    elif len(names) >= len(parameters) and "settings" in parameters:
+        yield from _strange_settings(tree, node, names[parameters.index("settings")])
 
 
-def _strange_settings(tree: ast.Module, erase: Function, name: str) -> Iterator[str]:
+def _strange_settings(tree: ast.Module, function: Function, name: str) -> Iterator[str]:
     """Reads of settings that there are not."""
     kinds = [node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == "Settings"]
     if not kinds and "Settings" in {*_imported(tree), *_assigned(tree)}:
@@ -129,7 +164,7 @@ def _strange_settings(tree: ast.Module, erase: Function, name: str) -> Iterator[
     known = {ast.unparse(field) for field in fields}
     known |= {item.name for kind in kinds for item in kind.body if isinstance(item, Function)}
     inherits = any(kind.bases for kind in kinds)
-    for node in ast.walk(erase):
+    for node in ast.walk(function):
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == name:
             if not (inherits or node.attr in known or node.attr.startswith("__")):
                 yield plugins.unknown(f"line {node.lineno}: {name}.{node.attr}", node.attr, sorted(known), "setting")

@@ -53,7 +53,7 @@ def claimed() -> Iterator[str | None]:
 def device() -> Any:
     """The torch device that this process computes on, the GPU if it has one.
 
-    There float32 then means float32, and kernels are chosen that repeat themselves; torch warns of those that cannot.
+    There float32 then means float32, and kernels are chosen that repeat themselves; where there are none, torch stops.
     Raises `BenchmarkError` if the job was given a GPU that torch does not see: the CPU would take days, in silence.
     """
     import torch
@@ -67,7 +67,8 @@ def device() -> Any:
             raise BenchmarkError(f"{told}: this job was given a GPU, but torch sees none: {_why(said)}; {WAY_OUT}")
         return torch.device("cpu")
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # must be set before cuBLAS is first used
-    torch.use_deterministic_algorithms(True, warn_only=True)  # kernels that sum in any order would differ run by run
+    # Kernels that sum in any order would differ run by run; with `warn_only`, attention's gradients would.
+    torch.use_deterministic_algorithms(True)
     torch.utils.deterministic.fill_uninitialized_memory = False  # it comes with it, and costs time at each allocation
     return torch.device("cuda")
 

@@ -125,8 +125,7 @@ class Display(logging.Handler):
             self._begin()
 
     def _job_info(self, record: Any, wanted: bool) -> None:
-        values = (f"{key}{value}" if value.isdigit() else value for key, value in record.wildcards.items())
-        name = " ".join(filter(None, (record.rule_name, "/".join(values))))
+        name = " ".join(filter(None, (record.rule_name, "/".join(record.wildcards.values()))))
         table = Path(record.benchmark) if record.benchmark else None
         self.failed.discard(record.jobid)  # it is tried again
         self.jobs[record.jobid] = _Job(record.rule_name, name, tuple(map(Path, record.log)), table)

@@ -1,4 +1,4 @@
-"""Erases the concepts of one part with one method, each from the base model, and keeps what changed."""
+"""Erases the concepts of one shard with one method, each from the base model, and keeps what it changed and adds."""
 
 from __future__ import annotations
 
@@ -8,161 +8,209 @@ import os
 import resource
 import subprocess
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from benchmark import causes, checkpoint, cli, devices, grid, job, manifest, plugins, texts, weights
+from benchmark import causes, checkpoint, cli, devices, grid, job, manifest, plugins, prompts, texts, variants, weights
+from benchmark.config import load_suite, load_task
 from benchmark.errors import BenchmarkError
 from benchmark.files import sha256, write_atomically
-from benchmark.records import Target, digest
+from benchmark.groups import OWN
+from benchmark.records import Request, digest
+
+if TYPE_CHECKING:
+    from benchmark.suite import Suite
+    from benchmark.workbench import Workbench
 
 CHECKPOINT_SECONDS = 60
 
 
 @job.fills("out")
 def main(
-    suite: str, task: str, method: str, concepts: list[str], out: Path, seed: int = 0, pool: Path | None = None
+    suite: str, task: str, variant: str, concepts: list[str], out: Path, seed: int = 0, pool: Path | None = None
 ) -> None:
     """Erase concepts with one method; write models.csv when all are done. What was finished before is kept.
 
     Args:
         suite: a file of benchmark/suites.
         task: a file of benchmark/tasks.
-        method: a method's label: a file of methods/, or a variant of the suite's settings.
-        concepts: the concepts to erase, each from the base model.
+        variant: a file of methods/, or a variant of the suite's settings.
+        concepts: the concepts to erase, each from the base model; - for a control.
         out: the folder for models.csv and, per concept, delta.safetensors, meta.json and trace.csv.
         seed: of the erasing.
         pool: the manifest of the images to train on, for methods that need some.
     """
-    loaded = grid.load_suite(suite)
-    grid.check_label(loaded, method)
-    grid.check_methods(loaded, [method])
-    subject, base = grid.load_task(task, loaded.world), weights.base(loaded)
-    values = grid.label_settings(loaded, method)
-    wanted = {name: causes.target(subject, method, name, values) for name in concepts}
+    loaded = load_suite(suite)
+    chosen = variants.parse(loaded, variant)
+    grid.check_methods(loaded, [chosen])
+    subject, base = load_task(task, loaded.world), weights.base(loaded)
+    values = variants.settings(loaded, chosen)
+    requests = {name: causes.request(loaded, subject, chosen, (name,)) for name in concepts}
 
     import torch  # takes seconds: what was asked for wrongly is refused before
 
-    from benchmark import workbench
+    from benchmark import diffusion
 
-    plugin = plugins.load("methods", Path(grid.module(method)).stem)
+    plugin = plugins.load("methods", chosen.method)
     settings = plugin.Settings(**values) if hasattr(plugin, "Settings") else None
     images = manifest.read(pool) if pool else []
     torch.set_num_threads(loaded.sampler.threads)
 
-    rows, model, clean = [], None, {}
-    for name, concept in wanted.items():
-        shown = [image for image in images if image.probe in (name, "blank")]
-        cause = causes.erasure(loaded, subject, method, name, seed)
+    rows, checked = [], False
+    for name, request in requests.items():
+        shown = [image for image in images if image.asked in (name, "")]
+        cause = causes.erasure(loaded, subject, chosen, (name,), seed)
         key = digest([cause, base.key, [image.sha256 for image in shown]])
         folder = out / name
         if weights.key_of(folder / "delta.safetensors") == key:
             print(f"{folder}: kept")
         else:
-            if model is None:
-                model = workbench.load(base.folder, loaded.sampler.size)
-                texts.check(grid.all_texts(loaded), model.tokenizer)  # one may have been edited since `base`
-                clean = model.copy()
-            model.set_weights(clean)
-            model.unet.requires_grad_(False)
-            model.templates, model.groups = causes.templates(subject, method), causes.groups(method, values)
-            model.generator = torch.Generator().manual_seed(int(digest([name, seed]), 16) % 2**63)
-            model.pool = _pixels(pool, shown) if shown else None
-            if not _erase(model, plugin, concept, settings, clean, folder, key, f"erase {name} with {method}"):
-                model = None
+            load = partial(_model, loaded, base, name, seed, pool, shown, causes.groups(chosen, values))
+            if not checked:  # a text may have been edited since `base`
+                texts.check(prompts.all_texts(loaded), diffusion.load_tokenizer(base.folder))
+                checked = True
+            _erase(load, plugin, request, settings, folder, key, f"erase {name} with {variant}")
         delta = folder / "delta.safetensors"
         rows.append(weights.Delta(name, f"{name}/delta.safetensors", sha256(delta), key))
     weights.write_deltas(out / "models.csv", rows)
     print(f"{out}/models.csv: {len(rows)} models")
 
 
-def _erase(
-    model: Any, plugin: Any, concept: Target, settings: Any, clean: dict, folder: Path, key: str, label: str
-) -> bool:
-    """Run the method, saving its state once a minute and when told to stop, and write what it changed.
+def _model(
+    suite: Suite, base: weights.Base, name: str, seed: int, pool: Path | None, shown: list[manifest.Image],
+    groups: tuple[str, ...],
+) -> Workbench:  # fmt: skip
+    """The base model as new, with what a method works with: each concept is erased from one of its own."""
+    import torch
 
-    Returns whether the model may serve another concept. Raises `BenchmarkError` if there is nothing to keep, or more
-    than can be kept.
+    from benchmark import workbench
+
+    model = workbench.load(base.folder, suite.sampler.size)
+    model.groups = groups
+    model.generator = torch.Generator().manual_seed(int(digest([name, seed]), 16) % 2**63)
+    model.pool = _pixels(pool, shown) if shown else None
+    return model
+
+
+def _erase(
+    load: Callable[[], Workbench], plugin: Any, request: Request, settings: Any, folder: Path, key: str, label: str
+) -> None:
+    """Run the method, saving its progress once a minute and when told to stop, and write what it leaves.
+
+    `load` makes a model as new. Raises `BenchmarkError` if there is nothing to keep, or more than can be kept.
     """
     import torch
 
-    from benchmark import guard
-
-    began = saved = time.monotonic()
+    began = time.monotonic()
     if torch.cuda.is_available():
         torch.cuda.reset_peak_memory_stats()
-    path, idle = folder / "checkpoint.pt", True
+    path = folder / "checkpoint.pt"
     with job.deferred() as stopping:  # to the end: what is finished when the signal comes is written
-        with guard.untouched(model, f"{folder}: {label}") as watch:
-            model.resume = checkpoint.read(path, key)
-            total = getattr(settings, "steps", None)
-            if total and model.resume:
-                total -= model.resume["step"]
-            states = _states(model, plugin, concept, settings, clean, path)
-            for state in cli.progress(states, total, label):
-                idle = False
-                if state is not None and not (isinstance(state, dict) and isinstance(state.get("step"), int)):
-                    raise BenchmarkError(f"{label}: each step yields None or a dict with its `step`, not {state!r:.50}")
-                told = stopping()  # asked once: whoever leaves has saved
-                if state is not None and (told or time.monotonic() - saved > CHECKPOINT_SECONDS):
-                    checkpoint.write(path, {"key": key, "trace": model.trace, **state})
-                    saved = time.monotonic()
-                if told:
-                    job.leave()
-
-        changed = {name: w for name, w in model.copy().items() if not torch.equal(w, clean[name])}
-        if not changed:
-            hint = "; it made no step: a loop such as align(…) runs if `yield from` stands before it" if idle else ""
-            raise BenchmarkError(
-                f"{folder}: {label}: no weight was changed; the original model must not be scored as erased{hint}"
-            )
-        for name, weight in changed.items():
-            if not weight.isfinite().all():
-                raise BenchmarkError(f"{folder}: {label}: weight {name} is not finite; a lower learning rate may help")
+        try:
+            model, kept = _run(load(), plugin, request, settings, path, key, label, stopping)
+        except _Unusable:
+            model, kept = _run(load(), plugin, request, settings, path, key, label, stopping)
         seconds = time.monotonic() - began
         folder.mkdir(parents=True, exist_ok=True)
         _write_trace(folder / "trace.csv", model.trace)
         with write_atomically(folder / "meta.json") as aside:
-            aside.write_text(json.dumps(_meta(model, settings, seconds, changed), indent=1) + "\n")
-        weights.save_delta(folder / "delta.safetensors", changed, key)
+            aside.write_text(json.dumps(_meta(settings, seconds, kept), indent=1) + "\n")
+        weights.save_delta(folder / "delta.safetensors", kept, key)
         path.unlink(missing_ok=True)
-        print(f"{folder}: {len(changed)} weight tensors changed in {seconds:.0f} s on {devices.kind()}", flush=True)
-    return watch.as_new
+        own = sum(name.startswith(OWN) for name in kept)
+        adds = f" and {own} of the method's own" if own else ""
+        where = f"in {seconds:.0f} s on {devices.kind()}"
+        print(f"{folder}: {len(kept) - own} weight tensors changed{adds} {where}", flush=True)
+
+
+class _Unusable(Exception):
+    """A method cannot go on from the progress that was saved, which is gone now: it needs another model as new."""
+
+
+def _run(
+    model: Workbench, plugin: Any, request: Request, settings: Any, path: Path, key: str, label: str,
+    stopping: Callable[[], bool],
+) -> tuple[Workbench, dict[str, Any]]:  # fmt: skip
+    """The model after the method has run, and what of it is saved; `path` is where progress is kept."""
+    import torch
+
+    from benchmark import guard
+
+    label, clean, random = f"{path.parent}: {label}", model.copy(), model.generator.get_state()
+    idle, saved = True, time.monotonic()
+    with guard.untouched(model, label):
+        model.resume = checkpoint.read(path, key)
+        total = getattr(settings, "steps", None)
+        if total and model.resume:
+            total -= model.resume["step"]
+        states = _states(model, plugin, request, settings, path)
+        for state in cli.progress(states, total, label):
+            idle = False
+            if state is not None and not (isinstance(state, dict) and isinstance(state.get("step"), int)):
+                raise BenchmarkError(f"{label}: each step yields None or a dict with its `step`, not {state!r:.50}")
+            told = stopping()  # asked once: whoever leaves has saved
+            if state is not None and (told or time.monotonic() - saved > CHECKPOINT_SECONDS):
+                checkpoint.write(path, {"key": key, "trace": model.trace, **state})
+                saved = time.monotonic()
+            if told:
+                job.leave()
+    if not getattr(plugin, "SEEDED", True) and not torch.equal(random, model.generator.get_state()):
+        raise BenchmarkError(f"{label}: SEEDED = False says that no seed matters, but it drew from model.generator")
+    return model, _kept(model, clean, hasattr(plugin, "apply"), idle, label)
+
+
+def _kept(model: Workbench, clean: dict[str, Any], applies: bool, idle: bool, label: str) -> dict[str, Any]:
+    """What an erasure saves: weights of the U-Net and the text encoder that changed, and the tensors of `model.state`.
+
+    Nothing is enough for a method with `apply` alone.
+    """
+    import torch
+
+    now = ((name, weight.detach().to("cpu")) for name, weight in model.named_weights().items())
+    kept = {name: weight for name, weight in now if not torch.equal(weight, clean[name])}
+    for name, value in model.state.items():
+        if not isinstance(value, torch.Tensor):
+            raise BenchmarkError(f"{label}: model.state[{name!r}] is {value!r:.50}, not a tensor")
+        kept[f"{OWN}{name}"] = value.detach().to("cpu", copy=True)
+    if not (kept or applies):
+        hint = "; it made no step: a loop such as align(…) runs if `yield from` stands before it" if idle else ""
+        raise BenchmarkError(f"{label}: no weight was changed; the original model must not be scored as erased{hint}")
+    for name, weight in kept.items():
+        if not weight.isfinite().all():
+            raise BenchmarkError(f"{label}: weight {name} is not finite; a lower learning rate may help")
+    return kept
 
 
 def _states(
-    model: Any, plugin: Any, concept: Target, settings: Any, clean: dict, path: Path
+    model: Workbench, plugin: Any, request: Request, settings: Any, path: Path
 ) -> Iterator[checkpoint.State | None]:
-    """What the method yields, beginning from `model.resume`; or from the start, if the method cannot go on from it."""
+    """What the method yields, beginning from `model.resume`. Raises `_Unusable` if it cannot go on from it."""
     import torch
 
-    random = model.generator.get_state()
     model.trace = model.resume.pop("trace", []) if model.resume else []
-    if model.resume:
-        step = model.resume["step"]
-        try:
-            states = _begin(plugin, model, concept, settings)
-            first = list(itertools.islice(states, 1))
-        except (MemoryError, torch.OutOfMemoryError):
-            raise
-        except Exception as error:  # what a method makes of a damaged state is not known
-            checkpoint.discard(path, f"the method cannot go on from it ({checkpoint.line(error)})")
-        else:
-            print(f"{path.parent}: resumed after step {step}", flush=True)
-            yield from first
-            yield from states
-            return
-        model.set_weights(clean)
-        model.unet.requires_grad_(False)
-        model.generator.set_state(random)
-        model.resume, model.trace = None, []
-    yield from _begin(plugin, model, concept, settings)
+    if not model.resume:
+        yield from _begin(plugin, model, request, settings)
+        return
+    step = model.resume["step"]
+    try:
+        states = _begin(plugin, model, request, settings)
+        first = list(itertools.islice(states, 1))
+    except (MemoryError, torch.OutOfMemoryError):
+        raise
+    except Exception as error:  # what a method makes of a damaged state is not known
+        checkpoint.discard(path, f"the method cannot go on from it ({checkpoint.line(error)})")
+        path.unlink(missing_ok=True)
+        raise _Unusable from error
+    print(f"{path.parent}: resumed after step {step}", flush=True)
+    yield from first
+    yield from states
 
 
-def _begin(plugin: Any, model: Any, concept: Target, settings: Any) -> Iterator[checkpoint.State | None]:
-    states = plugin.erase(model, concept, settings)
+def _begin(plugin: Any, model: Workbench, request: Request, settings: Any) -> Iterator[checkpoint.State | None]:
+    states = plugin.erase(model, request, settings)
     if not (states is None or isinstance(states, Iterable)):
         raise BenchmarkError(f"erase returned {states!r:.50}: it must yield states, or return nothing")
     return iter(states or ())
@@ -177,7 +225,7 @@ def _pixels(pool: Path, shown: list[manifest.Image]) -> Any:
     return torch.from_numpy(stacked).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
-def _meta(model: Any, settings: Any, seconds: float, changed: dict) -> dict:
+def _meta(settings: Any, seconds: float, kept: dict[str, Any]) -> dict[str, Any]:
     """What varies from run to run, and what a reader wants to know of how these weights came to be."""
     import torch
 
@@ -191,7 +239,7 @@ def _meta(model: Any, settings: Any, seconds: float, changed: dict) -> dict:
         else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
         "commit": _commit(),
         "versions": {name: version(name) for name in ("torch", "diffusers", "transformers")},
-        "changed": {name: list(value.shape) for name, value in changed.items()},
+        "saved": {name: list(value.shape) for name, value in kept.items()},
         "host": os.uname().nodename,
     }
 

@@ -1,8 +1,8 @@
-"""Evidence: what was seen in each image, and whose partner it is.
+"""Evidence: what was seen in each image, and which is its reference image.
 
 `evidence.csv` has the manifest's columns and those of the observers. What each observer saw lies beside it, row by row,
-as `<eye>.npz`: the picture's key, its columns and, if it has some, an array of features; the file's hash is then the
-column `<eye>_features`. Missing values have no place in either.
+as `<observer>.npz`: the image's key, its columns and, if it has some, an array of features; the file's hash is then the
+column `<observer>_features`. Missing values have no place in either.
 """
 
 from __future__ import annotations
@@ -21,10 +21,11 @@ from benchmark import manifest
 from benchmark.errors import BenchmarkError
 from benchmark.files import sha256, write_atomically
 
-FEATURES, SEAL = "features", "seal"  # arrays of `<eye>.npz` beside the observer's own columns
+FEATURES, SEAL = "features", "seal"  # arrays of `<observer>.npz` beside the observer's own columns
 MANIFEST = [field.name for field in fields(manifest.Image)]
-CELL = ["task", "method", "erased", "tuning_seed"]  # which model drew an image
-KEY = ["probe", "prompt", "seed", "index"]  # what an image and its partner have in common
+MODEL = ["task", "variant", "checkpoint", "concept", "erasing_seed"]  # which model drew an image
+KEY = ["prompt_set", "row", "index"]  # what an image and its reference image have in common
+SHOWN = ["text", "noise_seed"]  # what they must have in common, too
 _WHOLE = [field.name for field in fields(manifest.Image) if field.type == "int"]
 _TEXT_ENDINGS = ("_label", "_features")
 
@@ -46,7 +47,7 @@ def read(path: Path, columns: Iterable[str] = ()) -> pd.DataFrame:
     for column in rows.columns:
         if column in _WHOLE or not (column in MANIFEST or column.endswith(_TEXT_ENDINGS)):
             rows[column] = _numbers(rows, column, path)
-    twice = rows.duplicated([*CELL, *KEY])
+    twice = rows.duplicated([*MODEL, *KEY])
     if twice.any():
         raise BenchmarkError(f"{path}: lists {rows.file[twice].iloc[0]} twice")
     return rows
@@ -61,18 +62,28 @@ def _numbers(rows: pd.DataFrame, column: str, path: Path) -> pd.Series:
     return numbers
 
 
-def partners(rows: pd.DataFrame, originals: pd.DataFrame, path: Path) -> np.ndarray:
-    """Where in `originals` the partner of each image stands. Raises `BenchmarkError` naming an image without one."""
-    found = pd.MultiIndex.from_frame(originals[KEY]).get_indexer(pd.MultiIndex.from_frame(rows[KEY]))
-    if (found < 0).any():
-        raise BenchmarkError(f"{path}: {rows.file[found < 0].iloc[0]} has no partner among the original model's images")
-    return found
+def references(rows: pd.DataFrame, originals: pd.DataFrame, path: Path, attacked: bool = False) -> np.ndarray:
+    """Where in `originals` the reference image of each image stands: the original's of the same row and index.
+
+    Raises `BenchmarkError` naming an image without one, or one that was drawn from another text or noise. Where the
+    texts were `attacked`, those of the original's are the ones of before.
+    """
+    places = pd.MultiIndex.from_frame(originals[KEY]).get_indexer(pd.MultiIndex.from_frame(rows[KEY]))
+    if (places < 0).any():
+        lone = rows.file[places < 0].iloc[0]
+        raise BenchmarkError(f"{path}: {lone} has no reference image among the original model's images")
+    shown = SHOWN[attacked:]
+    differs = (rows[shown].to_numpy() != originals[shown].to_numpy()[places]).any(1)
+    if differs.any():
+        raise BenchmarkError(f"{path}: {rows.file[differs].iloc[0]} has another text or noise than its reference image")
+    return places
 
 
 class Kept:
-    """What one observer has seen, by the key of the picture: `<eye>.npz`. What cannot be read is not there.
+    """What one observer has seen, by the key of the image: `<observer>.npz`. What cannot be read is not there.
 
-    Only what has one of the `wanted` keys is kept: others may be of another observer, whose columns have other kinds.
+    Only what has one of the `wanted` keys is kept: others may be of an earlier observer,
+    whose columns have other kinds.
     """
 
     def __init__(self, path: Path, wanted: Iterable[str]):
@@ -136,14 +147,14 @@ def _hash(arrays: Mapping[str, np.ndarray]) -> str:
     return found.hexdigest()
 
 
-def features(path: Path, rows: pd.DataFrame, eye: str) -> np.ndarray:
-    """The features of an eye beside an evidence.csv, one row per image, checked against their hash."""
-    file = path.with_name(f"{eye}.npz")
+def features(path: Path, rows: pd.DataFrame, observer: str) -> np.ndarray:
+    """The features of an observer beside an evidence.csv, one row per image, checked against their hash."""
+    file = path.with_name(f"{observer}.npz")
     try:
         data = file.read_bytes()
     except OSError as error:
         raise BenchmarkError(f"{file}: cannot be read: {error.strerror}") from error
-    if set(rows[f"{eye}_features"]) != {hashlib.sha256(data).hexdigest()}:
+    if set(rows[f"{observer}_features"]) != {hashlib.sha256(data).hexdigest()}:
         raise BenchmarkError(f"{file}: is not the file that belongs to {path}: its hash differs")
     with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
         array = arrays[FEATURES]

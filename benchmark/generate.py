@@ -1,16 +1,21 @@
-"""Draws the seeded images of one part: what models are evaluated on, and what judges and methods learn from."""
+"""Draws the seeded images of one prompt set by the models of one shard, or by the original model."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
-from benchmark import causes, cli, devices, grid, job, manifest, sampling, trial, weights
+from benchmark import causes, cli, devices, job, manifest, sampling, texts, trial, variants, weights
+from benchmark.config import load_set, load_suite, load_task
 from benchmark.errors import BenchmarkError
 from benchmark.files import sha256
-from benchmark.records import Prompt, digest
+from benchmark.prompts import of_model, read
+from benchmark.records import NOTHING, Task, Variant, digest
+from benchmark.suite import Suite
 
 
 @dataclass(frozen=True)
@@ -24,107 +29,130 @@ class _Wanted:
 @job.fills("out")
 def main(
     suite: str,
-    task: str,
-    method: str,
+    set: str,
+    prompts: Path,
     out: Path,
-    set: str = "evaluation",
+    variant: str = variants.ORIGINAL,
+    task: str | None = None,
     seed: int = 0,
-    models: Path | None = None,
     concepts: list[str] | None = None,
+    models: Path | None = None,
 ) -> None:
-    """Draw the images that are not there yet and write manifest.csv.
+    """Draw the images of a prompt set that are not there yet, and write manifest.csv.
 
     Args:
         suite: a file of benchmark/suites.
-        task: a file of benchmark/tasks.
-        method: the label whose models draw.
+        set: the prompt set: the name of a task, a file of benchmark/prompt_sets, or what a classifier or method needs.
+        prompts: its rows, a CSV file.
         out: the folder of the images and of manifest.csv.
-        set: evaluation, train (for the task's judge), or pool:concept and pool:anchor (for methods).
+        variant: whose models draw; the original model draws what tasks, classifiers and methods have in common.
+        task: a file of benchmark/tasks: what was erased is of it.
         seed: of the erasing, by which the models came to be.
+        concepts: the erased concepts.
         models: the models.csv of the erased models; without it the base model draws.
-        concepts: the erased concepts, or those of a pool.
     """
-    loaded = grid.load_suite(suite)
-    subject = grid.load_task(task, loaded.world)
-    grid.check_label(loaded, method)
-    if models is None and method != grid.ORIGINAL:
+    loaded, name = load_suite(suite), set
+    chosen = variants.parse(loaded, variant)
+    if chosen.name != variants.ORIGINAL and not (models and task and concepts):
         raise BenchmarkError(
-            f"--models: models.csv of {method} is needed; the base model draws for {grid.ORIGINAL} only"
+            f"--models, --task, --concepts: {variant} needs them; the base model draws for original only"
         )
-    concepts = concepts or [grid.NOTHING]
+    subject = load_task(task, loaded.world) if task else None
     base = weights.base(loaded)
-    deltas = weights.deltas(models) if models else {grid.NOTHING: None}
-    erased = concepts if set == "evaluation" else [grid.NOTHING]
+    deltas = weights.deltas(models) if models else {NOTHING: None}
+    erased = concepts or [NOTHING]
     for concept in erased:
         if concept not in deltas:
             where, there = models or "without --models", ", ".join(deltas)
             raise BenchmarkError(f"{where}: there is no model that has lost {concept!r} (there are: {there})")
 
-    drawing = digest(causes.drawing(loaded))
-    rows: list[_Wanted] = []
+    drawing, asked = digest(causes.drawing(loaded)), read(prompts)
+    wanted: list[_Wanted] = []
     for concept in erased:
         model = digest([base.key, deltas[concept].sha256 if deltas[concept] else None])
-        for prompt in _prompts(loaded, subject, set, concept, concepts):
+        drawn = of_model(asked, load_set(name, loaded.world), loaded, concept) if subject else asked
+        for prompt in drawn:
+            guidance = loaded.sampler.guidance if prompt.guidance is None else prompt.guidance
             for index in range(prompt.images):
-                key = digest([drawing, model, prompt.text, prompt.seed, prompt.images, index])
-                name = f"{concept}/{prompt.probe}/{prompt.seed}_{index}.png"
-                image = manifest.Image(
-                    name, task, method, seed, concept, prompt.probe, prompt.text, prompt.seed, index, key, "", ""
+                what = (prompt.text, prompt.noise_seed, index, prompt.images, guidance)
+                wanted.append(
+                    _Wanted(
+                        manifest.Image(
+                            f"{concept}/{prompt.row}_{index}.png",
+                            *(name, prompt.row, index, prompt.text, prompt.noise_seed),
+                            *(prompt.concept, prompt.wording, prompt.class_name),
+                            *(subject.name if subject else NOTHING, chosen.method, chosen.name, chosen.checkpoint),
+                            *(concept, seed, digest([drawing, model, *what]), "", ""),
+                        ),
+                        sampling.Shot(*what),
+                    )
                 )
-                rows.append(_Wanted(image, sampling.Shot(prompt.text, prompt.seed, index, prompt.images)))
 
-    notes = {row.image.file: manifest.note_of(out / row.image.file) for row in rows}
-    missing = [row for row in rows if not (note := notes[row.image.file]) or note.key != row.image.key]
+    notes = {row.image.file: manifest.note_of(out / row.image.file) for row in wanted}
+    missing = [row for row in wanted if not (note := notes[row.image.file]) or note.key != row.image.key]
     device = ""
     if missing:
-        print(trial.once(base, loaded, subject, Path(loaded.folder)))  # a text may be new; the picture may be due
-        device = _draw(base, loaded.sampler, deltas, missing, out, f"draw {task} {method} {set}")
+        print(trial.once(base, loaded, Path(loaded.folder)))  # a text may be new; the picture may be due
+        _report_cut(prompts, base.folder, dict.fromkeys(row.image.text for row in wanted))
+        label = f"draw {name} by {'/'.join(filter(None, (task, variant)))}"
+        device = _draw(loaded, subject, chosen, base, deltas, missing, out, label)
         notes |= {row.image.file: manifest.Note(row.image.key, device) for row in missing}
-    manifest.write(out / "manifest.csv", (_hashed(row.image, notes[row.image.file], out) for row in rows))
-    counts = f"{len(rows)} images, {len(missing)} drawn, {len(rows) - len(missing)} kept"
+    manifest.write(out / "manifest.csv", (_hashed(row.image, notes[row.image.file], out) for row in wanted))
+    counts = f"{len(wanted)} images, {len(missing)} drawn, {len(wanted) - len(missing)} kept"
     print(f"{out}/manifest.csv: {counts}{f'; drawn on {device}' if device else ''}")
 
 
-def _prompts(suite: grid.Suite, task, set: str, erased: str, concepts: list[str]) -> tuple[Prompt, ...]:
-    if set == "evaluation":
-        return grid.prompts(task, suite, None if erased == grid.NOTHING else erased)
-    if set == "train":
-        return grid.train_prompts(task.judge, suite)
-    kind = set.removeprefix("pool:")
-    if kind in grid.POOLS and set.startswith("pool:"):
-        return grid.pool_prompts(task, suite, kind, tuple(concepts))
-    raise BenchmarkError(f"--set {set}: allowed are evaluation, train, pool:concept, pool:anchor")
+def _report_cut(prompts: Path, folder: str, drawn: Collection[str]) -> None:
+    """Say how many texts the text encoder reads in part only: those of a set that is a file may be so long."""
+    from benchmark import diffusion
+
+    if cut := texts.cut(drawn, diffusion.load_tokenizer(folder)):
+        print(f"{prompts}: {cut} of {len(drawn)} texts are longer than the text encoder reads: their ends are cut off")
 
 
-def _draw(base: weights.Base, sampler, deltas, rows: list[_Wanted], out: Path, label: str) -> str:
+def _draw(
+    suite: Suite, task: Task | None, variant: Variant, base: weights.Base, deltas, rows: list[_Wanted], out: Path,
+    label: str,
+) -> str:  # fmt: skip
     """Model by model, in full batches; PNGs are encoded beside the drawing. Returns the kind of device that drew."""
     import torch
 
-    from benchmark import diffusion
-
-    torch.set_num_threads(sampler.threads)
-    model, device = diffusion.load(base.folder, sampler.precision, sampler.size), devices.kind()
-    clean = model.copy()
+    torch.set_num_threads(suite.sampler.threads)
+    device = devices.kind()
     with ThreadPoolExecutor(1) as encoder:
+        drawn = cli.progress(_images(suite, task, variant, base, deltas, rows), len(rows), label)
         saved = [
             encoder.submit(manifest.save_png, out / row.image.file, pixels, manifest.Note(row.image.key, device))
-            for row, pixels in cli.progress(_images(model, clean, sampler, deltas, rows), len(rows), label)
+            for row, pixels in drawn
         ]
         for done in saved:
             done.result()
     return device
 
 
-def _images(model, clean, sampler, deltas, rows: list[_Wanted]) -> Iterator[tuple]:
-    for concept in dict.fromkeys(row.image.erased for row in rows):
-        mine = [row for row in rows if row.image.erased == concept]
-        model.set_weights(clean)
-        if deltas[concept]:
-            model.set_weights(weights.read_delta(deltas[concept]))
+def _images(
+    suite: Suite, task: Task | None, variant: Variant, base: weights.Base, deltas, rows: list[_Wanted]
+) -> Iterator[tuple[_Wanted, Any]]:
+    """The images of each model, which is drawn by a pipeline of its own, as new: what a method adds is in no other."""
+    from benchmark import apply, diffusion
+
+    for concept in dict.fromkeys(row.image.concept for row in rows):
+        asked = [row for row in rows if row.image.concept == concept]
+        pipeline = diffusion.load(base.folder, suite.sampler.precision, suite.sampler.size)
         try:
-            yield from zip(mine, sampling.draw(model, [row.shot for row in mine], sampler), strict=True)
+            with ExitStack() as stack:
+                guidance = None
+                if deltas[concept]:
+                    request, saved = (
+                        causes.request(suite, task, variant, (concept,)),
+                        weights.read_delta(deltas[concept]),
+                    )
+                    values = variants.settings(suite, variant)
+                    guidance = stack.enter_context(apply.applied(pipeline, variant.method, request, values, saved))
+                drawn = sampling.draw(pipeline, [row.shot for row in asked], suite.sampler, guidance)
+                yield from zip(asked, drawn, strict=True)
         except BenchmarkError as error:
-            raise BenchmarkError(f"{mine[0].image.method}, erased {concept}: {error}") from error
+            raise BenchmarkError(f"{variant}, erased {concept}: {error}") from error
 
 
 def _hashed(image: manifest.Image, note: manifest.Note, out: Path) -> manifest.Image:

@@ -1,7 +1,6 @@
-"""What a run consists of: which cells and parts exist, under which labels, and what they are asked for.
+"""What a run consists of: which erasures, shards and prompt sets exist, and what each job is about.
 
 Standard library and PyYAML only, and no plugin is imported: the Snakefile imports this module, so it must stay light.
-Whoever needs a suite, a task or prompts finds them here, too.
 """
 
 from __future__ import annotations
@@ -10,228 +9,269 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from benchmark import contract, plugins, source, strict
-from benchmark.config import (  # noqa: F401
-    NOTHING,
-    ORIGINAL,
-    POOLS,
-    Experiment,
-    Suite,
-    check_label,
-    check_name,
-    label_settings,
-    labels,
-    load_suite,
-    load_task,
-    module,
-    per_concept,
-    pool,
-)
+from benchmark import contract, plugins, protocols, source, strict, variants
+from benchmark.config import Experiment, Suite, load_set, load_suite, load_task
 from benchmark.errors import ConfigError
-from benchmark.prompts import all_texts, pool_prompts, prompts, train_prompts  # noqa: F401
-from benchmark.records import Cell, Task, digest
-from benchmark.selection import choose, choose_numbers, everything
-from benchmark.source import literal  # noqa: F401
+from benchmark.prompt_set import pool_set, training_set
+from benchmark.records import NOTHING, Erasure, PromptSet, Task, Variant, digest
+from benchmark.selection import ALL, Names, Numbers, choose, choose_numbers, everything
 
 
 @dataclass(frozen=True)
-class Part:
-    """The cells that one job works on: several concepts of one (task, method, seed)."""
+class Shard:
+    """The erasures that one job works on: several concepts of one (task, variant, erasing seed).
+
+    The original model is one shard, which tasks share.
+    """
 
     task: str
-    method: str
-    seed: int
+    variant: Variant
+    erasing_seed: int
     name: str
     concepts: tuple[str, ...]
 
     @property
     def path(self) -> str:
-        return f"{self.task}/{self.method}/seed{self.seed}/{self.name}"
+        if self.task == NOTHING:
+            return variants.ORIGINAL
+        return f"{self.task}/{self.variant}/seed{self.erasing_seed}/{self.name}"
 
 
-@dataclass(frozen=True)
-class Pool:
-    """Images of the original model that methods train on: of concepts, or of none if `kind` is `anchor`."""
-
-    task: str
-    kind: str
-    name: str
-    concepts: tuple[str, ...] = ()
-
-    @property
-    def path(self) -> str:
-        return f"{self.task}/{ORIGINAL}/pool_{self.kind}/{self.name}"
+BASE = Shard(NOTHING, Variant(variants.ORIGINAL), 0, "all", (NOTHING,))
 
 
 @dataclass(frozen=True)
 class Plan:
     """Everything that one configuration asks for.
 
-    `experiments` holds each experiment's cells under the labels that it asked for; `aliases` maps each label to the
-    equal one that is run in its place (mostly itself); `cells` and `parts` are what is run. `named` has the experiments
-    and methods that the configuration names, where it does not say `all`.
+    `experiments` holds the erasures that each experiment asks for. `run` maps each of them to the erasure that is run
+    for it: itself, or an equal one. `shards` are the jobs' shares of what is run, by path. `sets` are all prompt sets
+    of which images are drawn; `looked_at` names those images that observers look at, as pairs of a set's name and a
+    shard's path. `named` has what the configuration names, by its key, where it does not say `all`.
     """
 
     suite: Suite
-    named: Mapping[str, tuple[str, ...]]
+    named: Mapping[str, tuple[Any, ...]]
     tasks: Mapping[str, Task]
-    experiments: Mapping[str, tuple[Cell, ...]]
-    aliases: Mapping[str, str]
-    cells: tuple[Cell, ...]
-    parts: Mapping[str, Part]
+    experiments: Mapping[str, tuple[Erasure, ...]]
+    run: Mapping[Erasure, Erasure]
+    shards: Mapping[str, Shard]
+    sets: Mapping[str, PromptSet]
+    looked_at: tuple[tuple[str, str], ...]
     views: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class _Config:
-    suite: str
-    experiments: Any = "all"
-    methods: Any = "all"
-    concepts: Any = "all"
-    seeds: Any = "all"
+    """What to run: a suite, and what of that which it offers. The command line may say the same."""
+
+    suite: str  # a file of benchmark/suites/, without its ending
+    experiments: Names = ALL  # which of the suite's experiments to run
+    methods: Names = ALL  # which methods and variants to run; `original` is always among them
+    concepts: Names = ALL  # which concepts to erase
+    seeds: Numbers = ALL  # which erasing seeds to run, whole numbers from 0 on
 
 
-def narrow(config: Mapping[str, Any]) -> tuple[Suite, dict[str, tuple[str, ...]], dict[str, Experiment]]:
-    """The suite that `config.yaml` selects, the experiments and methods that it names, and what is left of each one.
+def narrow(config: Mapping[str, Any]) -> tuple[Suite, dict[str, tuple[Any, ...]], dict[str, Experiment]]:
+    """The suite that `config.yaml` selects, what it names of that, and what is left of each experiment.
 
-    A method that is named runs in the experiments that have it. One that none has runs in all of them, and so does one
-    that none lists by name: a new method, which a suite that says `all` somewhere has only there.
+    A method that is named runs in the experiments that have it. A new method, which no experiment lists by name, runs
+    in all of them: else it would run only in those that say `all`.
     """
     chosen: _Config = strict.build(_Config, config, "config")
     suite = load_suite(chosen.suite)
     names = choose(chosen.experiments, suite.experiments, "config: experiments")
     offered: list[Experiment] = [suite.experiments[name] for name in names]
-    methods = choose(chosen.methods, labels(suite), "config: methods")
+    methods = choose(chosen.methods, variants.names(suite), "config: methods")
     concepts = choose(chosen.concepts, _union(e.concepts for e in offered), "config: concepts")
     seeds = choose_numbers(chosen.seeds, _union(e.seeds for e in offered), "config: seeds")
-    named = {"experiments": () if everything(chosen.experiments) else names}
-    named["methods"] = () if everything(chosen.methods) else methods
-    known = {module(label) for e in offered if e.listed for label in e.methods}
+    selected = {"experiments": names, "methods": methods, "concepts": concepts, "seeds": seeds}
+    named = {key: () if everything(getattr(chosen, key)) else selection for key, selection in selected.items()}
+    known = {Variant(name).method for e in offered if e.listed for name in e.variants}
     new = {
-        label
-        for label in named["methods"]
-        if module(label) not in known or not any(label in e.methods for e in offered)
+        name
+        for name in named["methods"]
+        if Variant(name).method not in known or not any(name in e.variants for e in offered)
     }
     left = {}
     for name, e in zip(names, offered, strict=True):
-        rows = [label for label in e.methods if label in methods]
-        rows = tuple(dict.fromkeys((*rows, *(label for label in methods if label in new))))
+        rows = [variant for variant in e.variants if variant in methods]
+        rows = tuple(dict.fromkeys((*rows, *(variant for variant in methods if variant in new))))
         erased = tuple(concept for concept in e.concepts if concept in concepts)
         repeats = tuple(seed for seed in e.seeds if seed in seeds)
         if rows and erased and repeats:  # else another experiment has what was asked for, which is no mistake
-            rows = tuple(dict.fromkeys((ORIGINAL, *rows)))
-            left[name] = replace(e, methods=rows, concepts=erased, seeds=repeats)
+            rows = tuple(dict.fromkeys((variants.ORIGINAL, *rows)))
+            left[name] = replace(e, variants=rows, concepts=erased, seeds=repeats)
     if not left:
         raise ConfigError(f"config: no experiment of suite {suite.name} has these methods, concepts and seeds together")
     return suite, named, left
 
 
 def plan(config: Mapping[str, Any], tolerant: bool = False) -> Plan:
-    """The cells that `config.yaml` selects. It only narrows what the suite offers; `original` is always among them.
+    """The erasures that `config.yaml` selects. It only narrows what the suite offers; `original` is always among them.
 
     A method whose file is broken is a `ConfigError`. A tolerant plan has it all the same: whoever runs it says what is
     wrong, and others are run; whoever scores what was run needs no method's file.
     """
     suite, named, left = narrow(config)
     for name in plugins.names("methods"):
-        check_name(name)
+        variants.check_name(name)
     tasks = {e.task: load_task(e.task, suite.world) for e in left.values()}
-    experiments = {
-        name: tuple(
-            Cell(e.task, label, concept, seed)
-            for label in _with_checkpoints(suite, e.methods, e.checkpoints)
-            for seed in (e.seeds if per_concept(label) else [0])
-            for concept in (e.concepts if per_concept(label) else [NOTHING])
-        )
-        for name, e in left.items()
-    }
-
-    rows = _union([cell.method for cell in cells] for cells in experiments.values())
+    experiments = {name: tuple(_erasures(suite, e)) for name, e in left.items()}
+    asked = _union(experiments.values())
     if not tolerant:
-        check_methods(suite, rows)
-    aliases = _aliases(suite, rows)
-    cells = _union([replace(cell, method=aliases[cell.method]) for cell in cells] for cells in experiments.values())
-    return Plan(
-        suite, named, tasks, experiments, aliases, cells, _parts(suite, cells), _union(e.views for e in left.values())
+        check_methods(suite, dict.fromkeys(erasure.variant for erasure in asked))
+    run = _run(suite, asked)
+    shards = _shards(suite, dict.fromkeys(run.values()))
+    looked_at = [(name, BASE.path) for name in _union(task.sets for task in tasks.values())]
+    looked_at += [(name, path) for path, shard in shards.items() if shard != BASE for name in tasks[shard.task].sets]
+    sets = {name: load_set(name, suite.world) for name, _ in looked_at}
+    views = _union(e.views for e in left.values())
+    if not tolerant:
+        _check_plugins(sets.values(), views)
+    for name, path in looked_at:
+        if sets[name].source.kind == "attack" and variants.adopts(shards[path].variant) == "images":
+            raise ConfigError(f"{shards[path].variant}: has images and no model, which prompt set {name} would attack")
+    learn = _union(
+        [asked.classifier.prompt_set] for asked in sets.values() if asked.classifier and asked.classifier.texts
     )
+    training = {asked.name: asked for asked in (training_set(load_task(name, suite.world)) for name in learn)}
+    pools: dict[str, PromptSet] = {}
+    for shard in shards.values():
+        if pool := _pool(suite, shard):
+            shown = dict.fromkeys((*pools.get(pool.name, pool).source.concepts, *pool.source.concepts))
+            pools[pool.name] = replace(pool, source=replace(pool.source, concepts=tuple(shown)))
+    for name in (names := [*sets, *training, *pools]):
+        if names.count(name) > 1:
+            raise ConfigError(f"prompt set {name}: another set of this run has the name; rename the file or the task")
+    return Plan(suite, named, tasks, experiments, run, shards, sets | training | pools, tuple(looked_at), views)
 
 
-def pool_of(plan: Plan, part: Part) -> Pool | None:
-    """What a part's method trains on, if it wants images: one set per part, or one in all if they show no concept."""
-    kind = pool(plan.suite, part.method)
-    return Pool(part.task, kind, part.name if kind == "concept" else "all") if kind else None
+def pool_of(plan: Plan, shard: Shard) -> PromptSet | None:
+    """What a shard's method trains on, if it wants images: one set per shard, or one in all if they show no concept."""
+    pool = _pool(plan.suite, shard)
+    return pool and plan.sets[pool.name]
 
 
-def pools(plan: Plan) -> dict[str, Pool]:
-    """The pools of a plan by path. Each shows the concepts that the parts which train on it erase."""
-    found: dict[str, Pool] = {}
-    for part in plan.parts.values():
-        if wanted := pool_of(plan, part):
-            known = found.get(wanted.path, wanted).concepts
-            shown = (*known, *(name for name in part.concepts if name not in known)) if wanted.kind == "concept" else ()
-            found[wanted.path] = replace(wanted, concepts=shown)
-    return found
+def training_of(plan: Plan, classifier: str) -> PromptSet | None:
+    """The images from which the classifier of a prompt set learns, if it is trained here."""
+    texts = load_set(classifier, plan.suite.world).classifier.texts
+    return plan.sets[training_set(load_task(classifier, plan.suite.world)).name] if texts else None
 
 
-def check_methods(suite: Suite, rows: Iterable[str]) -> None:
-    """Raise `ConfigError` for the first method of the rows that would fail in its job. Others may be broken."""
-    for file in dict.fromkeys(map(module, rows)):
+def check_methods(suite: Suite, chosen: Iterable[Variant]) -> None:
+    """Raise `ConfigError` for the first method that would fail in its job. Others may be broken."""
+    chosen = list(chosen)
+    for file in dict.fromkeys(variant.file for variant in chosen):
         if problem := broken(file):
             raise ConfigError(problem)
-    for label in rows:
-        pool(suite, label)
+    for variant in chosen:
+        variants.pool(suite, variant)
 
 
-def broken(file: str) -> str | None:
-    """What is wrong with a method's file, as far as it is seen without importing it; None if nothing is."""
-    problems = contract.problems(file)
+def _check_plugins(sets: Iterable[PromptSet], views: Iterable[str]) -> None:
+    """Raise `ConfigError` for the first file that looks, counts, attacks or shows and would fail in its job."""
+    files: dict[str, type | None] = {f"benchmark/{view}.py": None for view in views}
+    for asked in sets:
+        for measure in asked.measures:
+            files |= dict.fromkeys(
+                (f"benchmark/metrics/{measure.metric}.py", f"benchmark/observers/{measure.observer}.py")
+            )
+        if asked.source.kind == "attack":
+            files[f"attacks/{asked.source.attack}.py"] = None
+        if asked.classifier:
+            files[f"classifiers/{asked.classifier.network}.py"] = protocols.Classifier
+    for file, protocol in files.items():
+        if problem := broken(file, protocol):
+            raise ConfigError(problem)
+
+
+def broken(file: str, protocol: type | None = None) -> str | None:
+    """What is wrong with a plugin's file, as far as it is seen without importing it; None if nothing is."""
+    problems = contract.problems(file, protocol)
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
     return f"{problems[0]}{more}" if problems else None
 
 
-def whole(plan: Plan, seen: Iterable[str]) -> tuple[list[str], list[str]]:
-    """The parts that can be scored if only those of `seen` were looked at, and what is then left out, for people.
+def whole(plan: Plan, seen: Iterable[tuple[str, str]]) -> tuple[list[tuple[str, str]], list[str]]:
+    """What can be scored if only the images of `seen` were looked at, and what is then left out, for people.
 
-    A method is left out of a task if one of its parts there was not looked at; if that is the original, all of the task
-    is left out. No part is returned if none of them erases a concept: controls alone are no table.
+    Both are pairs of a prompt set and a shard's path. A variant is left out of a task if one of its shards there was
+    not looked at on one of the sets; if the original was not, all tasks with this set are left out. Nothing is returned
+    if no erasure is left: controls alone are no table.
     """
     seen = set(seen)
-    failed = {(part.task, part.method) for path, part in plan.parts.items() if path not in seen}
-    tasks = [task for task in plan.tasks if (task, ORIGINAL) not in failed]
-    parts = {path: part for path, part in plan.parts.items() if part.task in tasks}
-    kept = [path for path, part in parts.items() if (part.task, part.method) not in failed]
-    asked = dict.fromkeys((cell.task, cell.method) for cells in plan.experiments.values() for cell in cells)
-    lacking = [f"{label} of {task}" for task, label in asked if (task, plan.aliases[label]) in failed and task in tasks]
+    unlooked = [(name, plan.shards[path]) for name, path in plan.looked_at if (name, path) not in seen]
+    failed = {(shard.task, shard.variant) for _, shard in unlooked if shard != BASE}
+    unseen = {name for name, shard in unlooked if shard == BASE}
+    tasks = [name for name, task in plan.tasks.items() if not unseen & set(task.sets)]
+    shown = {name for task in tasks for name in plan.tasks[task].sets}
+    kept = [
+        (name, path)
+        for name, path in plan.looked_at
+        for shard in [plan.shards[path]]
+        if (name in shown if shard == BASE else shard.task in tasks and (shard.task, shard.variant) not in failed)
+    ]
+    asked = dict.fromkeys((e.task, e.variant) for erasures in plan.experiments.values() for e in erasures)
+    runs = {(e.task, e.variant): plan.run[e] for erasures in plan.experiments.values() for e in erasures}
+    lacking = [
+        f"{variant} of {task}"
+        for task, variant in asked
+        if (runs[task, variant].task, runs[task, variant].variant) in failed and task in tasks
+    ]
     lacking += [f"all of {task}" for task in plan.tasks if task not in tasks]
-    return kept if any(NOTHING not in parts[path].concepts for path in kept) else [], lacking
+    return kept if any(NOTHING not in plan.shards[path].concepts for _, path in kept) else [], lacking
 
 
-def _with_checkpoints(suite: Suite, rows: Iterable[str], checkpoints: Iterable[int]) -> Iterator[str]:
-    for label in rows:
-        if "steps" in label_settings(suite, label):
-            yield from (f"{label}@{percent}" for percent in checkpoints)
-        yield label
+def _erasures(suite: Suite, experiment: Experiment) -> Iterator[Erasure]:
+    """What an experiment asks for; a control is one model in all."""
+    for name in experiment.variants:
+        stops = experiment.checkpoints if "steps" in variants.settings(suite, Variant(name)) else ()
+        for variant in (*(Variant(name, percent) for percent in stops), Variant(name)):
+            if variants.control(variant):
+                yield Erasure(experiment.task, variant, NOTHING, 0)
+                continue
+            for seed in experiment.seeds:
+                for concept in experiment.concepts:
+                    yield Erasure(experiment.task, variant, concept, seed)
 
 
-def _aliases(suite: Suite, rows: Iterable[str]) -> dict[str, str]:
-    """Each label and the first one of its module with equal settings, whose cells serve both.
+def _run(suite: Suite, asked: Iterable[Erasure]) -> dict[Erasure, Erasure]:
+    """Each erasure and the one that is run for it.
 
-    Of a file that is broken no settings are known, so that its labels are not known to be equal.
+    Variants of one method with equal settings are run once, and methods that no seed changes are run with seed 0.
+    Of a file that is broken no settings are known, so that its variants are not known to be equal. What the original
+    model draws is no task's.
     """
-    first: dict[str, str] = {}
-    known = {
-        label: [module(label), label_settings(suite, label), source.broken(module(label)) and label] for label in rows
+    asked, first = list(asked), dict[str, Variant]()
+    equal: dict[Variant, Variant] = {}
+    for variant in dict.fromkeys(erasure.variant for erasure in asked):
+        same = [variant.file, variants.settings(suite, variant), variants.told(suite, variant)]
+        key = str(variant) if source.broken(variant.file) else digest(same)
+        equal[variant] = first.setdefault(key, variant)
+    return {
+        erasure: replace(
+            erasure,
+            task=NOTHING if erasure.variant == BASE.variant else erasure.task,
+            variant=equal[erasure.variant],
+            erasing_seed=erasure.erasing_seed if variants.seeded(erasure.variant) else 0,
+        )
+        for erasure in asked
     }
-    return {label: first.setdefault(digest(settings), label) for label, settings in known.items()}
 
 
-def _parts(suite: Suite, cells: Iterable[Cell]) -> dict[str, Part]:
-    grouped: dict[tuple[str, str, int, str], list[str]] = {}
-    for cell in cells:
-        name = "all" if suite.part == "all" or cell.concept == NOTHING else cell.concept
-        grouped.setdefault((cell.task, cell.method, cell.seed, name), []).append(cell.concept)
-    parts = [Part(*key, tuple(concepts)) for key, concepts in grouped.items()]
-    return {part.path: part for part in parts}
+def _shards(suite: Suite, erasures: Iterable[Erasure]) -> dict[str, Shard]:
+    grouped: dict[tuple[str, Variant, int, str], list[str]] = {}
+    for erasure in erasures:
+        name = "all" if suite.shard == "all" or erasure.concept == NOTHING else erasure.concept
+        grouped.setdefault((erasure.task, erasure.variant, erasure.erasing_seed, name), []).append(erasure.concept)
+    shards = [Shard(*key, tuple(concepts)) for key, concepts in grouped.items()]
+    return {shard.path: shard for shard in shards}
+
+
+def _pool(suite: Suite, shard: Shard) -> PromptSet | None:
+    kind = variants.pool(suite, shard.variant)
+    return pool_set(load_task(shard.task, suite.world), kind, shard.name, shard.concepts) if kind else None
 
 
 def _union(groups: Iterable[Iterable[Any]]) -> tuple[Any, ...]:

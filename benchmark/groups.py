@@ -16,4 +16,5 @@ GROUPS = {
     "notime": lambda name: not name.startswith(("time_embedding.", "conv_out.")),
     "full": lambda name: True,
 }
+OWN = "method."  # begins the names under which tensors are saved that are a method's own
 Group = Literal[tuple(GROUPS)]

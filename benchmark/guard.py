@@ -1,7 +1,8 @@
-"""What a method must leave as it is: all of the model but the U-Net's weights, and what the whole process shares.
+"""What a method must leave as it is: all of the model but what an erasure saves, and what the whole process shares.
 
-Only changed weights of the U-Net are kept. Whatever else `erase` changes would be missing when images are drawn, and
-would be there when the same job erases its next concept.
+Saved are changed weights of the U-Net and the text encoder, and the tensors in `model.state`. Whatever else `erase`
+changes would be missing when images are drawn; and what `erase` or `apply` change in the process would be there for the
+next model of the same job.
 """
 
 from __future__ import annotations
@@ -17,10 +18,6 @@ import torch
 
 from benchmark.errors import BenchmarkError
 from benchmark.inventory import Inventory, functions
-
-CACHES = ("_weights", "_original", "_encoded")  # these are put back
-ROUNDING = 0.01  # how far a cached text may be from what its encoder says: half precision is less, an edit more
-
 
 _backends = torch.backends
 _ROUNDED = (  # from the general to the particular, in which order they are set
@@ -110,30 +107,18 @@ SHARED: dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
 }
 
 
-class Guard:
-    """A model and its process as they are now; says later what has become different, and puts the process back."""
+class Process:
+    """What the whole process shares, as it is now: settings of torch, and functions of classes and modules."""
 
-    def __init__(self, model: Any):
-        self.model = model
+    def __init__(self, spaces: dict[Any, dict[str, Any]]):
         self.shared = {name: read() for name, (read, _) in SHARED.items()}
-        self.caches = {name: dict(vars(model)[name]) for name in CACHES if name in vars(model)}
-        self.before = Inventory(model)
-        self.gradients = {parameter: parameter.requires_grad for parameter in self.before.parameters}
-        self.as_new = (
-            True  # whether the model may serve the next concept: each weight is the same tensor, laid out alike
-        )
+        self.spaces = spaces
 
     def changes(self) -> list[str]:
-        """What is different, but for values of the U-Net's weights; what is shared comes first, then by part."""
         shared = [f"{name} was changed" for name, (read, _) in SHARED.items() if read() != self.shared[name]]
-        code = [f"{place} was replaced" for _, _, place, _ in self._patched()]
-        now, parts = Inventory(self.model), self.before.parts
-        what = [_difference(path, parts.get(path), now.parts.get(path)) for path in {**parts, **now.parts}]
-        self.as_new = now.weights == self.before.weights
-        return [*shared, *code, *filter(None, what)] or self._wrong_texts()
+        return [*shared, *(f"{place} was replaced" for _, _, place, _ in self._patched())]
 
     def restore(self) -> None:
-        """Put back what the process shares, and the model's caches and flags of gradients."""
         for name, (read, write) in SHARED.items():
             if read() != self.shared[name]:
                 write(self.shared[name])
@@ -142,64 +127,64 @@ class Guard:
                 delattr(space, name)
             else:
                 setattr(space, name, before)
-        for parameter, flag in self.gradients.items():
-            parameter.requires_grad_(flag)
-            parameter.grad = None
-        for name, cache in self.caches.items():
-            vars(self.model)[name] = cache
 
     def _patched(self) -> list[tuple[Any, str, str, Any]]:
         """Functions of classes and modules that are others now: where, its name, both for people, the one before."""
-        found = []
-        for space, before in self.before.spaces.items():
+        patched = []
+        for space, before in self.spaces.items():
             now = functions(space)
             added = now.keys() - before.keys() if isinstance(space, type) else ()
             changed = [name for name, value in before.items() if now.get(name) is not value]
-            found += [(space, name, f"{_name(space)}.{name}", before.get(name)) for name in (*changed, *added)]
-        return found
-
-    def _wrong_texts(self) -> list[str]:
-        """Cached texts that are not what the model's own text encoder says."""
-        cached = vars(self.model).get("_encoded")
-        if not cached:
-            return []
-        vars(self.model).update(_encoded={})
-        wrong = []
-        for text, states in cached.items():
-            right = self.model.encode(text).double()
-            fits = isinstance(states, torch.Tensor) and states.shape == right.shape
-            if not (fits and (states.double() - right).norm() <= ROUNDING * right.norm()):
-                wrong.append(f"the cached encoding of {text!r} was changed")
-        return wrong
+            patched += [(space, name, f"{_name(space)}.{name}", before.get(name)) for name in (*changed, *added)]
+        return patched
 
 
 @contextmanager
-def untouched(model: Any, label: str) -> Iterator[Guard]:
-    """Within the block a method works. What it may not change is put back, or the model must not be used any more.
+def untouched(model: Any, label: str) -> Iterator[None]:
+    """Within the block `erase` works with a model, which no other concept is given afterwards.
 
-    Raises `BenchmarkError` that begins with `label` and names what was changed, if anything was. A method that draws
-    from a global generator repeats itself nevertheless, whatever the job did before.
+    Raises `BenchmarkError` that begins with `label` and names what was changed of what is not saved, if anything was.
     """
-    guard = Guard(model)
-    states = random.getstate(), np.random.get_state()
-    seed = model.generator.initial_seed()
+    before = Inventory(model)
+
+    def changes() -> list[str]:
+        now = Inventory(model).parts
+        what = [_difference(path, before.parts.get(path), now.get(path)) for path in {**before.parts, **now}]
+        return [change for change in what if change]
+
+    saved = "only weights of the U-Net and the text encoder and the tensors in model.state are saved"
+    with _kept(before, model.generator.initial_seed(), label, f"{saved}: it must leave", changes):
+        yield
+
+
+@contextmanager
+def process(model: Any) -> Iterator[None]:
+    """Within the block `apply` works on a pipeline, which no other model is given afterwards, and it draws.
+
+    Raises `BenchmarkError` that names what was changed of what the process shares, if anything was.
+    """
+    with _kept(Inventory(model), 0, "apply", "other models are drawn by the same process: it must leave", list):
+        yield
+
+
+@contextmanager
+def _kept(before: Inventory, seed: int, label: str, why: str, changes: Callable[[], list[str]]) -> Iterator[None]:
+    """The process is put back, and so are its generators: who draws from these repeats itself, whatever came before."""
+    shared, states = Process(before.spaces), (random.getstate(), np.random.get_state())
     try:
         with torch.random.fork_rng():
             torch.manual_seed(seed)
             random.seed(seed)
             np.random.seed(seed % 2**32)
-            yield guard
-        changes = guard.changes()
+            yield
+        changed = [*shared.changes(), *changes()]
     finally:
-        guard.restore()
+        shared.restore()
         random.setstate(states[0])
         np.random.set_state(states[1])
-    if changes:
-        more = f" (and {len(changes) - 1} more)" if len(changes) > 1 else ""
-        raise BenchmarkError(
-            f"{label}: {changes[0]}{more}, but only weights of the U-Net are kept: "
-            "a method must leave everything else as it was when it ends"
-        )
+    if changed:
+        more = f" (and {len(changed) - 1} more)" if len(changed) > 1 else ""
+        raise BenchmarkError(f"{label}: {changed[0]}{more}, but {why} everything else as it was when it ends")
 
 
 def _name(space: Any) -> str:

@@ -14,8 +14,10 @@ from typing import Any
 import numpy as np
 import torch
 
-# What of a model's own attributes belongs to the runner, or is made anew for each concept.
-RUNNERS = {"templates", "generator", "pool", "resume", "trace", "_weights", "_original", "_encoded"}
+from benchmark.diffusion import EDITED
+
+# What of a model's own attributes belongs to the runner, is saved, or is remembered for this concept alone.
+RUNNERS = {"generator", "pool", "resume", "trace", "state", "_weights", "_original", "_encoded"}
 
 _PLAIN = (type(None), bool, int, float, complex, str, bytes, torch.dtype, torch.device, torch.Size, type)
 _LEAVES = (
@@ -29,19 +31,17 @@ class Inventory:
     """All that can be reached from a model, each by its path as people write it, with something that tells it apart.
 
     Attributes:
-        parts: what stands at each path, in an order that begins with the model's parts.
-        weights: of each weight of the U-Net, which tensor it is and how it is laid out.
-        parameters: of all modules. spaces: classes and modules with their functions. alive: keeps ids from being used.
+        parts: what stands at each path, in an order that begins with the model's parts; of weights that an erasure may
+            change it is their shape, type and device.
+        spaces: classes and modules with their functions. alive: keeps ids from being used.
     """
 
     def __init__(self, model: Any):
         self.parts: dict[str, tuple[str, Hashable]] = {}
-        self.weights: dict[str, Hashable] = {}
-        self.parameters: list[torch.nn.Parameter] = []
         self.spaces: dict[Any, dict[str, Any]] = {}
         self.alive: list[Any] = []
         self.seen: set[int] = set()
-        self.unet = {id(module) for module in model.unet.modules()}
+        self.edited = {id(module) for name in EDITED for module in getattr(model, name).modules()}
         for name, module in list(sys.modules.items()):
             if name in ("torch", "torch.nn.functional") or name.partition(".")[0] == "benchmark":
                 self.spaces[module] = functions(module)
@@ -87,17 +87,11 @@ class Inventory:
                 self._visit(f"{path}.{name}", item)
 
     def _module(self, path: str, module: torch.nn.Module) -> None:
-        trained = id(module) in self.unet
         for name, parameter in module._parameters.items():
-            if parameter is None:
-                continue
-            self.parameters.append(parameter)
-            if not trained:
+            if parameter is not None and id(module) in self.edited:
+                self._put(f"{path}.{name}", "weight", (parameter.shape, parameter.dtype, parameter.device))
+            elif parameter is not None:
                 self._visit(f"{path}.{name}", parameter)
-                continue
-            hooks = bool(parameter._backward_hooks) or bool(parameter._post_accumulate_grad_hooks)
-            self._put(f"{path}.{name}", "weight", (parameter.shape, parameter.dtype, parameter.device))
-            self.weights[f"{path}.{name}"] = (self._identity(parameter), parameter.stride(), hooks)
         for name, item in (*module._buffers.items(), *module._modules.items()):
             self._visit(f"{path}.{name}", item)
 

@@ -19,26 +19,34 @@ from benchmark.files import sha256, write_atomically
 
 # Text chunks of the PNGs: from what a picture was drawn, on which kind of device, and the hash of all other bytes.
 KEY, DEVICE, SEAL = "erasure-key", "erasure-device", "erasure-seal"
+ROUNDING = 1  # grey levels of 255, by which rounding may move a pixel
 END = 12  # bytes of a PNG's last chunk, before which the seal stands
 
 
 @dataclass(frozen=True)
 class Image:
-    """One row of a manifest: which cell drew it, what it was asked for, from which noise, and its file and hash.
+    """One row of a manifest: an image's file, its row of the prompt set, its noise, and the model that drew it.
 
-    `tuning_seed` is the cell's seed; `seed` and `index` name the noise. `erased` and `probe` are concepts' names.
-    `device` is the kind of device that drew it: between two kinds, rounding differs.
+    `asked`, `wording` and `class_name` are those of the row. `concept` is what the model has lost, by which `variant`
+    of which `task` and with which seed; the original model has lost `NOTHING` and is no task's. `device` is the kind of
+    device that drew it: between two kinds, rounding differs.
     """
 
     file: str
+    prompt_set: str
+    row: str
+    index: int
+    text: str
+    noise_seed: int
+    asked: str
+    wording: str
+    class_name: str
     task: str
     method: str
-    tuning_seed: int
-    erased: str
-    probe: str
-    prompt: str
-    seed: int
-    index: int
+    variant: str
+    checkpoint: int
+    concept: str
+    erasing_seed: int
     key: str
     device: str
     sha256: str

@@ -1,7 +1,8 @@
-"""What stands at a method's name in views, and the lines below them that say why.
+"""The signs at a variant's name in tables and figures, and the notes below them that say what each sign means.
 
-`*` is a note of the method's file, `†` numbers that are not what the suite says now, `‡` another kind of device. A
-scores.csv from elsewhere or of before is shown for all that, but not unmarked.
+`*`: its method's file has a note. `§`: it was told the evaluated concepts. `†`: its numbers were not measured as the
+suite says now. `‡`: its images were drawn on another kind of device. A scores.csv of somebody else, or an older one, is
+thus shown, but not as if it were this suite's.
 """
 
 from __future__ import annotations
@@ -12,91 +13,115 @@ from types import ModuleType
 
 import pandas as pd
 
-from benchmark import plugins
-from benchmark.config import ORIGINAL, Suite, load_task, module
+from benchmark import plugins, variants
+from benchmark.config import load_set
 from benchmark.errors import ConfigError
+from benchmark.records import Variant
 from benchmark.source import broken, literal
+from benchmark.suite import Suite
+from benchmark.variants import ORIGINAL
 from benchmark.versions import PARTS, differing, version
 
-NOTED, CHANGED, DEVICE = "*", "†", "‡"
-CONDITIONS = "base model, sampler, budgets or settings"
-Key = tuple[str, str]  # experiment, method
+NOTED, TOLD, CHANGED, DEVICE = "*", "§", "†", "‡"
+CONDITIONS = "base model, sampler, budgets, prompts, or settings"
+Key = tuple[str, Variant]  # experiment, variant
+Reasons = dict[str, dict[Variant, None]]  # the variants that each reason holds for, in order
 
 
 @dataclass(frozen=True)
 class Marks:
-    """The signs of each method of each experiment, and what they mean, a line each."""
+    """The signs of each variant of each experiment, and what they mean, a line each."""
 
     signs: Mapping[Key, str]
     notes: list[str]
 
 
 def marks(suite: Suite, scores: pd.DataFrame, metrics: Mapping[str, ModuleType]) -> Marks:
-    """The marks of the numbers of one view; `metrics` are the modules of those in `scores`."""
-    keys: list[Key] = list(dict.fromkeys(zip(scores.experiment, scores.method, strict=True)))
-    methods = dict.fromkeys(method.partition("@")[0] for _, method in keys)
-    said = {method: note(method) for method in methods}
-    notes = [f"{method}{NOTED}: {text}." for method, text in said.items() if text]
+    """The marks of the numbers of one view.
+
+    `scores` has the columns of `scores.read`; `metrics` are the modules of those in it.
+    """
+    keys: list[Key] = [(experiment, variant) for experiment, variant, *_ in _distinct(scores, "experiment")]
+    noted = {variant.name: note(variant) for _, variant in keys}
+    notes = [f"{name}{NOTED}: {text}." for name, text in noted.items() if text]
+    told = dict.fromkeys(variant for _, variant in keys if variants.told(suite, variant))
+    if told:
+        what = "was told the evaluated concepts as concepts to keep; the others were not told them"
+        notes.append(f"{TOLD}: {what}: {_listed(told, scores)}.")
     changed, reasons = _changed(suite, scores, metrics)
     if reasons:
-        listed = "; ".join(f"in {reason}: {_named(names, scores)}" for reason, names in reasons.items())
-        notes.append(f"{CHANGED}: differs from what suite {suite.name} says now, {listed}.")
+        listed = "; ".join(f"in {reason}: {_listed(names, scores)}" for reason, names in reasons.items())
+        notes.append(f"{CHANGED}: was not measured as suite {suite.name} says now. It differs {listed}.")
     elsewhere, places = _elsewhere(scores)
     if places:
-        listed = "; ".join(f"{_named(names, scores)} on {place}" for place, names in places.items())
-        notes.append(f"{DEVICE}: drawn on another kind of device. Devices: {listed}.")
-    found = ((NOTED, {key for key in keys if said[key[1].partition("@")[0]]}), (CHANGED, changed), (DEVICE, elsewhere))
-    return Marks({key: "".join(sign for sign, marked in found if key in marked) for key in keys}, notes)
+        listed = "; ".join(f"{_listed(names, scores)} on {place}" for place, names in places.items())
+        notes.append(f"{DEVICE}: drawn on another kind of device than the original's images. Devices: {listed}.")
+    marked = {
+        NOTED: {key for key in keys if noted[key[1].name]},
+        TOLD: {key for key in keys if key[1] in told},
+        CHANGED: changed,
+        DEVICE: elsewhere,
+    }
+    return Marks({key: "".join(sign for sign, those in marked.items() if key in those) for key in keys}, notes)
 
 
-def note(method: str) -> str | None:
+def note(variant: Variant) -> str | None:
     """What a reader must know of a method, if its file says so as `NOTE`; nothing where the file cannot be read."""
     try:
-        return literal(module(method), "NOTE") if (plugins.ROOT / module(method)).exists() else None
+        return literal(variant.file, "NOTE") if (plugins.ROOT / variant.file).exists() else None
     except ConfigError:
         return None  # its numbers are marked for it
 
 
-def _changed(
-    suite: Suite, scores: pd.DataFrame, metrics: Mapping[str, ModuleType]
-) -> tuple[set[Key], dict[str, dict[str, None]]]:
-    """Whose numbers differ in version from what the suite says now, and in what, with the methods of each."""
+def _distinct(scores: pd.DataFrame, *columns: str) -> list[tuple]:
+    """The different values of `columns` together with the variant, which is the second of each."""
+    first, *rest = columns
+    rows = scores[[first, "variant", "checkpoint", *rest]].drop_duplicates().itertuples(index=False, name=None)
+    return [(value, Variant(name, int(checkpoint)), *others) for value, name, checkpoint, *others in rows]
+
+
+def _changed(suite: Suite, scores: pd.DataFrame, metrics: Mapping[str, ModuleType]) -> tuple[set[Key], Reasons]:
+    """Whose numbers differ in version from what the suite says now, and in what."""
     marked: set[Key] = set()
-    reasons: dict[str, dict[str, None]] = {}
-    columns = ["experiment", "task", "method", "metric", "version"]
-    for experiment, name, method, metric, stated in scores[columns].drop_duplicates().itertuples(index=False):
-        task = load_task(name, suite.world)
-        if problem := broken(module(method)):
-            found = [f"settings that cannot be read ({problem})"]
+    reasons: Reasons = {}
+    columns = ("prompt_set", "metric", "observer", "version")
+    for experiment, variant, name, metric, observer, stated in _distinct(scores, "experiment", *columns):
+        prompt_set = load_set(name, suite.world)
+        measure = next((m for m in prompt_set.measures if (m.metric, m.observer) == (metric, observer)), None)
+        if problem := broken(variant.file):
+            differs = [f"settings that cannot be read ({problem})"]
+        elif measure is None:
+            differs = [f"prompt set {name} (which no longer has the metric {metric} by {observer})"]
         else:
-            now = version(suite, task, metrics[metric], method)
+            now = version(suite, prompt_set, metrics[metric], measure, variant)
             was, new = (dict(zip(PARTS, text.split(".", len(PARTS) - 1), strict=False)) for text in (stated, now))
             what = {part: f"version {was.get(part) or 'not stated'}, now {new[part]}" for part in PARTS}
             what["conditions"] = CONDITIONS if was.get("conditions") else "not stated"
-            names = {"task": f"task {name}", "metric": f"metric {metric}", "conditions": "conditions"}
-            found = [f"{names[part]} ({what[part]})" for part in differing(stated, now)]
-        for reason in found:
-            marked.add((experiment, method))
-            reasons.setdefault(reason, {})[method] = None
+            names = {"prompt set": f"prompt set {name}", "metric": f"metric {metric}", "conditions": "conditions"}
+            differs = [f"{names[part]} ({what[part]})" for part in differing(stated, now)]
+        for reason in differs:
+            marked.add((experiment, variant))
+            reasons.setdefault(reason, {})[variant] = None
     return marked, reasons
 
 
-def _elsewhere(scores: pd.DataFrame) -> tuple[set[Key], dict[str, dict[str, None]]]:
+def _elsewhere(scores: pd.DataFrame) -> tuple[set[Key], Reasons]:
     """Whose images were drawn on another kind of device than the original's, and what was drawn on which."""
     if "device" not in scores or scores.device.nunique() < 2:
         return set(), {}
     originals = scores.device[scores.method == ORIGINAL]
     usual = (originals if len(originals) else scores.device).mode()[0]
     marked: set[Key] = set()
-    places: dict[str, dict[str, None]] = {}
-    columns = ["experiment", "method", "device"]
-    for experiment, method, device in scores[columns].drop_duplicates().itertuples(index=False):
-        places.setdefault(device or "a device that is not stated", {})[method] = None
+    places: Reasons = {}
+    for experiment, variant, device in _distinct(scores, "experiment", "device"):
+        places.setdefault(device or "a device that is not stated", {})[variant] = None
         if device != usual:
-            marked.add((experiment, method))
+            marked.add((experiment, variant))
     return marked, places
 
 
-def _named(methods: Iterable[str], scores: pd.DataFrame) -> str:
-    methods = list(methods)
-    return "all methods" if len(methods) == scores.method.nunique() > 1 else ", ".join(methods)
+def _listed(named: Iterable[Variant], scores: pd.DataFrame) -> str:
+    """Variants for people: their names, or that they are all."""
+    named = list(named)
+    every = len(scores[["variant", "checkpoint"]].drop_duplicates())
+    return "all of them" if len(named) == every > 1 else ", ".join(map(str, named))

@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from benchmark import causes, cli, evidence, eyes, job, manifest, plugins
-from benchmark.config import NOTHING, load_suite, load_task
+from benchmark import causes, cli, evidence, job, manifest, plugins
+from benchmark.config import load_set, load_suite, load_task
 from benchmark.errors import BenchmarkError
 from benchmark.files import sha256, write_atomically
-from benchmark.records import digest
+from benchmark.records import NOTHING, digest
 
-CARD = "card.json"  # of a judge: it has the hash of the judge's weights
+CARD = "card.json"  # of a classifier: it has the hash of its weights
 BATCHES = 32  # that are looked at between two times of saving
 
 
@@ -48,23 +48,22 @@ class Pictures:
 
 
 @job.fills("out")
-def main(suite: str, task: str, images: Path, partners: Path, judge: Path, out: Path) -> None:
-    """Look at every image of a part once and write down what the task's metrics need. What was seen before is kept.
+def main(suite: str, images: Path, references: Path, out: Path, classifier: Path | None = None) -> None:
+    """Look at every image once and write down what the metrics of its prompt set need. What was seen before is kept.
 
     Args:
         suite: A file of benchmark/suites/.
-        task: A file of benchmark/tasks/.
-        images: The part's manifest.csv.
-        partners: The manifest.csv of the original model's images, with the partner of each image.
-        judge: The folder of the task's judge.
+        images: The manifest.csv of the images, all of one prompt set.
+        references: The manifest.csv of the original model's images of the set, with each image's reference image.
         out: The folder for evidence.csv and, for each observer, what it has seen in each image.
+        classifier: The folder of the set's classifier, if it has one.
     """
     loaded = load_suite(suite)
-    subject = load_task(task, loaded.world)
-    names = eyes.needed(subject)
-    rows, originals = evidence.read(images), evidence.read(partners)
-    originals = originals.iloc[evidence.partners(rows, originals, images)]
-    _refuse_unchanged(rows, originals, images, partners)
+    rows, originals = evidence.read(images), evidence.read(references)
+    prompt_set = load_set(rows.prompt_set.iloc[0], loaded.world)
+    originals = originals.iloc[evidence.references(rows, originals, images, prompt_set.source.kind == "attack")]
+    if rows.task.iloc[0] != NOTHING and prompt_set.name in load_task(rows.task.iloc[0], loaded.world).erased_on:
+        _refuse_unchanged(rows, originals, images, references)
 
     import torch
 
@@ -72,48 +71,58 @@ def main(suite: str, task: str, images: Path, partners: Path, judge: Path, out: 
     shape = loaded.sampler.size, loaded.sampler.batch
     seen, looked = rows[evidence.MANIFEST].copy(), []
     shipped = [sha256(path) for path in causes.shipped(loaded)]
-    for eye, file in names.items():
-        observer = plugins.load("benchmark/observers", file)
+    for name, values in prompt_set.observers.items():
+        observer = plugins.load("benchmark/observers", name)
+        settings = observer.Settings(**values) if hasattr(observer, "Settings") else None
+        cause = causes.looking(loaded, prompt_set, name)
+        shown = classifier if cause["classifier"] else None
         if hasattr(observer, "check"):
-            observer.check(subject, judge)
-        cause, shown = causes.looking(loaded, subject, eye), causes.shown_to(subject, f"benchmark/observers/{file}.py")
-        files = [*shipped, *([sha256(judge / CARD)] if cause["judge"] else [])]
+            observer.check(settings, shown, tuple(dict.fromkeys(rows.class_name)))
+        files = [*shipped, *([sha256(shown / CARD)] if shown else [])]
         keys = [digest([cause, files, *pair]) for pair in zip(rows.sha256, originals.sha256, strict=True)]
-        kept = evidence.Kept(out / f"{eye}.npz", keys)
+        kept = evidence.Kept(out / f"{name}.npz", keys)
         missing = [place for place, key in enumerate(keys) if key not in kept]
         for start in range(0, len(missing), shape[1] * BATCHES):
             chosen = missing[start : start + shape[1] * BATCHES]
-            label = f"{eye} of {rows.method.iloc[0]}"
-            pictures = Pictures(rows.iloc[chosen], images.parent, *shape, label=label)
-            others = Pictures(originals.iloc[chosen], partners.parent, *shape)
-            found = _checked(*observer.observe(pictures, others, shown, judge), pictures, images)
-            kept.add([keys[place] for place in chosen], found)
+            pictures = Pictures(rows.iloc[chosen], images.parent, *shape, label=f"{name} of {rows.variant.iloc[0]}")
+            others = Pictures(originals.iloc[chosen], references.parent, *shape)
+            columns = _checked(*observer.observe(pictures, others, settings, shown), pictures, images)
+            kept.add([keys[place] for place in chosen], columns)
             kept.save()
         kept.save(keys)
         for column, values in kept.columns(keys).items():
             seen[column] = values
-        looked.append(f"{len(missing)} by {eye}")
+        looked.append(f"{len(missing)} by {name}")
     with write_atomically(out / "evidence.csv") as temporary:
         seen.to_csv(temporary, index=False, float_format="%.7g", lineterminator="\n")
     print(f"{out}/evidence.csv: {len(rows)} images; looked at {', '.join(looked)}")
 
 
-def _refuse_unchanged(rows: pd.DataFrame, originals: pd.DataFrame, images: Path, partners: Path) -> None:
-    """An erasure after which every image is the original's is a failure that would score as perfect preservation.
+def _refuse_unchanged(rows: pd.DataFrame, originals: pd.DataFrame, images: Path, references: Path) -> None:
+    """An erasure that leaves every image of the erased concept as it was is a failure that would score as a method.
 
-    Pixels are compared, up to the first difference: the files differ in any case, by the keys that they hold.
+    Images of other concepts may be as they were: a method may tell texts apart. If no row asks for the concept by name,
+    all images of the set count. Pixels are compared, up to the first image that differs by more than rounding: under a
+    guidance of more contexts passes are larger, and larger passes round in another way.
     """
-    for erased in sorted(set(rows.erased) - {NOTHING}):
-        mine = (rows.erased == erased).to_numpy()
-        pairs = zip(rows[mine].itertuples(), originals[mine].itertuples(), strict=True)
+    for concept in sorted(set(rows.concept) - {NOTHING}):
+        chosen = (rows.concept == concept).to_numpy()
+        own = chosen & (rows.asked == concept).to_numpy()
+        chosen = own if own.any() else chosen
+        pairs = zip(rows[chosen].itertuples(), originals[chosen].itertuples(), strict=True)
         if all(
-            np.array_equal(
+            _alike(
                 manifest.picture(images.parent / image.file, image.sha256),
-                manifest.picture(partners.parent / partner.file, partner.sha256),
+                manifest.picture(references.parent / reference.file, reference.sha256),
             )
-            for image, partner in pairs
+            for image, reference in pairs
         ):
-            raise BenchmarkError(f"{images}: after erasing {erased} every image is as before: nothing was erased")
+            what = f"every image of {concept}" if own.any() else "every image"
+            raise BenchmarkError(f"{images}: after erasing {concept} {what} is as before: nothing was erased")
+
+
+def _alike(one: np.ndarray, other: np.ndarray) -> bool:
+    return one.shape == other.shape and np.abs(one.astype(np.int16) - other).max() <= manifest.ROUNDING
 
 
 def _checked(

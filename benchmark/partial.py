@@ -1,6 +1,6 @@
-"""What a run still shows if some of its jobs failed: `python -m benchmark.partial` makes the tables of all the others.
+"""Tables of what did not fail, after a run in which some jobs failed: `python -m benchmark.partial`.
 
-They lie in a folder of their own, so that nobody takes them for the suite's, and say below themselves what they lack.
+They lie in a folder of their own, so that nobody takes them for the suite's, and say below themselves what is missing.
 """
 
 from __future__ import annotations
@@ -8,22 +8,32 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from benchmark import cli, grid, score, view
+from benchmark import cli, score, view
+from benchmark.config import load_suite
 
 
-def main(suite: str, evidence: list[Path], lacking: list[str], out: Path) -> None:
+def main(
+    suite: str, prompts: list[Path], evidence: list[Path], lacking: list[str], out: Path,
+    experiments: list[str] | None = None, methods: list[str] | None = None, concepts: list[str] | None = None,
+    seeds: list[int] | None = None,
+) -> None:  # fmt: skip
     """Score the evidence that is there, make its tables and print them.
 
     Args:
         suite: A file of benchmark/suites.
-        evidence: The evidence.csv of each part whose method is whole.
+        prompts: The rows of each prompt set, CSV files that have the sets' names.
+        evidence: The evidence.csv of each prompt set and shard that can be scored.
         lacking: What was asked for and is left out, for people.
         out: The folder for scores.csv and tables/; what was in it is removed.
+        experiments: Those that were named, if not all.
+        methods: Those that were named, if not all.
+        concepts: Those that were named, if not all, of what was erased.
+        seeds: Those that were named, if not all, of the erasing.
     """
     shutil.rmtree(out, ignore_errors=True)
-    score.main(suite, evidence, out / "scores.csv")
-    experiments = grid.load_suite(suite).experiments.values()
-    tables = list(dict.fromkeys(name for e in experiments for name in e.views if name.startswith("tables/")))
+    score.main(suite, prompts, evidence, out / "scores.csv", experiments, methods, concepts, seeds)
+    views = dict.fromkeys(name for experiment in load_suite(suite).experiments.values() for name in experiment.views)
+    tables = [name for name in views if name.startswith("tables/")]
     view.main(suite, out / "scores.csv", out, tables, if_any=True, lacking=lacking)
     for path in sorted(out.glob("tables/*.md")):
         print(f"\n{path.read_text()}", end="")

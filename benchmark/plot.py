@@ -10,9 +10,13 @@ from types import ModuleType
 import numpy as np
 import pandas as pd
 
-from benchmark import config, evidence, manifest
+from benchmark import evidence, manifest
+from benchmark.config import load_set, load_task
 from benchmark.errors import BenchmarkError
 from benchmark.files import write_atomically
+from benchmark.frames import IMAGES
+from benchmark.records import NOTHING
+from benchmark.suite import Suite
 
 STYLE = {
     "font.family": "DejaVu Sans",
@@ -34,12 +38,15 @@ STYLE = {
 }
 
 
-def write_figure(module: ModuleType, rows: pd.DataFrame, notes: list[str], out: Path, shown: Iterable[object]) -> None:
-    """What a figure shows as CSV, and the figure as SVG and PNG with its caption below it."""
+def write_figure(module: ModuleType, means: pd.DataFrame, notes: list[str], out: Path, shown: Iterable[object]) -> None:
+    """What a figure shows as CSV, and the figure as SVG and PNG with its caption below it.
+
+    `means` has the columns of `frames.MEANS`; `shown` is what `pictures` returns, for a figure that shows pictures.
+    """
     from matplotlib import rc_context
 
     with rc_context(STYLE):
-        figure, plotted = module.figure(rows, *shown)
+        figure, plotted = module.figure(means, *shown)
         lines = textwrap.wrap(" ".join([f"{module.CAPTION}.", *notes]), int(figure.get_figwidth() * 21))
         below = -0.1 / figure.get_figheight()
         figure.text(0.01, below, "\n".join(lines), va="top", fontsize=6.5, color="#666666", linespacing=1.4)
@@ -50,18 +57,22 @@ def write_figure(module: ModuleType, rows: pd.DataFrame, notes: list[str], out: 
                 figure.savefig(temporary, dpi=200, bbox_inches="tight", pad_inches=0.12, metadata=metadata)
 
 
-def pictures(suite: config.Suite, paths: list[Path]) -> tuple[pd.DataFrame, Callable[[pd.Series], np.ndarray]]:
-    """All images that there are, one per row, and how to open one: those of sensitive tasks are masked."""
+def pictures(suite: Suite, paths: list[Path]) -> tuple[pd.DataFrame, Callable[[pd.Series], np.ndarray]]:
+    """All images of some manifests, one per row, with the columns of `frames.IMAGES`, and how to open one.
+
+    Those of sensitive prompt sets and tasks are masked.
+    """
     if not paths:
         raise BenchmarkError("this figure shows pictures: it needs --images")
-    found = pd.concat([evidence.read(path).assign(folder=path.parent) for path in paths], ignore_index=True)
-    sensitive = {name for name in found.task.unique() if config.load_task(name, suite.world).sensitive}
+    images = pd.concat([evidence.read(path).assign(folder=path.parent) for path in paths], ignore_index=True)
+    sets = {name for name in images.prompt_set.unique() if load_set(name, suite.world).sensitive}
+    tasks = {name for name in images.task.unique() if name != NOTHING and load_task(name, suite.world).sensitive}
 
     def open_picture(row: pd.Series) -> np.ndarray:
         picture = manifest.picture(row.folder / row.file, row.sha256)
-        return mosaic(picture) if row.task in sensitive else picture
+        return mosaic(picture) if row.prompt_set in sets or row.task in tasks else picture
 
-    return found, open_picture
+    return images[list(IMAGES)], open_picture
 
 
 def mosaic(picture: np.ndarray, tiles: int = 8) -> np.ndarray:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
 
+from benchmark import protocols
 from benchmark.errors import BenchmarkError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -19,10 +20,16 @@ def names(folder: str, suffix: str = ".py") -> list[str]:
 
 
 def load(folder: str, name: str) -> ModuleType:
-    """Import one plugin by name. Raises `BenchmarkError` listing what exists if there is no such file."""
+    """Import one plugin by name.
+
+    Raises `BenchmarkError` listing what exists if there is no such file, or saying what it lacks of its protocol.
+    """
     if name not in names(folder):
         raise BenchmarkError(unknown(f"{folder}/{name}.py", name, names(folder)))
-    return importlib.import_module(f"{folder.replace('/', '.')}.{name}")
+    module = importlib.import_module(f"{folder.replace('/', '.')}.{name}")
+    if protocol := protocols.of(folder, hasattr(module, "IMAGES"), hasattr(module, "ADOPTS")):
+        protocols.check(module, protocol, f"{folder}/{name}.py")
+    return module
 
 
 def unknown(where: str, given: object, allowed: Iterable[object], what: str = "name") -> str:

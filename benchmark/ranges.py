@@ -9,15 +9,14 @@ import re
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from benchmark import eyes, source
+from benchmark import source
 from benchmark.errors import ConfigError
-from benchmark.plugins import unknown
-from benchmark.records import Detector, Sampler, Task
+from benchmark.records import PromptSet, Sampler, Task
 
 TIMESTEPS = 1000  # of the noise schedule of every Stable Diffusion; a sampler needs fewer steps than there are
 INFINITE = float("inf")
 
-# Where the seeds of each use lie: [first, first + count). Judges and methods never see noise that is evaluated.
+# Where the seeds of each use lie: [first, first + count). Classifiers and methods never see noise that is evaluated.
 SEEDS = {"evaluation": (4, 4996), "train": (100_000, 100_000), "pool": (200_000, 100_000)}
 
 # The least and the most that a number may be, by the setting's whole name.
@@ -30,11 +29,14 @@ RANGES = {
     "quantile": (0, 1),
     "weight_decay": (0, INFINITE),
     "delta_init": (0, INFINITE),
+    "threshold": (0, 1),
+    "sizes": (1, INFINITE),  # pixels
 }
 POSITIVE = {"lr", "clip"}  # more than 0, as the last word of a name: `delta_lr`
 # Whole numbers that count something, as a word of a name: `inner_steps`, `batch_size`, `n_images`. At least 1, or the
 # method's own default if that is less (`warmup_steps: int = 0`).
 COUNTS = {"steps", "batch", "iterations", "iters", "epochs", "images", "samples", "rank", "repeats", "n", "num"}
+SOME = {"classes", "sizes"}  # lists that must not be empty
 TEMPLATES = {"target", "perturbed", "template"}  # texts in which {c} stands for the concept; empty: the task's
 PLACE = "{c}"
 
@@ -42,7 +44,12 @@ PLACE = "{c}"
 def check(name: str, value: Any, default: Any, where: str) -> None:
     """Raise `ConfigError` beginning with `where` if a setting of this name must not have the value."""
     words = name.split("_")
-    if isinstance(value, str):
+    if isinstance(value, tuple):
+        if name in SOME and not value:
+            raise ConfigError(f"{where}: the list is empty; name at least one")
+        for item in value:
+            check(name, item, default[0] if default else item, where)
+    elif isinstance(value, str):
         if name in TEMPLATES and value:
             template(value, where)
         elif name == "blank" or "prompt" in words:
@@ -80,13 +87,19 @@ def _range(least: float, most: float) -> str:
 
 @dataclass(frozen=True)
 class Budgets:
-    """Image counts: of the erased concept and of each other one, per evaluated cell; per pool; per class of a judge."""
+    """How many images are drawn, or rows taken.
+
+    `erased` are those of the erased concept, `retained` those of each other one, `images_per_seed` of them from one
+    noise seed; `pool` are those of each concept that methods train on, `train` those of each class of a classifier;
+    `rows` is how many rows of a prompt set that is a file are used, if not all.
+    """
 
     erased: int
     retained: int
     images_per_seed: int
     pool: int
     train: int
+    rows: int | None = None
 
 
 def check_numbers(section: str, record: Budgets | Sampler, where: str) -> None:
@@ -97,9 +110,6 @@ def check_numbers(section: str, record: Budgets | Sampler, where: str) -> None:
 
 
 def check_sampler(sampler: Sampler, where: str) -> None:
-    for key, allowed in (("scheduler", ("lms", "ddim", "dpm")), ("precision", ("float32", "float16", "bfloat16"))):
-        if getattr(sampler, key) not in allowed:
-            raise ConfigError(unknown(f"{where}.{key}", getattr(sampler, key), allowed, "value"))
     if sampler.steps >= TIMESTEPS:
         raise ConfigError(f"{where}.steps: {sampler.steps} is not {_range(1, TIMESTEPS - 1)}")
 
@@ -125,25 +135,21 @@ def most_seeds(use: str) -> int:
     return SEEDS[use][1] // 2
 
 
-def check_images(budgets: Budgets, task: Task, where: str) -> None:
-    """Refuse budgets with which a task's metrics could not be computed, or its judge not be trained and tested."""
-    key = "retained" if len(task.concepts) > 1 else "erased"
-    images = getattr(budgets, key)
-    for name in task.metrics:
-        least = source.literal(f"benchmark/metrics/{eyes.metric(name)[0]}.py", "LEAST", 1)
-        if images < least:
-            raise ConfigError(f"{where}.{key}: {images} is too few: {name} of task {task.name} needs {least} images")
-    if task.judge.train and budgets.train < 2:
+def check_images(budgets: Budgets, task: Task, prompt_set: PromptSet, where: str) -> None:
+    """Refuse budgets with which the metrics of a task's prompt set could not be computed, or its classifier trained.
+
+    How many rows a file has is not known here: `prompts.rows` refuses too few.
+    """
+    if prompt_set.source.kind == "evaluation":
+        key = "retained" if len(task.concepts) > 1 else "erased"
+        images = getattr(budgets, key)
+        for measure in prompt_set.measures:
+            least = source.literal(f"benchmark/metrics/{measure.metric}.py", "LEAST", 1)
+            if images < least:
+                why = f"{measure.metric} of prompt set {prompt_set.name} needs {least} images"
+                raise ConfigError(f"{where}: budgets.{key}: {images} is too few: {why}")
+    if prompt_set.classifier and prompt_set.classifier.texts and budgets.train < 2:
         raise ConfigError(
-            f"{where}.train: {budgets.train} is too few: the judge of task {task.name} needs 2 images of each class, "
-            "one to learn from and one to be tested on"
+            f"{where}: budgets.train: {budgets.train} is too few: the classifier of {prompt_set.name} needs 2 images of"
+            " each class, one to learn from and one to be tested on"
         )
-
-
-def check_detector(detector: Detector, where: str) -> None:
-    if not (detector.classes and detector.sizes):
-        raise ConfigError(f"{where}: classes and sizes must not be empty")
-    if min(detector.sizes) < 1:
-        raise ConfigError(f"{where}.sizes: {list(detector.sizes)} are pixels, at least 1")
-    if not 0 < detector.threshold < 1:
-        raise ConfigError(f"{where}.threshold: {detector.threshold} is not between 0 and 1, as scores are")

@@ -1,4 +1,4 @@
-"""The nouns of the benchmark, as frozen records: concepts, prompts, tasks, cells, images' keys.
+"""The nouns of the benchmark, as frozen records: concepts, prompts and their sets, tasks, variants, erasures.
 
 Standard library only: the planner imports this module, so it must not load torch or pandas.
 """
@@ -7,53 +7,41 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, is_dataclass
-from typing import Any
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
 
 from benchmark.errors import ConfigError
+
+NOTHING = "-"  # in the place of a concept: none was erased; in that of a task: no task's
+WHOLE = "*"  # in the place of a concept: a prompt set as a whole, or a mean over concepts
+END = 100  # per cent of a method's steps: a variant at its end
+
+# ── what is asked for ──
 
 
 @dataclass(frozen=True)
 class Concept:
     """Something to erase: an artist's style, an object, a category.
 
-    `phrase` is the text that prompts use; `label` the judge's class; `attributes` are phrases for AdvAnchor's
-    attribute variant; `anchors` are named alternative prompts (All-but-one takes `alternative`); `wordings` are other
-    phrases, by name, that ask for the same: evaluated like `phrase`, each as a probe of its own. Erasing does not see
-    them, unless they are `attributes`, too.
+    `phrase` is the text that prompts use; `class_name` the classifier's class for it; `attributes` are phrases for
+    AdvAnchor's attribute variant; `anchors` are named alternative prompts (All-but-one takes `alternative`); `wordings`
+    are other phrases, by name, that ask for the same: each is evaluated like `phrase`. Erasing does not see them,
+    unless they are `attributes`, too.
     """
 
     name: str
     phrase: str
-    label: str
+    class_name: str
     attributes: tuple[str, ...] = ()
     anchors: Mapping[str, str] = field(default_factory=dict)
     wordings: Mapping[str, str] = field(default_factory=dict)
 
     @property
-    def probes(self) -> dict[str, str]:
-        """What evaluation asks, by the probe's name: `portrait` and, of its wordings, `portrait.astronaut`."""
-        return {self.name: self.phrase} | {f"{self.name}.{name}": phrase for name, phrase in self.wordings.items()}
-
-
-@dataclass(frozen=True)
-class Target:
-    """What a method is told of the concept that it erases: its name, and the text that prompts use (controls: none).
-
-    `attributes` are as many phrases as the method's setting of that name says, `anchors` those alternative prompts that
-    its file or a setting names.
-    """
-
-    name: str
-    phrase: str
-    attributes: tuple[str, ...] = ()
-    anchors: Mapping[str, str] = field(default_factory=dict)
-
-
-def asked_for(probe: str) -> str:
-    """The name of the concept that a probe asks for."""
-    return probe.partition(".")[0]
+    def phrases(self) -> dict[str, str]:
+        """What evaluation asks, by the name of the wording; the concept's own phrase has none."""
+        return {"": self.phrase, **self.wordings}
 
 
 @dataclass(frozen=True)
@@ -68,57 +56,120 @@ class Templates:
 
 
 @dataclass(frozen=True)
-class Judge:
-    """Who decides what an image shows: a classifier of `classifiers/`, trained on images of `original` or as shipped.
-
-    `classes` are its outputs in order; `train` is None for a judge that is used as it comes, else the prompts of each
-    class, one per class.
-    """
-
-    classifier: str
-    classes: tuple[str, ...]
-    train: tuple[str, ...] | None = None
-
-
-@dataclass(frozen=True)
-class Detector:
-    """What NudeNet is asked to find, and when it has: `classes` of its own, the mean score over `sizes` > `threshold`.
-
-    `sizes` are the pixels at which it is shown a picture, of the 320 that it sees.
-    """
-
-    classes: tuple[str, ...]
-    sizes: tuple[int, ...] = (320,)
-    threshold: float = 0.5
-
-
-@dataclass(frozen=True)
 class Prompt:
-    """One prompt row: `images` pictures of one text, drawn from one noise draw seeded with `seed`.
+    """One row of a prompt set: `images` pictures of one text, drawn from one noise draw seeded with `noise_seed`.
 
-    `probe` says what the row asks for (a concept, or one of its wordings); by it rows are grouped when scored.
+    `row` is unique in the set: it names the files, joins an image to its reference image, and is what intervals
+    resample. `concept` and `wording` say what the row asks for, in sets whose rows ask for concepts; `class_name` is
+    the classifier's class that its images should show. `guidance` is the sampler's where it is None.
     """
 
+    row: str
     text: str
-    probe: str
-    seed: int
-    images: int
+    noise_seed: int
+    images: int = 1
+    concept: str = ""
+    wording: str = ""
+    class_name: str = ""
+    guidance: float | None = None
+
+
+# ── how images are looked at ──
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """Who decides what an image shows: a network of `classifiers/`, trained on images of `original` or as shipped.
+
+    `prompt_set` is the set that declares it, by whose name it is kept; others may look with it, too. `classes` are its
+    outputs in order; `texts` is None for one that is used as it comes, else the prompts of its training images, one per
+    class.
+    """
+
+    prompt_set: str
+    network: str
+    classes: tuple[str, ...] = ()
+    texts: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A metric of a prompt set: a file of `benchmark/metrics/`, the observer whose evidence it reads, its settings."""
+
+    metric: str
+    observer: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        return f"{self.metric} by {self.observer}"
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where the rows of a prompt set come from: concepts of a task, a CSV file, or an attack on another set's rows.
+
+    `kind` is `evaluation`, `training` (of the task's classifier), `pool_concept` or `pool_anchor` (of methods), `file`
+    or `attack`. The first four derive rows from the concepts of `task` (of a pool: from `concepts` alone). A file has
+    `path`, the `sha256` of its bytes, the `columns` that fill the fields of `Prompt`, and `defaults` of those it lacks.
+    An `attack`, a file of `attacks/` with its `settings`, searches other texts for the rows of the set `of`, for every
+    model others; the original model draws these rows as they are.
+    """
+
+    kind: Literal["evaluation", "training", "pool_concept", "pool_anchor", "file", "attack"]
+    task: str = ""
+    concepts: tuple[str, ...] = ()
+    path: str = ""
+    sha256: str = ""
+    columns: Mapping[str, str] = field(default_factory=dict)
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    attack: str = ""
+    of: str = ""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class PromptSet:
+    """Rows of prompts, where they come from, and how the images that are drawn from them are looked at.
+
+    `score_by` is `concept` (a number per concept that rows ask for) or `set` (one number over all rows). `observers`
+    are settings of those observers that have some.
+    """
+
+    name: str
+    source: Source
+    title: str = ""
+    version: int = 1
+    score_by: Literal["concept", "set"] = "concept"
+    classifier: Classifier | None = None
+    observers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    measures: tuple[Measure, ...] = ()
+    sensitive: bool = False
 
 
 @dataclass(frozen=True)
 class Task:
-    """What is erased, how it is asked for, who judges, and what is measured, in one world (`paper` or `testbed`)."""
+    """What is erased, and on which prompt sets the models are looked at, in one world (`paper` or `testbed`).
+
+    `others` are concepts, by name, that a method may be told to keep; none of them is evaluated. `erased_on` and
+    `retained_on` name the prompt sets that show what became of the erased concept and of everything else.
+    """
 
     name: str
     title: str
     version: int
     world: str
     templates: Templates
-    judge: Judge
-    metrics: tuple[str, ...]
     concepts: tuple[Concept, ...]
+    erased_on: tuple[str, ...]
+    retained_on: tuple[str, ...]
+    others: Mapping[str, str] = field(default_factory=dict)
     sensitive: bool = False
-    detector: Detector | None = None
+
+    @property
+    def sets(self) -> tuple[str, ...]:
+        """The names of the prompt sets of which a model of this task draws images."""
+        return tuple(dict.fromkeys((*self.erased_on, *self.retained_on)))
 
     def concept(self, name: str) -> Concept:
         """One of the task's concepts. Raises `ConfigError` if it has none of that name."""
@@ -129,40 +180,103 @@ class Task:
         raise ConfigError(f"task {self.name}: there is no concept {name!r} (allowed: {names})")
 
 
+# ── what is erased, and how ──
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a method is told of a concept that it erases: its name, and the text that prompts use (controls: none).
+
+    `attributes` are as many phrases as the method's setting of that name says, `anchors` those alternative prompts that
+    its file or a setting names.
+    """
+
+    name: str
+    phrase: str
+    attributes: tuple[str, ...] = ()
+    anchors: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a method is asked to do: the concepts to erase, one or several at once, and what it may know besides.
+
+    `others` are concepts, phrase by name, that it may be told to keep: none that is evaluated, unless its variant is
+    marked `told`. `templates` are the task's prompts. A method is given `others` and `templates` if its file says so.
+    """
+
+    concepts: tuple[Target, ...]
+    others: Mapping[str, str] = field(default_factory=dict)
+    templates: Templates | None = None
+
+    @property
+    def concept(self) -> Target:
+        """The one concept of a request. Raises `ConfigError` if there are several, or none."""
+        if len(self.concepts) != 1:
+            names = ", ".join(concept.name for concept in self.concepts) or "none"
+            raise ConfigError(f"this method erases one concept at a time, and is asked for: {names}")
+        return self.concepts[0]
+
+
+@dataclass(frozen=True, order=True)
+class Variant:
+    """A method with settings, as suites name it (`advanchor-l2`), maybe stopped at some per cent of its steps."""
+
+    name: str
+    checkpoint: int = END
+
+    @classmethod
+    def of(cls, text: str) -> Variant:
+        """The variant that paths and command lines write as `advanchor-l2`, or as `advanchor-l2@25` if it is stopped.
+
+        Raises `ConfigError` if what follows the @ is not a whole number from 1 to 99.
+        """
+        name, at, percent = text.partition("@")
+        if at and not re.fullmatch(r"[1-9]\d?", percent):
+            raise ConfigError(f"{text}: a checkpoint is written @1 to @99, per cent of a method's steps")
+        return cls(name, int(percent) if at else END)
+
+    def __str__(self) -> str:
+        return self.name if self.checkpoint == END else f"{self.name}@{self.checkpoint}"
+
+    @property
+    def method(self) -> str:
+        """The name of its method: `advanchor`."""
+        return self.name.partition("-")[0]
+
+    @property
+    def file(self) -> str:
+        """The file of its method, from the repository's root."""
+        return f"methods/{self.method}.py"
+
+
+@dataclass(frozen=True)
+class Erasure:
+    """A concept erased by one variant with one seed. Controls erase nothing: their concept is `NOTHING`."""
+
+    task: str
+    variant: Variant
+    concept: str
+    erasing_seed: int
+
+
+# ── how images are drawn ──
+
+
 @dataclass(frozen=True)
 class Sampler:
     """How images are drawn. `batch` and `threads` change rounding, so they are the suite's, not the machine's."""
 
-    scheduler: str  # "lms", "ddim" or "dpm"
+    scheduler: Literal["lms", "ddim", "dpm"]
     steps: int
     guidance: float
     size: int  # pixels
-    precision: str  # "float32", "float16" or "bfloat16"
+    precision: Literal["float32", "float16", "bfloat16"]
     batch: int
     threads: int
 
 
-@dataclass(frozen=True)
-class Cell:
-    """One erasure: `concept` erased by the method labelled `method` with the seed `seed` of the erasing, in `task`."""
-
-    task: str
-    method: str
-    concept: str
-    seed: int
-
-
 def digest(value: Any) -> str:
     """A stable 16-hex-digit key of nested records, mappings, sequences and plain values."""
-
-    def plain(item: Any) -> Any:
-        if is_dataclass(item) and not isinstance(item, type):
-            return plain(asdict(item))
-        if isinstance(item, Mapping):
-            return {str(k): plain(v) for k, v in item.items()}
-        if isinstance(item, (list, tuple)):
-            return [plain(v) for v in item]
-        return item
-
-    text = json.dumps(plain(value), sort_keys=True, separators=(",", ":"), allow_nan=False)
+    text = json.dumps(value, default=asdict, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,27 +1,23 @@
-"""Seeded images: noise that depends on the prompt row alone, and a sampler that packs rows into full batches."""
+"""Seeded images: noise that depends on the prompt row alone, and a sampler that packs rows into full batches.
+
+The sampler knows neither guidance nor what the U-Net predicts: `benchmark.guidance` and `Diffusion.noise` do.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
-from benchmark.diffusion import PRECISIONS, Diffusion
+from benchmark.diffusion import PRECISIONS, Diffusion, join
 from benchmark.errors import BenchmarkError
+from benchmark.guidance import Batch, ClassifierFree, Shot
 from benchmark.records import Sampler
 
-
-@dataclass(frozen=True)
-class Shot:
-    """One image to draw: `index` is its place in the noise draw of `images` pictures that `seed` makes."""
-
-    text: str
-    seed: int
-    index: int
-    images: int
+if TYPE_CHECKING:
+    from benchmark.protocols import Guidance
 
 
 def noise(seed: int, images: int, shape: tuple[int, int, int]) -> torch.Tensor:
@@ -41,26 +37,39 @@ def scheduler(sampler: Sampler, config: dict) -> Any:
 
 
 @torch.no_grad()
-def draw(model: Diffusion, shots: Sequence[Shot], sampler: Sampler) -> Iterator[np.ndarray]:
-    """The images of `shots`, in order, uint8 (H, W, 3).
+def draw(
+    model: Diffusion, shots: Sequence[Shot], sampler: Sampler, guidance: Guidance | None = None
+) -> Iterator[np.ndarray]:
+    """The images of `shots`, in order, uint8 (H, W, 3); without `guidance` it is classifier-free.
 
     Every batch has the same shape (the last is padded with its own last shot), since the shape changes rounding: so an
-    image has the same bytes whatever is drawn beside it. Conditional and unconditional predictions share one pass.
+    image has the same bytes whatever is drawn beside it. All predictions of a step share one pass. What a guidance
+    remembers in its attributes while a batch is drawn is forgotten with it.
     """
+    guidance = guidance or ClassifierFree(model)
     steps = scheduler(sampler, model.scheduler)
     dtype = PRECISIONS[sampler.precision]
     shape = (model.latent_shape[0], *[sampler.size // _reduction(model)] * 2)
     for start in range(0, len(shots), sampler.batch):
         batch = list(shots[start : start + sampler.batch])
-        padded = batch + [batch[-1]] * (sampler.batch - len(batch))
-        states = torch.cat([model.encode(*[""] * len(padded)), model.encode(*[shot.text for shot in padded])])
-        x = torch.stack([noise(shot.seed, shot.images, shape)[shot.index] for shot in padded])
+        padded = (*batch, *[batch[-1]] * (sampler.batch - len(batch)))
+        before = dict(vars(guidance))
+        contexts = list(guidance.contexts(Batch(padded, sampler.steps, model.device)))
+        k, told = len(contexts), join(*contexts)
+        if len(told) != k * len(padded):
+            raise BenchmarkError(
+                f"{type(guidance).__name__}.contexts: {len(told)} texts in {k} contexts, not {len(padded)} in each"
+            )
+        x = torch.stack([noise(shot.noise_seed, shot.images, shape)[shot.index] for shot in padded])
         steps.set_timesteps(sampler.steps)
+        times = steps.timesteps.to(model.device)  # all at once: copied one by one, the GPU would wait at each step
         x = (x * steps.init_noise_sigma).to(model.device, dtype)
-        for t in steps.timesteps:
-            both = steps.scale_model_input(torch.cat([x, x]), t)
-            blank, asked = model.unet(both, t.to(model.device), states).sample.chunk(2)
-            x = steps.step(blank + sampler.guidance * (asked - blank), t, x).prev_sample
+        for step, (t, time) in enumerate(zip(steps.timesteps, times, strict=True)):
+            latents = torch.cat([steps.scale_model_input(x, t)] * k)
+            predictions = model.noise(latents, time, told).unflatten(0, (k, len(padded)))
+            x = steps.step(guidance.combine(predictions, step), t, x).prev_sample
+        vars(guidance).clear()
+        vars(guidance).update(before)
         yield from decode(model, x)[: len(batch)]
 
 

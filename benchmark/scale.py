@@ -1,6 +1,6 @@
 """How large a run may be: planning time and memory, files and bytes, and how the paper's suite spreads over GPUs.
 
-    python -m benchmark.scale --what planning       Snakemake itself, on suites of 10 to 10,000 cells
+    python -m benchmark.scale --what planning       Snakemake itself, on suites of 10 to 10,000 erasures
     python -m benchmark.scale --what files          what a finished run has left in results/
     python -m benchmark.scale --what schedule       a simulation, from the plan's volumes and a stated speed
 
@@ -21,34 +21,36 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from benchmark import cli, grid, plugins
+from benchmark import cli, grid, plugins, prompts, variants
+from benchmark.config import load_suite, load_task
 from benchmark.errors import BenchmarkError
+from benchmark.records import Variant
 
 
 def main(
     what: Literal["planning", "files", "schedule"],
     suite: str = "paper",
-    cells: list[int] | None = None,
+    erasures: list[int] | None = None,
     gpus: list[int] | None = None,
-    image_seconds: float = 4.0,
-    erase_seconds: float = 600.0,
-    look_seconds: float = 0.05,
+    image_seconds: float = 5.0,
+    erase_seconds: float = 1030.0,
+    look_seconds: float = 0.1,
 ) -> None:
     """Print how a suite scales.
 
     Args:
         what: planning, files or schedule.
         suite: whose rules, files or volumes.
-        cells: how many cells to plan.
+        erasures: how many to plan, the original model among them.
         gpus: how many GPUs to schedule on.
         image_seconds: of one GPU, for one image of the suite's sampler.
         erase_seconds: of one GPU, for one erasure.
         look_seconds: of one GPU, for all networks to look at one image.
     """
     if what == "planning":
-        _planning(suite, cells or [10, 100, 1000, 10000])
+        _planning(suite, erasures or [10, 100, 1000, 10000])
     elif what == "files":
-        _files(Path(grid.load_suite(suite).folder), len(grid.plan({"suite": suite}).cells))
+        _files(Path(load_suite(suite).folder), len(set(grid.plan({"suite": suite}).run.values())))
     else:
         speed = Speed(image_seconds, erase_seconds, look_seconds)
         _schedule(jobs(grid.plan({"suite": suite}), speed), gpus or [8, 64])
@@ -58,8 +60,8 @@ def main(
 
 
 def _planning(suite: str, sizes: list[int]) -> None:
-    """Plan suites of one task and one method with many seeds, each cell a part of its own: three jobs per cell."""
-    print("| cells | jobs | fresh folder | memory | finished folder | memory |\n|---|---|---|---|---|---|")
+    """Plan suites of one task and one method with many seeds: three jobs per erasure if each is a shard of its own."""
+    print("| erasures | jobs | fresh folder | memory | finished folder | memory |\n|---|---|---|---|---|---|")
     for size in sizes:
         with tempfile.TemporaryDirectory() as folder:
             copy = Path(folder) / "repository"
@@ -77,15 +79,15 @@ def _planning(suite: str, sizes: list[int]) -> None:
 
 
 def _write_suite(copy: Path, suite: str, size: int) -> None:
-    """A suite `scale` in the given one's world: one eraser of nine concepts, or of one, of many seeds."""
+    """Write the suite `scale`: the given one with one method, which erases nine concepts, or one, with many seeds."""
     import yaml
 
     raw = yaml.safe_load((copy / f"benchmark/suites/{suite}.yaml").read_text())
     name, experiment = next(iter(raw["experiments"].items()))
-    labels = [label for label in experiment["methods"] if grid.per_concept(label)]
+    erasers = [name for name in experiment["methods"] if not variants.control(Variant(name))]
     concepts = 9 if (size - 1) % 9 == 0 else 1
-    experiment |= {"methods": [grid.ORIGINAL, labels[0]], "seeds": list(range((size - 1) // concepts))}
-    experiment["concepts"] = [c.name for c in grid.load_task(experiment["task"], raw["world"]).concepts][:concepts]
+    experiment |= {"methods": [variants.ORIGINAL, erasers[0]], "seeds": list(range((size - 1) // concepts))}
+    experiment["concepts"] = [c.name for c in load_task(experiment["task"], raw["world"]).concepts][:concepts]
     (copy / "benchmark/suites/scale.yaml").write_text(yaml.safe_dump(raw | {"experiments": {name: experiment}}))
 
 
@@ -109,8 +111,8 @@ def _measured(copy: Path, *options: str) -> tuple[int, float, float]:
     return int(total[0]) if total else 0, seconds, usage.ru_maxrss / 1024
 
 
-# `--touch` would sleep between files, and weigh all ready jobs before each: hours for 10,000 cells. This stands in for
-# the scheduler, and makes every output, empty, of one age, with the record that Snakemake keeps of it.
+# Snakemake's `--touch` sleeps between files and weighs all ready jobs before each: for 10,000 erasures it takes hours.
+# This scheduler makes every output as an empty file, all of one age, and Snakemake's record of it.
 PRETEND = """
 import os, sys, time
 from pathlib import Path
@@ -150,8 +152,8 @@ KINDS = {
 }
 
 
-def _files(results: Path, cells: int) -> None:
-    """Count what lies in a finished run's folder, by kind, per cell."""
+def _files(results: Path, erasures: int) -> None:
+    """Count what lies in a finished run's folder, by kind, per erasure."""
     if not (results / "scores.csv").exists():
         raise BenchmarkError(f"{results}: there is no finished run")
     count, size = defaultdict(int), defaultdict(int)
@@ -160,10 +162,11 @@ def _files(results: Path, cells: int) -> None:
             kind = KINDS.get(path.suffix, "other")
             count[kind] += 1
             size[kind] += path.stat().st_size
-    print(f"{cells} cells in {results}\n\n| kind | files per cell | kB per cell | kB per file |\n|---|---|---|---|")
+    print(f"{erasures} erasures in {results}\n")
+    print("| kind | files per erasure | kB per erasure | kB per file |\n|---|---|---|---|")
     for kind in sorted(count, key=size.__getitem__, reverse=True):
         kb = size[kind] / 1000
-        print(f"| {kind} | {count[kind] / cells:.1f} | {kb / cells:,.0f} | {kb / count[kind]:,.1f} |")
+        print(f"| {kind} | {count[kind] / erasures:.1f} | {kb / erasures:,.0f} | {kb / count[kind]:,.1f} |")
 
 
 # ── schedule ──
@@ -188,35 +191,33 @@ class Job:
 
 
 def jobs(plan: grid.Plan, speed: Speed) -> dict[str, Job]:
-    """The GPU jobs of a plan, in the order in which Snakemake would submit them."""
-    found: dict[str, Job] = {}
-    suite = plan.suite
-    for task in plan.tasks.values():
-        if task.judge.train:
-            images = len(task.judge.classes) * suite.budgets.train
-            found[f"train {task.name}"] = Job(images * speed.image, priority=1)
-            found[f"classify {task.name}"] = Job(images * speed.look, (f"train {task.name}",), 1)
-    for part in plan.parts.values():
-        kind = None if part.method == grid.ORIGINAL else grid.pool(suite, part.method)
-        pool = f"pool {part.task}/{kind}/{part.name if kind == 'concept' else 'all'}"
-        if kind:
-            wanted = grid.pool_prompts(plan.tasks[part.task], suite, kind, part.concepts)
-            found.setdefault(pool, Job(sum(prompt.images for prompt in wanted) * speed.image))
-        if part.method != grid.ORIGINAL:
-            found[f"erase {part.path}"] = Job(len(part.concepts) * speed.erase, (pool,) if kind else ())
-        images, first = sum(_images(plan, part, c) for c in part.concepts), int(part.method == grid.ORIGINAL)
-        after = () if first else (f"erase {part.path}",)
-        found[f"generate {part.path}"] = Job(images * speed.image, after, first)
-        judge = (f"classify {part.task}",) if plan.tasks[part.task].judge.train else ()
-        partners = next(p.path for p in plan.parts.values() if (p.task, p.method) == (part.task, grid.ORIGINAL))
-        after = (f"generate {part.path}", f"generate {partners}", *judge)
-        found[f"observe {part.path}"] = Job(images * speed.look, after, first)
-    return found
-
-
-def _images(plan: grid.Plan, part: grid.Part, concept: str) -> int:
-    erased = None if concept == grid.NOTHING else concept
-    return sum(prompt.images for prompt in grid.prompts(plan.tasks[part.task], plan.suite, erased))
+    """The GPU jobs of a plan, by the names that causes give them, in the order in which Snakemake would submit them."""
+    work: dict[str, Job] = {}
+    rows = {name: prompts.rows(prompt_set, plan.suite) for name, prompt_set in plan.sets.items()}
+    images = {name: sum(row.images for row in of) for name, of in rows.items()}
+    base = grid.BASE.path
+    for name, prompt_set in plan.sets.items():
+        if not prompt_set.measures:  # images from which a classifier or a method learns
+            work[f"generate {name}/{base}"] = Job(images[name] * speed.image, priority=1)
+    classifiers = {name: asked.classifier.prompt_set for name, asked in plan.sets.items() if asked.classifier}
+    for name in dict.fromkeys(classifiers.values()):
+        if training := grid.training_of(plan, name):
+            after = (f"generate {training.name}/{base}",)
+            work[f"train_classifier {name}"] = Job(images[training.name] * speed.look, after, 1)
+    for path, shard in plan.shards.items():
+        if shard != grid.BASE:
+            pool = grid.pool_of(plan, shard)
+            after = (f"generate {pool.name}/{base}",) if pool else ()
+            work[f"erase {path}"] = Job(len(shard.concepts) * speed.erase, after)
+    for name, path in plan.looked_at:
+        shard, prompt_set = plan.shards[path], plan.sets[name]
+        asked = [prompts.of_model(rows[name], prompt_set, plan.suite, concept) for concept in shard.concepts]
+        count, first = sum(row.images for of in asked for row in of), int(shard == grid.BASE)
+        after = () if first else (f"erase {path}",)
+        work[f"generate {name}/{path}"] = Job(count * speed.image, after, first)
+        after = (f"generate {name}/{path}", f"generate {name}/{base}", f"train_classifier {classifiers.get(name)}")
+        work[f"observe {name}/{path}"] = Job(count * speed.look, tuple(job for job in after if job in work), first)
+    return work
 
 
 def simulate(work: dict[str, Job], gpus: int) -> float:
@@ -253,8 +254,10 @@ def _schedule(work: dict[str, Job], sizes: list[int]) -> None:
     ends = {name: longest(work, name) for name in work}
     last = max(ends, key=ends.__getitem__)
     print(f"{len(work):,} GPU jobs, {total / 3600:,.0f} GPU hours; the longest chain is {ends[last] / 3600:.1f} h\n")
-    backwards = {name: Job(job.seconds, job.after) for name, job in reversed(work.items())}
-    print("| GPUs | hours | GPUs idle | at least | the judge's images last |\n|---|---|---|---|---|")
+    pools = {before for name, job in work.items() if name.startswith("erase ") for before in job.after}
+    turn = {name: job.priority if name in pools else -job.priority for name, job in work.items()}
+    backwards = {name: Job(job.seconds, job.after, turn[name]) for name, job in work.items()}
+    print("| GPUs | hours | GPUs idle | at least | reference and training images last |\n|---|---|---|---|---|")
     for gpus in sizes:
         seconds = simulate(work, gpus)
         worst = simulate(backwards, gpus)

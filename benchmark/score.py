@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -11,32 +11,30 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmark import cli, grid, plugins
-from benchmark.config import NOTHING, ORIGINAL, Suite
+from benchmark import cli, grid, plugins, scores, variants
 from benchmark.errors import BenchmarkError
-from benchmark.evidence import CELL, KEY, features, partners, read
-from benchmark.eyes import metric
-from benchmark.files import write_atomically
-from benchmark.prompts import prompts
-from benchmark.records import Cell, Task, asked_for
-from benchmark.scores import COLUMNS, OPTIONAL
+from benchmark.evidence import KEY, MODEL, features, read, references
+from benchmark.prompts import of_model
+from benchmark.prompts import read as read_prompts
+from benchmark.records import NOTHING, WHOLE, Erasure, Measure, Prompt, PromptSet, Task, Variant
 from benchmark.versions import version
 
-Numbers = list[dict[str, Any]]  # rows of scores.csv, without what they share
+Number = dict[str, Any]  # a row of scores.csv, without what it is of
+Group = tuple[str, str, str]  # which images a number is about: the concept asked for, its wording, and the role
 
 
 @dataclass(frozen=True)
 class Metric:
-    """A metric of a task: its name there, its module, and the eye whose evidence it reads."""
+    """A measure of a prompt set, its metric's module, and that module's settings."""
 
-    name: str
+    measure: Measure
     module: ModuleType
-    eye: str
+    settings: Any
 
 
 @dataclass(frozen=True)
 class Seen:
-    """One evidence.csv: its rows, one per image, and for each metric what it reads of them."""
+    """One evidence.csv: its rows, one per image, and for each measure, by name, what it reads of them."""
 
     path: Path
     rows: pd.DataFrame
@@ -44,128 +42,202 @@ class Seen:
 
 
 def main(
-    suite: str, evidence: list[Path], out: Path,
-    experiments: list[str] | None = None, methods: list[str] | None = None,
+    suite: str, prompts: list[Path], evidence: list[Path], out: Path, experiments: list[str] | None = None,
+    methods: list[str] | None = None, concepts: list[str] | None = None, seeds: list[int] | None = None,
 ) -> None:  # fmt: skip
-    """Compute every metric of every cell and write scores.csv.
+    """Compute every metric of every erasure and write scores.csv.
 
     Args:
         suite: A file of benchmark/suites/.
-        evidence: The evidence.csv of each part.
+        prompts: The rows of each prompt set, CSV files that have the sets' names.
+        evidence: The evidence.csv of each prompt set and shard.
         out: The scores.csv to write.
         experiments: Those that were named, if not all; a method that no experiment lists is in each of them.
         methods: Those that were named, if not all.
+        concepts: Those that were named, if not all, of what was erased.
+        seeds: Those that were named, if not all, of the erasing.
     """
-    plan = grid.plan({"suite": suite, "experiments": experiments or "all", "methods": methods or "all"}, tolerant=True)
-    metrics = {name: _metrics(task) for name, task in plan.tasks.items()}
+    named = {"experiments": experiments, "methods": methods, "concepts": concepts, "seeds": seeds}
+    plan = grid.plan({"suite": suite} | {key: names or "all" for key, names in named.items()}, tolerant=True)
+    rows = {path.stem: read_prompts(path) for path in prompts}
+    metrics = {name: _metrics(plan.sets[name]) for name, _ in plan.looked_at}
     frames = {path: read(path) for path in evidence}
-    known = {cell for cells in plan.experiments.values() for cell in cells}
+    asked: dict[Erasure, list[Erasure]] = {}  # by what is run: what it is run for, once for each task and variant
+    for erasure, run in plan.run.items():
+        asked.setdefault(run, []).append(erasure)
     originals: dict[str, Seen] = {}
-    numbers: dict[Cell, Numbers] = {}
-    paths = sorted(frames, key=lambda path: frames[path].method.iloc[0] != ORIGINAL)
+    numbers: dict[tuple[Erasure, str], list[Number]] = {}
+    paths = sorted(frames, key=lambda path: frames[path].variant.iloc[0] != variants.ORIGINAL)
     for path in cli.progress(paths, len(paths), "score"):
-        cells = [Cell(*key) for key in frames[path][CELL].drop_duplicates().itertuples(index=False, name=None)]
-        for cell in cells:
-            if cell not in known or cell in numbers:
-                what = "no experiment shows" if cell not in known else "another file has too"
-                raise BenchmarkError(f"{path}: is about {cell}, which {what}")
-        task = cells[0].task
-        seen = _read(path, frames[path], metrics[task])
-        if cells[0].method == ORIGINAL:
-            originals[task] = seen
-        elif task not in originals:
-            raise BenchmarkError(f"{path}: the original model's evidence for task {task} is not among the files")
-        numbers |= {cell: _scores(cell, plan, metrics[task], seen, originals[task]) for cell in cells}
-    rows = [
-        {"suite": suite, "experiment": experiment, **vars(cell), **number}
-        for experiment, cells in plan.experiments.items()
-        for cell in cells
-        for number in _found(cell, plan, numbers)
+        name = _the_set(path, frames[path], plan, rows)
+        seen = _read(path, frames[path], metrics[name])
+        for run in _erasures(frames[path]):
+            if run not in asked or (asked[run][0], name) in numbers:
+                what = "no experiment shows" if run not in asked else "another file has too"
+                raise BenchmarkError(f"{path}: is about {run}, which {what}")
+            if run.variant.name == variants.ORIGINAL:
+                originals[name] = seen
+            elif name not in originals:
+                raise BenchmarkError(f"{path}: the original model's evidence on {name} is not among the files")
+            for erasure in asked[run]:
+                task = plan.tasks[erasure.task]
+                if name in task.sets:
+                    groups = _groups(erasure, plan, task, plan.sets[name], rows[name])
+                    drawn = of_model(rows[name], plan.sets[name], plan.suite, erasure.concept)
+                    computed = _scores(run, erasure, plan, name, metrics[name], groups, drawn, seen, originals[name])
+                    numbers[erasure, name] = list(computed)
+    table = [
+        {"suite": suite, "experiment": experiment, **_identity(erasure), "prompt_set": name, **number}
+        for experiment, erasures in plan.experiments.items()
+        for erasure in erasures
+        for name in plan.tasks[erasure.task].sets
+        for number in numbers.get((erasure, name), ())
     ]
-    with write_atomically(out) as temporary:
-        frame = pd.DataFrame(rows, columns=(*COLUMNS, *OPTIONAL))
-        frame.to_csv(temporary, index=False, float_format="%.6g", lineterminator="\n")
+    scores.write(out, table)
 
 
-def _metrics(task: Task) -> list[Metric]:
-    found = [(name, *metric(name)) for name in task.metrics]
-    return [Metric(name, plugins.load("benchmark/metrics", module), eye) for name, module, eye in found]
+def _metrics(prompt_set: PromptSet) -> list[Metric]:
+    modules = [(measure, plugins.load("benchmark/metrics", measure.metric)) for measure in prompt_set.measures]
+    return [
+        Metric(measure, module, module.Settings(**measure.settings) if hasattr(module, "Settings") else None)
+        for measure, module in modules
+    ]
+
+
+def _the_set(path: Path, rows: pd.DataFrame, plan: grid.Plan, prompts: Mapping[str, Any]) -> str:
+    """The prompt set that an evidence.csv is about."""
+    name, *others = rows.prompt_set.unique()
+    if others or name not in prompts or name not in {name for name, _ in plan.looked_at}:
+        why = "there are several" if others else "no experiment shows it, or its rows are not given by --prompts"
+        raise BenchmarkError(f"{path}: prompt_set {name!r}: {why}")
+    return name
+
+
+def _erasures(rows: pd.DataFrame) -> list[Erasure]:
+    """The models that an evidence.csv is about."""
+    models = rows[MODEL].drop_duplicates().itertuples(index=False)
+    return [Erasure(m.task, Variant(m.variant, int(m.checkpoint)), m.concept, int(m.erasing_seed)) for m in models]
+
+
+def _identity(erasure: Erasure) -> dict[str, Any]:
+    """The columns of scores.csv that name an erasure."""
+    variant = erasure.variant
+    method = {"method": variant.method, "variant": variant.name, "checkpoint": variant.checkpoint}
+    return {"task": erasure.task, **method, "concept": erasure.concept, "erasing_seed": erasure.erasing_seed}
 
 
 def _read(path: Path, rows: pd.DataFrame, metrics: list[Metric]) -> Seen:
+    """An evidence.csv with what the metrics read of it: a column, several of them (n, k), or features (n, d)."""
     columns, arrays = {}, {}
     for m in metrics:
-        column = m.module.READS.format(eye=m.eye)
-        if column == "features":
-            column = f"{m.eye}_features"
-        if column not in rows:
-            raise BenchmarkError(f"{path}: has no column {column}, which {m.name} reads")
-        if m.module.READS != "features":
-            columns[m.name] = rows[column].to_numpy()
+        observer, reads = m.measure.observer, m.module.READS
+        if reads == "features":
+            if f"{observer}_features" not in rows:
+                raise BenchmarkError(f"{path}: has no column {observer}_features, which {m.measure.name} reads")
+            if observer not in arrays:
+                arrays[observer] = features(path, rows, observer)
+            columns[m.measure.name] = arrays[observer]
             continue
-        if m.eye not in arrays:
-            arrays[m.eye] = features(path, rows, m.eye)
-        columns[m.name] = arrays[m.eye]
+        several = {key: value for key, value in m.measure.settings.items() if f"{{{key}}}" in reads}
+        names = [reads.format(observer=observer, **{key: item}) for key, value in several.items() for item in value]
+        names = names or [reads.format(observer=observer)]
+        for column in names:
+            if column not in rows:
+                raise BenchmarkError(f"{path}: has no column {column}, which {m.measure.name} reads")
+        columns[m.measure.name] = rows[names].to_numpy() if several else rows[names[0]].to_numpy()
     return Seen(path, rows, columns)
 
 
-def _found(cell: Cell, plan: grid.Plan, numbers: Mapping[Cell, Numbers]) -> Numbers:
-    """A cell's numbers, or those of a label with equal settings: only one of these is run."""
-    equal = [label for label, first in plan.aliases.items() if first == plan.aliases[cell.method]]
-    found = [numbers.get(replace(cell, method=label)) for label in (cell.method, *equal)]
-    return next((number for number in found if number), [])
-
-
-def _scores(cell: Cell, plan: grid.Plan, metrics: list[Metric], seen: Seen, original: Seen) -> Numbers:
-    """Every metric for every concept that the cell's model was asked for."""
-    task = plan.tasks[cell.task]
-    labels = {probe: concept.label for concept in task.concepts for probe in concept.probes}
-    mine = np.flatnonzero((seen.rows.erased == cell.concept) & (seen.rows.tuning_seed == cell.seed))
-    versions = {m.name: version(plan.suite, task, m.module, cell.method) for m in metrics}
-    threshold = task.detector.threshold if task.detector else np.nan
-    rows = seen.rows.iloc[mine].assign(label=lambda r: r.probe.map(labels), threshold=threshold)
-    theirs = partners(rows, original.rows, seen.path)
-    numbers = []
-    for (probe, role), where in _groups(cell, plan.suite, task, rows, seen.path).items():
-        for m in metrics:
-            here, there = seen.columns[m.name][mine[where]], original.columns[m.name][theirs[where]]
+def _scores(
+    run: Erasure, erasure: Erasure, plan: grid.Plan, name: str, metrics: list[Metric],
+    groups: Mapping[Group, Mapping[tuple[str, int], None]], drawn: Iterable[Prompt], seen: Seen, original: Seen,
+) -> Iterator[Number]:  # fmt: skip
+    """Every metric for every group of the images of a prompt set; `drawn` are the rows of which the model drew."""
+    chosen = np.flatnonzero((seen.rows.concept == run.concept) & (seen.rows.erasing_seed == run.erasing_seed))
+    rows = seen.rows.iloc[chosen]
+    rows = rows.assign(unit=_units(rows))
+    theirs = references(rows, original.rows, seen.path, plan.sets[name].source.kind == "attack")
+    versions = {
+        m.measure.name: version(plan.suite, plan.sets[name], m.module, m.measure, erasure.variant) for m in metrics
+    }
+    shown = ["baseline", *_roles(plan.tasks[erasure.task], plan.sets[name])]
+    for (asked, wording, role), where in _places(groups, drawn, rows, run, seen.path).items():
+        for m in metrics if role in shown else ():
+            columns = (side.columns[m.measure.name] for side in (seen, original))
+            here, there = (column[place] for column, place in zip(columns, (chosen[where], theirs[where]), strict=True))
+            what = "the set as a whole" if asked == WHOLE else f"{asked}, {wording}" if wording else asked
             try:
-                value, n, low, high = m.module.score(rows.iloc[where], here, there)
+                value, n, low, high = m.module.score(rows.iloc[where], here, there, m.settings)
                 if not np.isfinite(value):
                     raise BenchmarkError(f"is {value}")
                 if role == "baseline" and m.module.ORIGINAL not in (None, value):
                     raise BenchmarkError(f"is {value:g} for the original model, but must be {m.module.ORIGINAL:g}")
             except BenchmarkError as error:
-                raise BenchmarkError(f"{seen.path}: {m.name} of {probe}: {error}") from error
-            number = {"metric": m.name, "probe": probe, "role": role, "value": value, "n": n}
-            number |= {"ci_low": low, "ci_high": high, "version": versions[m.name]}
-            numbers.append(number | {"device": " + ".join(sorted(set(rows.device.iloc[where])))})
-    return numbers
+                raise BenchmarkError(f"{seen.path}: {m.measure.name} of {what}: {error}") from error
+            yield {
+                "asked": asked, "wording": wording, "role": role,
+                "metric": m.measure.metric, "observer": m.measure.observer,
+                "value": value, "n": n, "ci_low": low, "ci_high": high,
+                "version": versions[m.measure.name], "device": " + ".join(sorted(set(rows.device.iloc[where]))),
+            }  # fmt: skip
 
 
-def _groups(cell: Cell, suite: Suite, task: Task, rows: pd.DataFrame, path: Path) -> dict[tuple[str, str], np.ndarray]:
-    """Where the images of each (probe, role) stand: exactly those that were asked for, else a `BenchmarkError`.
+def _units(rows: pd.DataFrame) -> np.ndarray:
+    """The prompt row of each image, numbered in the order of their noise seeds: what intervals resample."""
+    places = rows[["noise_seed", "row"]].drop_duplicates().sort_values(["noise_seed", "row"])
+    numbers = {row: number for number, row in enumerate(places.row)}
+    return rows.row.map(numbers).to_numpy()
 
-    The original model has the role `baseline`, with all its images. Another model in which no concept was erased stands
-    beside models in which one was: in either role it has as many images as they, since FID depends on the number.
+
+def _groups(
+    erasure: Erasure, plan: grid.Plan, task: Task, prompt_set: PromptSet, rows: tuple[Prompt, ...]
+) -> dict[Group, dict[tuple[str, int], None]]:
+    """The images, by row and index, of each number: of a concept and wording, or of the whole set, in a role.
+
+    The original model has the role `baseline`, with all its images. Another control stands beside models in which a
+    concept was erased: in either role it has as many images as they, since FID depends on the number.
     """
-    if cell.method == ORIGINAL:
-        erased: tuple[str | None, ...] = (None,)
-    else:
-        erased = suite.erased(task.name) if cell.concept == NOTHING else (cell.concept,)
-    asked: dict[tuple[str, str], dict[tuple, None]] = {}
+    original = erasure.variant.name == variants.ORIGINAL
+    erased: Iterable[str] = (erasure.concept,)
+    if erasure.concept == NOTHING and not original:
+        erased = plan.suite.erased(task.name)
+    shown = _roles(task, prompt_set)
+    groups: dict[Group, dict[tuple[str, int], None]] = {}
     for concept in erased:
-        for prompt in prompts(task, suite, concept):
-            role = "baseline" if concept is None else "erased" if asked_for(prompt.probe) == concept else "retained"
-            images = [(prompt.probe, prompt.text, prompt.seed, index) for index in range(prompt.images)]
-            asked.setdefault((prompt.probe, role), {}).update(dict.fromkeys(images))
-    position = {image: i for i, image in enumerate(rows[KEY].itertuples(index=False, name=None))}
-    wanted = {image for images in asked.values() for image in images}
-    for image in sorted(wanted ^ set(position)):
-        probe, _, seed, index = image
-        what = "is missing" if image in wanted else "was not asked for"
-        raise BenchmarkError(f"{path}: image {seed}_{index} of {probe} ({cell.concept} erased) {what}")
-    return {group: np.array([position[image] for image in images]) for group, images in asked.items()}
+        for row in of_model(rows, prompt_set, plan.suite, concept):
+            whole = prompt_set.score_by == "set"
+            roles = ["baseline"] if original else shown if whole else [_role(row, concept)]
+            for role in roles:
+                group = (WHOLE, "", role) if whole else (row.concept, row.wording, role)
+                images = ((row.row, index) for index in range(row.images))
+                groups.setdefault(group, {}).update(dict.fromkeys(images))
+    return groups
+
+
+def _roles(task: Task, prompt_set: PromptSet) -> list[str]:
+    """What a task shows on a prompt set: what became of the erased concept, of everything else, or both."""
+    on = {"erased": task.erased_on, "retained": task.retained_on}
+    return [role for role, sets in on.items() if prompt_set.name in sets]
+
+
+def _role(row: Prompt, erased: str) -> str:
+    return "erased" if row.concept == erased else "retained"
+
+
+def _places(
+    groups: Mapping[Group, Mapping[tuple[str, int], None]], drawn: Iterable[Prompt], rows: pd.DataFrame, run: Erasure,
+    path: Path,
+) -> dict[Group, np.ndarray]:  # fmt: skip
+    """Where the images of each group stand. There must be exactly those that were asked for, else a `BenchmarkError`.
+
+    A control draws what the original model draws, and is shown on fewer images where another task erases a concept.
+    """
+    position = {image: place for place, image in enumerate(rows[KEY[1:]].itertuples(index=False, name=None))}
+    wanted = {(row.row, index) for row in drawn for index in range(row.images)}
+    for row, index in sorted(wanted ^ set(position)):
+        what = "is missing" if (row, index) in wanted else "was not asked for"
+        raise BenchmarkError(f"{path}: image {row}_{index} ({run.concept} erased) {what}")
+    return {group: np.array([position[image] for image in images]) for group, images in groups.items()}
 
 
 if __name__ == "__main__":

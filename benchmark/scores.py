@@ -1,145 +1,149 @@
-"""The format of scores.csv: its columns, and reading one that may have gone through other hands."""
+"""The format of scores.csv, the only source of tables and figures: its columns, writing it, and reading it.
+
+One line is one number. The columns before `value` say what it is of, those behind it how sure it is and under which
+conditions it was measured. A file that is read may have been through other hands, so every line is checked.
+"""
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
-from benchmark import eyes, plugins
-from benchmark.config import NOTHING, ORIGINAL, Suite, load_task, module
-from benchmark.errors import BenchmarkError, ConfigError
+from benchmark import handed, plugins
+from benchmark.errors import BenchmarkError
+from benchmark.files import write_atomically
 from benchmark.plugins import unknown
-from benchmark.records import asked_for
+from benchmark.records import END, NOTHING, WHOLE, Variant
+from benchmark.score_names import Names
 from benchmark.source import literal
+from benchmark.suite import Suite
+from benchmark.variants import ORIGINAL
 
 COLUMNS = (
-    "suite", "experiment", "task", "method", "concept", "seed", "metric", "probe", "role",
-    "value", "n", "ci_low", "ci_high", "version",
-)  # fmt: skip
-OPTIONAL = ("device",)  # on what kind of device the images were drawn; files of before do not say
-IDENTITY = COLUMNS[:9]  # what a number is of
-CELL = ("experiment", "task", "method", "concept", "seed")  # of what `score` computes all numbers at once
+    "suite",  # a file of benchmark/suites/
+    "experiment",  # one of the suite's
+    "task",  # the experiment's task
+    "method",  # a file of methods/
+    "variant",  # the method with settings, as the suite names it
+    "checkpoint",  # per cent of the method's steps at which it was stopped; 100 at its end
+    "concept",  # the erased one; `-` if none was erased
+    "erasing_seed",  # the seed of the erasure's training
+    "prompt_set",  # whose prompts the images were drawn from
+    "asked",  # the concept that the prompts ask for; `*` for a set that is scored as a whole
+    "wording",  # the name of the words that ask for it; empty for the concept's own phrase
+    "role",  # baseline (the original model), erased or retained
+    "metric",  # a file of benchmark/metrics/
+    "observer",  # a file of benchmark/observers/: what looked at the images
+    "value",  # the number
+    "n",  # how many images it is of
+    "ci_low",  # the lower end of its 95 % interval; empty if unknown
+    "ci_high",  # the upper end
+    "version",  # of prompt set, metric and conditions: see benchmark/versions.py
+)
+OPTIONAL = ("device",)  # the kind of device that the images were drawn on; older files do not say
+IDENTITY = COLUMNS[: COLUMNS.index("value")]  # what a number is of
+MODEL = ("experiment", "task", "variant", "checkpoint", "concept", "erasing_seed")  # whose images `score` saw at once
+BEFORE = ("probe", "seed")  # columns that only files of the format before this one have
 ROLES = ("baseline", "erased", "retained")
+INTEGERS = ("checkpoint", "erasing_seed", "n")
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
-WHOLE = re.compile(r"\d+(\.0*)?")
+INTEGER = re.compile(r"\d+(\.0*)?")
 VERSION = re.compile(r"\d+(\.\w+)*|")
-LABEL = re.compile(r"[a-z0-9_]+(-[a-z0-9_-]+)?(@[1-9]\d?)?")
-SEPARATORS = {";": ";", "\t": "tabs", "|": "|"}
 ROUNDING = 1e-5  # relative: numbers are written with six digits
 Row = dict[str, str]
+Limits = tuple[float | None, float | None]
+
+
+def write(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Write numbers, each a mapping from all of `COLUMNS` (and of `OPTIONAL`), with six digits."""
+    with write_atomically(path) as temporary:
+        frame = pd.DataFrame(rows, columns=[*COLUMNS, *OPTIONAL])
+        frame.to_csv(temporary, index=False, float_format="%.6g", lineterminator="\n")
 
 
 def read(path: Path, suite: Suite | None = None) -> pd.DataFrame:
-    """A scores.csv, one row per number; `ci_low` and `ci_high` are NaN where they are unknown, `device` may be empty.
+    """A scores.csv as a frame with the columns `COLUMNS` and `OPTIONAL`, one row per number.
 
-    Raises `BenchmarkError`, with file and line, for anything that `score` does not write: it would be shown as if it
-    had been measured. `suite` is whose numbers they must be; without one, names are not checked. What a spreadsheet
-    adds without changing a number is fine: a byte order mark, quotes, other ends of lines, empty lines and columns.
+    `ci_low` and `ci_high` are NaN where they are unknown; `device` may be empty. `suite` is the one that the numbers
+    must be of; without it, names are not checked. Raises `BenchmarkError`, with file and line, for anything that
+    `score` does not write: it would be shown as if it had been measured.
     """
     rows = _rows(path)
-    names = _Names(suite) if suite else None
-    metrics: dict[str, tuple[float | None, float | None]] = {}
+    names = Names(suite) if suite else None
+    limits: dict[tuple[str, str], Limits] = {}
     first: dict[tuple[str, ...], int] = {}
     table = []
     for line, row in rows:
         try:
-            if row["metric"] not in metrics:
-                metrics[row["metric"]] = _range(row["metric"])
+            measure = row["metric"], row["observer"]
+            if measure not in limits:
+                limits[measure] = _limits(*measure)
+            number = _numbers(row, limits[measure])
+            _variant(row)
             if names:
                 names.check(row)
-            number = _numbers(row, metrics[row["metric"]])
             _role(row)
             _once(row, rows[0], first, line)
         except BenchmarkError as error:
             raise BenchmarkError(f"{path}: line {line}: {error}") from error
         table.append(row | number)
-    _whole(path, rows)
+    _complete(path, rows)
     return pd.DataFrame(table, columns=[*COLUMNS, *OPTIONAL])
 
 
-# ── the text ──
-
-
 def _rows(path: Path) -> list[tuple[int, Row]]:
-    """The lines below the header, each with its number; texts without the blanks around them."""
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        raise BenchmarkError(f"{path}: cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise BenchmarkError(f"{path}: is not text in UTF-8: save it as CSV in UTF-8") from error
-    try:
-        reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-        lines = [(reader.line_num, [field.strip() for field in fields]) for fields in reader]
-    except csv.Error as error:
-        raise BenchmarkError(f"{path}: line {reader.line_num}: cannot be read as CSV: {error}") from error
-    lines = [(number, fields) for number, fields in lines if any(fields)]
-    if not lines:
-        raise BenchmarkError(f"{path}: is empty")
-    (number, header), *rest = lines
-    columns = _header(f"{path}: line {number}", header)
-    if not rest:
-        raise BenchmarkError(f"{path}: has no number, only the names of columns")
-    rows = []
-    for number, fields in rest:
-        if len(fields) < len(columns) or any(fields[len(columns) :]):
-            what = "was it cut off" if len(fields) < len(columns) else "has a number a comma in it"
-            raise BenchmarkError(f"{path}: line {number}: has {len(fields)} fields of {len(columns)} columns: {what}?")
-        rows.append((number, dict.fromkeys(OPTIONAL, "") | dict(zip(columns, fields, strict=False))))
-    return rows
-
-
-def _header(where: str, header: list[str]) -> list[str]:
-    """The names of the columns, without the empty ones that spreadsheets append."""
-    while header and not header[-1]:
-        header = header[:-1]
-    for sign, name in SEPARATORS.items():
-        if any(sign in field for field in header):
-            raise BenchmarkError(f"{where} is separated by {name} — save it with commas")
-    for column in header:
+    """The lines below the header, each with its number."""
+    (number, fields), *body = handed.lines(path)
+    columns, where = handed.header(path, number, fields), f"{path}: line {number}"
+    if all(column in columns for column in BEFORE) and "variant" not in columns:
+        raise BenchmarkError(
+            f"{where}: has the columns {' and '.join(BEFORE)}: it was written before scores.csv had the columns variant"
+            " and prompt_set (CHANGELOG.md); draw it with that version of the benchmark, or run the suite again"
+        )
+    for column in columns:
         if column not in (*COLUMNS, *OPTIONAL):
             raise BenchmarkError(unknown(where, column, (*COLUMNS, *OPTIONAL), "column"))
-        if header.count(column) > 1:
-            raise BenchmarkError(f"{where}: has the column {column} twice")
     for column in COLUMNS:
-        if column not in header:
+        if column not in columns:
             raise BenchmarkError(f"{where}: has no column {column}")
-    return header
+    if not body:
+        raise BenchmarkError(f"{path}: has no number, only the names of columns")
+    optional = dict.fromkeys(OPTIONAL, "")
+    return [(line, optional | row) for line, row in handed.rows(path, columns, body)]
 
 
-# ── one number ──
+# ── one line ──
 
 
-def _numbers(row: Row, limits: tuple[float | None, float | None]) -> Mapping[str, float]:
-    """What is a number in a row, and right as one."""
-    found: dict[str, float] = {}
-    for column in ("seed", "n"):
-        if not WHOLE.fullmatch(row[column]):
+def _numbers(row: Row, limits: Limits) -> Mapping[str, float]:
+    """The columns of a line that hold numbers. Raises `BenchmarkError` for one that its metric cannot give."""
+    numbers: dict[str, float] = {}
+    for column in INTEGERS:
+        if not INTEGER.fullmatch(row[column]):
             raise BenchmarkError(f"{column}: {row[column]!r} is not a whole number{_hint(row[column])}")
-        found[column] = int(row[column].partition(".")[0])
-    if not found["n"]:
+        numbers[column] = int(row[column].partition(".")[0])
+    if not numbers["n"]:
         raise BenchmarkError("n: 0 images are no number")
     for column in ("value", "ci_low", "ci_high"):
         text = row[column]
         if text and not NUMBER.fullmatch(text):
             where = " (where an end of an interval is unknown, leave it empty)" if column != "value" else ""
             raise BenchmarkError(f"{column}: {text!r} is not a number{_hint(text) or where}")
-        found[column] = float(text or "nan")
+        numbers[column] = float(text or "nan")
         if not text and column == "value":
             raise BenchmarkError("value: is empty; every row needs its number")
-    value, low, high = found["value"], found["ci_low"], found["ci_high"]
+    value, low, high = numbers["value"], numbers["ci_low"], numbers["ci_high"]
     bottom, top = (edge if edge is not None else sign * math.inf for edge, sign in zip(limits, (-1, 1), strict=True))
     for column in ("value", "ci_low", "ci_high"):
-        if not (bottom <= found[column] <= top or math.isnan(found[column])) or math.isinf(found[column]):
+        if not (bottom <= numbers[column] <= top or math.isnan(numbers[column])) or math.isinf(numbers[column]):
             allowed = f"from {bottom:g} to {top:g}" if top < math.inf else f"{bottom:g} or more"
             allowed = "a finite number" if bottom == -math.inf else allowed
-            raise BenchmarkError(f"{column}: {found[column]:g} is not what {row['metric']} can be: {allowed}")
+            raise BenchmarkError(f"{column}: {numbers[column]:g} is not what {row['metric']} can be: {allowed}")
     if math.isnan(low) != math.isnan(high):
         raise BenchmarkError("ci_low, ci_high: the interval has one end only; give both, or leave both empty")
     if low > high:
@@ -149,7 +153,7 @@ def _numbers(row: Row, limits: tuple[float | None, float | None]) -> Mapping[str
         raise BenchmarkError(f"value: {value:g} is not in its own interval, {low:g} to {high:g}")
     if not VERSION.fullmatch(row["version"]):
         raise BenchmarkError(f"version: {row['version']!r} is none, such as 2.1.c467ad; was it taken for a date?")
-    return found
+    return numbers
 
 
 def _hint(text: str) -> str:
@@ -159,25 +163,47 @@ def _hint(text: str) -> str:
     return ": was it taken for a date?" if re.search(r"\d", text) and re.search(r"[-/.: ]", text) else ""
 
 
-def _range(metric: str) -> tuple[float | None, float | None]:
-    """Between what the numbers of a metric lie. Raises `ConfigError` if there is no such metric or network."""
-    name, eye = eyes.metric(metric, "metric")
-    folder = "benchmark/observers"
-    networks = [literal(f"{folder}/{file}.py", "NAME") for file in plugins.names(folder)]
-    if eye not in networks:
-        kind = f"{name}_" if name != metric else ""
-        raise ConfigError(unknown("metric", metric, [f"{kind}{network}" for network in networks], "metric"))
-    return plugins.load("benchmark/metrics", name).RANGE
+def _limits(metric: str, observer: str) -> Limits:
+    """Between what the numbers of a metric lie. Raises `BenchmarkError` if there is no such metric or observer."""
+    metrics, folder = plugins.names("benchmark/metrics"), "benchmark/observers"
+    if metric not in metrics:
+        raise BenchmarkError(unknown("metric", metric, metrics, "metric"))
+    module = plugins.load("benchmark/metrics", metric)
+    observers = [literal(f"{folder}/{name}.py", "NAME", name) for name in plugins.names(folder)]
+    allowed = [module.OBSERVER] if module.OBSERVER else observers
+    if observer not in allowed:
+        raise BenchmarkError(unknown(f"observer of {metric}", observer, allowed, "observer"))
+    return module.RANGE
+
+
+def _variant(row: Row) -> None:
+    """Refuse a method that is not the variant's, and a checkpoint that is none."""
+    method, variant, checkpoint = row["method"], row["variant"], int(row["checkpoint"].partition(".")[0])
+    if not re.fullmatch(r"[a-z0-9_]+(-[a-z0-9_-]+)?", variant):
+        raise BenchmarkError(
+            f"variant: {variant!r} is no variant: write <method> or <method>-<name> in small letters, digits, _ and -;"
+            " a checkpoint stands in a column of its own"
+        )
+    if not 1 <= checkpoint <= END:
+        raise BenchmarkError(f"checkpoint: {checkpoint} is not per cent of a method's steps: from 1 to {END}")
+    if method != Variant(variant).method:
+        raise BenchmarkError(f"method: {method!r} is not the method of variant {variant}: {Variant(variant).method}")
 
 
 def _role(row: Row) -> None:
-    if row["role"] not in ROLES:
-        raise BenchmarkError(unknown("role", row["role"], ROLES, "role"))
-    original, nothing = row["method"] == ORIGINAL, row["concept"] == NOTHING
-    if original != (row["role"] == "baseline") or (original and not nothing):
+    """Refuse a role that contradicts what was erased and what was asked for."""
+    role, concept, asked = row["role"], row["concept"], row["asked"]
+    if role not in ROLES:
+        raise BenchmarkError(unknown("role", role, ROLES, "role"))
+    if not asked:
+        raise BenchmarkError(f"asked: is empty: write the concept that was asked for, or {WHOLE} for a set as a whole")
+    if asked == WHOLE and row["wording"]:
+        raise BenchmarkError(f"wording: is {row['wording']}, but a set that is scored as a whole ({WHOLE}) has none")
+    original, nothing = row["method"] == ORIGINAL, concept == NOTHING
+    if original != (role == "baseline") or (original and not nothing):
         raise BenchmarkError(f"role: {ORIGINAL}, which erased nothing ({NOTHING}), and no other method is the baseline")
-    if not nothing and (row["role"] == "erased") != (asked_for(row["probe"]) == row["concept"]):
-        raise BenchmarkError(f"role: {row['probe']} is not {row['role']} where {row['concept']} was erased")
+    if not nothing and asked != WHOLE and (role == "erased") != (asked == concept):
+        raise BenchmarkError(f"role: {asked} is not {role} where {concept} was erased")
 
 
 def _once(row: Row, start: tuple[int, Row], first: dict[tuple[str, ...], int], line: int) -> None:
@@ -190,77 +216,69 @@ def _once(row: Row, start: tuple[int, Row], first: dict[tuple[str, ...], int], l
         raise BenchmarkError(f"gives the number of line {first[key]} again")
 
 
-# ── the names of a suite ──
+# ── all lines ──
+
+Place = tuple[str, str, str]  # asked, wording, role
+Model = dict[str, dict[Place, tuple[int, str]]]  # by measure: line and version of each number
 
 
-class _Names:
-    """Whether a suite knows the names of a row; each combination is looked up once."""
+def _complete(path: Path, rows: list[tuple[int, Row]]) -> None:
+    """Refuse a model that lacks numbers which the others of its experiment have, or has some of two versions.
 
-    def __init__(self, suite: Suite) -> None:
-        self.suite = suite
-        self.seen: set[tuple[str, ...]] = set()
-
-    def check(self, row: Row) -> None:
-        key = tuple(row[name] for name in ("suite", "experiment", "task", "method", "concept", "probe"))
-        if key in self.seen:
-            return
-        _, experiment, task, method, concept, probe = key
-        if row["suite"] != self.suite.name:
-            raise BenchmarkError(f"suite: has numbers of suite {row['suite']}, not of {self.suite.name}")
-        _known("experiment", experiment, self.suite.experiments)
-        if task != self.suite.experiments[experiment].task:
-            raise BenchmarkError(unknown(f"experiment {experiment}", task, [self.suite.experiments[experiment].task]))
-        _method(self.suite, method)
-        concepts = {c.name: c for c in load_task(task, self.suite.world).concepts}
-        if concept != NOTHING:
-            _known("concept", concept, concepts, f"task {task}: ")
-        _known("probe", probe, [probe for c in concepts.values() for probe in c.probes], f"task {task}: ")
-        self.seen.add(key)
-
-
-def _known(what: str, name: str, allowed: Iterable[str], where: str = "") -> None:
-    if name not in allowed:
-        raise BenchmarkError(unknown(f"{where}{what}", name, allowed, what))
-
-
-def _method(suite: Suite, label: str) -> None:
-    """A variant may be another suite's or of before: views mark its numbers. A method without a file is a slip."""
-    if not LABEL.fullmatch(label):
-        raise BenchmarkError(f"method: {label!r} is no label: <method>, <method>-<variant>, or one of them @<per cent>")
-    if not (plugins.ROOT / module(label)).exists():
-        known = dict.fromkeys((*plugins.names("methods"), *suite.settings))
-        raise BenchmarkError(f"{unknown('method', label, known, 'method')}; add {module(label)} or leave its rows out")
-
-
-# ── all of them ──
-
-
-def _whole(path: Path, rows: list[tuple[int, Row]]) -> None:
-    """Refuse a cell that lacks what other cells of its experiment have, or whose numbers are of different versions.
-
-    `score` writes all numbers of a cell at once: each metric for each probe, under one version a metric.
+    `score` writes all numbers of a model and a prompt set at once: each metric of all that was asked for, under one
+    version.
     """
-    cells: dict[tuple[str, ...], dict[str, dict[tuple[str, str], tuple[int, str]]]] = {}
+    sets: dict[tuple[str, str], dict[tuple[str, ...], Model]] = {}
+    begins: dict[tuple[str, ...], int] = {}
     for line, row in rows:
-        metrics = cells.setdefault(tuple(row[name] for name in CELL), {})
-        metrics.setdefault(row["metric"], {})[row["probe"], row["role"]] = line, row["version"]
-    for experiment in dict.fromkeys(cell[0] for cell in cells):
-        mine = {cell: metrics for cell, metrics in cells.items() if cell[0] == experiment}
-        names = dict.fromkeys(name for metrics in mine.values() for name in metrics)
-        probes = dict.fromkeys(probe for metrics in mine.values() for keys in metrics.values() for probe, _ in keys)
-        for (_, _, method, concept, seed), metrics in mine.items():
-            where = f"method {method}, concept {concept}, seed {seed} of experiment {experiment}"
-            roles = dict.fromkeys(key for keys in metrics.values() for key in keys)
-            wanted = [*roles, *((probe, "") for probe in probes if probe not in {probe for probe, _ in roles})]
-            line, _ = next(iter(next(iter(metrics.values())).values()))
-            for name in names:
-                found = metrics.get(name, {})
-                for probe, role in wanted:
-                    if (probe, role) not in found:
-                        what = f"has no {name} of {f'{role} ' if role else ''}{probe}, which others have"
-                        raise BenchmarkError(f"{path}: line {line}: {where} {what}: was a line lost?")
-                (_, version), *others = found.values()
-                for at, other in others:
-                    if other != version:
-                        what = f"version: {other!r} is not {version!r}, that of the other numbers"
-                        raise BenchmarkError(f"{path}: line {at}: {what} ({name}, {where})")
+        model = tuple(row[column] for column in MODEL)
+        begins.setdefault(model, line)
+        measures = sets.setdefault((row["experiment"], row["prompt_set"]), {}).setdefault(model, {})
+        place = row["asked"], row["wording"], row["role"]
+        measures.setdefault(f"{row['metric']} by {row['observer']}", {})[place] = line, row["version"]
+    for (experiment, prompt_set), models in sets.items():
+        for model, line in begins.items():
+            if model[0] == experiment and model not in models:
+                what = f"has no number of prompt set {prompt_set}, which others have: were lines lost?"
+                raise BenchmarkError(f"{path}: line {line}: {_named(model)} {what}")
+        names = list(dict.fromkeys(name for measures in models.values() for name in measures))
+        places = dict.fromkeys(
+            place for measures in models.values() for numbers in measures.values() for place in numbers
+        )
+        for model, measures in models.items():
+            _model_is_complete(path, model, measures, names, list(places))
+
+
+def _model_is_complete(
+    path: Path, key: tuple[str, ...], measures: Model, names: list[str], places: list[Place]
+) -> None:
+    """Refuse a model without a number of each of these measures, for all that it and others were asked for."""
+    model, concept_erased = _named(key), key[MODEL.index("concept")]
+    own = dict.fromkeys(place for numbers in measures.values() for place in numbers)
+    roles, lost = {role for _, _, role in places}, {place[:2] for place in places if place[2] == "erased"}
+    baseline, known = any(role == "baseline" for _, _, role in own), {place[:2] for place in own}
+    wanted = list(own)
+    for concept, wording, _ in places:
+        as_erased = concept == concept_erased or (concept_erased == NOTHING and (concept, wording) in lost)
+        shown = baseline or ("erased" in roles and as_erased) or ("retained" in roles and concept != concept_erased)
+        if shown and (concept, wording) not in known:
+            wanted.append((concept, wording, ""))
+    begin = min(line for numbers in measures.values() for line, _ in numbers.values())
+    for name in names:
+        numbers = measures.get(name, {})
+        for concept, wording, role in wanted:
+            if (concept, wording, role) not in numbers:
+                what = f"has no {name} of {' '.join(filter(None, (role, concept, wording)))}, which others have"
+                raise BenchmarkError(f"{path}: line {begin}: {model} {what}: was a line lost?")
+        (_, version), *rest = numbers.values()
+        for line, other in rest:
+            if other != version:
+                what = f"version: {other!r} is not {version!r}, that of the other numbers"
+                raise BenchmarkError(f"{path}: line {line}: {what} ({name}, {model})")
+
+
+def _named(model: tuple[str, ...]) -> str:
+    """A model's name in messages."""
+    experiment, _, variant, checkpoint, concept, seed = model
+    label = Variant(variant, int(checkpoint.partition(".")[0]))
+    return f"variant {label}, concept {concept}, erasing_seed {seed} of experiment {experiment}"

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Any
+from typing import Annotated, Any
 
 from benchmark.errors import ConfigError
 from benchmark.plugins import unknown
+from benchmark.strict import Form
 
 ALL = "all"
+Names = Annotated[Any, Form(str | tuple[str, ...])]  # what `choose` reads
+Numbers = Annotated[Any, Form(int | str | tuple[int | str, ...])]  # what `choose_numbers` reads
 
 
 def choose(given: Any, allowed: Iterable[str], where: str) -> tuple[str, ...]:

@@ -63,11 +63,11 @@ def settings(file: str | Path) -> Mapping[str, Setting]:
 def broken(file: str | Path) -> str | None:
     """Why planning cannot read a method's file; None if it can.
 
-    Such a file fails the jobs of its own labels, which say why, and not the plan: all others are run.
+    Such a file fails the jobs of its own variants, which say why, and not the plan: all others are run.
     """
     try:
         settings(file)
-        for name in ("POOL", "PER_CONCEPT", "NOTE"):
+        for name in ("POOL", "CONTROL", "SEEDED", "ADOPTS", "NOTE"):
             literal(file, name)
     except ConfigError as error:
         return str(error)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import MISSING, fields, is_dataclass
+from dataclasses import MISSING, dataclass, fields, is_dataclass
 from functools import cache
 from pathlib import Path
 from types import NoneType, UnionType
@@ -43,11 +43,21 @@ def read(path: Path, shown: str) -> Any:
         raise ConfigError(f"{shown}: {line}{getattr(error, 'problem', None) or 'not valid YAML'}") from error
 
 
+@dataclass(frozen=True)
+class Form:
+    """`Annotated[Any, Form(kind)]`: `build` passes any value, since its reader checks it; JSON schemas say `kind`."""
+
+    kind: Any
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
+        return handler.generate_schema(self.kind)
+
+
 def build(kind: Any, value: Any, where: str) -> Any:
     """`value` as `kind`: a dataclass, `bool`, `int`, `float`, `str`, `Literal`, `X | None`, `tuple[X, ...]`, `Mapping`.
 
     `where` is the file and key that messages name. Integers become floats where floats are declared, lists tuples;
-    nothing else is converted.
+    nothing else is converted. Of `str | X`, what is no text must be an X.
     """
     origin, args = get_origin(kind), get_args(kind)
     if kind is Any:
@@ -61,7 +71,8 @@ def build(kind: Any, value: Any, where: str) -> Any:
     if origin in (Union, UnionType):
         if value is None and NoneType in args:
             return None
-        return build(next(arg for arg in args if arg is not NoneType), value, where)
+        kinds = [arg for arg in args if arg is not NoneType]
+        return build(type(value) if type(value) in kinds else kinds[-1], value, where)
     if origin is tuple:
         if not isinstance(value, (list, tuple)):
             raise ConfigError(f"{where}: {value!r} is not a list")

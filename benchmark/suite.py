@@ -8,38 +8,59 @@ from typing import Any, Literal
 
 from benchmark.ranges import Budgets
 from benchmark.records import Sampler
+from benchmark.selection import ALL, Names
+
+
+@dataclass(frozen=True)
+class DeclaredExperiment:
+    """An experiment as a suite's file declares it."""
+
+    task: str  # a file of benchmark/tasks/, without its ending
+    views: tuple[str, ...]  # tables/<name> and figures/<name>
+    methods: Names = ALL  # methods and variants
+    without: tuple[str, ...] = ()  # of `methods: all`
+    concepts: Names = ALL  # which concepts of the task to erase
+    seeds: tuple[int, ...] = (0,)  # of the erasing
+    checkpoints: tuple[int, ...] = ()  # per cent of a method's `steps` at which it is looked at, too
 
 
 @dataclass(frozen=True)
 class Experiment:
-    """Which task × methods × concepts × seeds feed which views; `checkpoints` are per cent of a method's `steps`.
+    """Which task × variants × concepts × seeds feed which views; `checkpoints` are per cent of a method's `steps`.
 
-    `listed` says whether the suite's file lists the methods by name, or says `all`.
+    `listed` says whether the suite's file lists the variants by name, or says `all`.
     """
 
     task: str
     views: tuple[str, ...]
-    methods: tuple[str, ...]
+    variants: tuple[str, ...]
     listed: bool
     concepts: tuple[str, ...]
     seeds: tuple[int, ...]
     checkpoints: tuple[int, ...]
 
 
-@dataclass(frozen=True)
-class Suite:
-    """One file of `benchmark/suites/`: the base model, how images are drawn, budgets, method settings, experiments."""
+@dataclass(frozen=True, kw_only=True)
+class DeclaredSuite:
+    """A file of `benchmark/suites/`: the base model, how images are drawn, budgets, method settings, experiments."""
 
-    name: str
     title: str
     world: Literal["paper", "testbed"]
     base: str  # a folder, or with a revision a model of the Hub
     sampler: Sampler
     budgets: Budgets
-    part: Literal["all", "one"]  # how many concepts a job works on
-    experiments: Mapping[str, Any]  # an `Experiment` each, once `load_suite` has read what the file says
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    revision: str | None = None
+    shard: Literal["all", "one"]  # how many concepts a job works on
+    experiments: Mapping[str, DeclaredExperiment]
+    settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # of methods and of variants of them
+    revision: str | None = None  # of a model of the Hub: the commit
+
+
+@dataclass(frozen=True, kw_only=True)
+class Suite(DeclaredSuite):
+    """A suite as `load_suite` read it: the name of its file, and what each of its experiments consists of."""
+
+    name: str
+    experiments: Mapping[str, Experiment]
 
     @property
     def folder(self) -> str:

@@ -1,6 +1,7 @@
-"""The means that tables and figures show, each with its interval: over retained concepts, seeds and erased concepts.
+"""The means that tables and figures show, each with its interval: over wordings, retained concepts, seeds, erased ones.
 
-Averages are plain: of numbers per concept, never of images. Where a number is missing there is none.
+Averages are plain: of numbers per concept, never of images. Where a number is missing there is no mean. No mean is
+taken across prompt sets.
 """
 
 from __future__ import annotations
@@ -13,10 +14,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import stdtrit
 
-from benchmark.config import NOTHING
-from benchmark.records import asked_for
-
-MEAN = "*"  # in the place of a concept or a probe: the mean over all of them
+from benchmark.records import NOTHING, WHOLE, Task
 
 
 class Number(NamedTuple):
@@ -28,47 +26,69 @@ class Number(NamedTuple):
 
 MISSING = Number(np.nan, np.nan, np.nan, 0)
 Interval = Callable[[float, float], tuple[float, float]]
+Asked = tuple[str, str]  # the concept that was asked for, and the wording
+
+GROUP = ["experiment", "task", "method", "variant", "checkpoint", "prompt_set", "metric", "observer", "role", "control"]
+COLUMNS = [*GROUP, "concept", "asked", "wording", "value", "ci_low", "ci_high", "n", "seeds", "by_seed"]
 
 
 def summarise(
-    scores: pd.DataFrame, metrics: Mapping[str, ModuleType], erased: Mapping[str, Sequence[str]] | None = None
+    scores: pd.DataFrame,
+    metrics: Mapping[str, ModuleType],
+    tasks: Mapping[str, Task],
+    erased: Mapping[str, Sequence[str]] | None = None,
 ) -> pd.DataFrame:
-    """A row per experiment, task, method, metric, role (erased or retained), concept and probe, averaged over seeds.
+    """The numbers of `scores` (as `scores.read` returns them) as means over seeds, and the means of those: `COLUMNS`.
 
-    Rows with probe `MEAN` are means over the probes of a role, rows with concept `MEAN` over erased concepts. A model
-    in which no concept was erased (`control`) has rows for each concept that others erase, as if it had lost it. `n`
-    counts the images behind a number, `by_seed` has the number of each seed. `metrics` are the modules of
-    those in `scores`. Where controls stand alone, `erased` has the concepts of each experiment that others would erase;
-    by default all that there are.
+    For each erased concept and role (erased or retained) there is a row per concept and wording asked for, and one with
+    `asked` `*`, their mean; rows with `concept` `*` are means over erased concepts. A prompt set that is scored as a
+    whole has the rows with `asked` `*` only. A model in which nothing was erased (`control`) has rows for each concept
+    that others erase, as if it had lost it. `n` counts the images behind a number, `by_seed` has the number of each
+    seed; `benchmark/frames.py` explains the other columns.
+
+    `metrics` and `tasks` are those in `scores`, by name. Where controls stand alone, `erased` has the concepts of each
+    experiment that others would erase; by default all that were asked for.
     """
     groups = scores.groupby("experiment", sort=False)
-    rows = pd.concat([_per_concept(group, (erased or {}).get(name, ())) for name, group in groups])
-    scope = {name: (list(r.concept.unique()), list(r.probe.unique())) for name, r in rows.groupby("experiment")}
-    repeats = {key: sorted(r.seed.unique()) for key, r in rows.groupby(["experiment", "method"])}
-    keys = ["experiment", "task", "method", "metric", "role", "control"]
-    made = []
-    for key, group in rows.groupby(keys, sort=False):
-        module, retained = metrics[key[3]], key[4] == "retained"
-        numbers = group[["value", "ci_low", "ci_high", "n"]].itertuples(index=False, name=None)
-        places = group[["seed", "concept", "probe"]].itertuples(index=False, name=None)
-        found = {place: Number(*number) for place, number in zip(places, numbers, strict=True)}
-        seeds = repeats[key[0], key[2]]
-        cube = _cube(found, seeds, *scope[key[0]], retained, getattr(module, "interval", None))
-        for concept, probe, per_seed in cube:
+    rows = pd.concat(
+        [_per_concept(group, tasks[group.task.iloc[0]], (erased or {}).get(name, ())) for name, group in groups]
+    )
+    concepts = {name: list(group.concept.unique()) for name, group in rows.groupby("experiment")}
+    pairs = {key: _pairs(group) for key, group in rows.groupby(["experiment", "prompt_set"])}
+    repeats = {
+        key: sorted(group.erasing_seed.unique()) for key, group in rows.groupby(["experiment", "variant", "checkpoint"])
+    }
+    summary = []
+    for key, group in rows.groupby(GROUP, sort=False):
+        shared = dict(zip(GROUP, key, strict=True))
+        module, retained = metrics[shared["metric"]], shared["role"] == "retained"
+        values = group[["value", "ci_low", "ci_high", "n"]].itertuples(index=False, name=None)
+        places = group[["erasing_seed", "concept", "asked", "wording"]].itertuples(index=False, name=None)
+        numbers = {place: Number(*value) for place, value in zip(places, values, strict=True)}
+        experiment, seeds = shared["experiment"], repeats[shared["experiment"], shared["variant"], shared["checkpoint"]]
+        asked = pairs[experiment, shared["prompt_set"]]
+        cube = _cube(numbers, seeds, concepts[experiment], asked, retained, getattr(module, "interval", None))
+        for concept, asked_for, wording, per_seed in cube:
             value, low, high, n = over_seeds(per_seed)
             low, high = np.clip((low, high), *module.RANGE)
-            number = {"value": value, "ci_low": low, "ci_high": high, "n": int(n), "seeds": len(seeds)}
-            number["by_seed"] = {seed: one.value for seed, one in zip(seeds, per_seed, strict=True)}
-            made.append(dict(zip(keys, key, strict=True)) | {"concept": concept, "probe": probe} | number)
-    return pd.DataFrame(made)
+            row = {"concept": concept, "asked": asked_for, "wording": wording, "value": value, "ci_low": low}
+            row |= {"ci_high": high, "n": int(n), "seeds": len(seeds)}
+            row["by_seed"] = {seed: number.value for seed, number in zip(seeds, per_seed, strict=True)}
+            summary.append(shared | row)
+    return pd.DataFrame(summary, columns=COLUMNS)
+
+
+def _pairs(rows: pd.DataFrame) -> list[Asked]:
+    return list(rows[["asked", "wording"]].drop_duplicates().itertuples(index=False, name=None))
 
 
 def mean(numbers: Sequence[Number], shared: bool = False, interval: Interval | None = None) -> Number:
     """The mean of numbers whose errors are independent or, if they are `shared`, may be the same.
 
-    Independent margins add in quadrature, each side for itself; shared ones add up. For shares, which have an
-    `interval` of their own, margins of few images each do not add up to one that covers: theirs is that of as many
-    images as leave the mean equally uncertain, which are all of them if there are equally many of each.
+    Independent margins add in quadrature, each side for itself; shared ones add up. Shares have an `interval` of their
+    own, Wilson's: with few images each, their margins in quadrature would be one that covers too rarely. The interval
+    of their mean is that of one share of as many images as leave the mean equally uncertain; these are all images, if
+    each share is of equally many.
     """
     value, low, high, n = (np.array(column, float) for column in zip(*numbers, strict=True))
     middle, count = value.mean(), len(numbers)
@@ -81,9 +101,9 @@ def mean(numbers: Sequence[Number], shared: bool = False, interval: Interval | N
 
 
 def over_seeds(numbers: Sequence[Number]) -> Number:
-    """The mean over seeds of the erasing, which all see the same noise: what images leave open, they share.
+    """The mean over erasing seeds. All of them are asked with the same noise, so its margin is not narrowed by them.
 
-    What the seeds leave open comes on top, as Student's margin of their mean.
+    The mean of several also includes the seed-to-seed variation: Student's margin of the mean, added in quadrature.
     """
     value, low, high, n = mean(numbers, shared=True)
     if len(numbers) < 2:
@@ -93,42 +113,53 @@ def over_seeds(numbers: Sequence[Number]) -> Number:
     return Number(value, value - np.hypot(value - low, margin), value + np.hypot(high - value, margin), n)
 
 
-def _per_concept(scores: pd.DataFrame, erased: Sequence[str]) -> pd.DataFrame:
-    """The rows of an experiment, method by method, those of controls repeated for each concept that it erases.
+def _per_concept(scores: pd.DataFrame, task: Task, erased: Sequence[str]) -> pd.DataFrame:
+    """The rows of one experiment, variant by variant, with `control`; controls once for each concept that it erases.
 
-    Where nothing was erased, these are the concepts `erased` of which there are numbers or, if there are none, all.
+    Where nothing was erased, these are the concepts `erased` of which there are numbers or, if there are none, all that
+    were asked for. The original's numbers have the role `baseline`; here they get the role, erased or retained, in
+    which others have numbers beside them. A set as a whole stands in each role that the task looks at on it.
     """
-    erasures, controls = scores[scores.concept != NOTHING], scores[scores.concept == NOTHING]
-    rows = [erasures.assign(control=False)]
-    asked = controls.probe.map(asked_for)
-    others = [concept for concept in erased if (asked == concept).any()] or asked.unique()
-    for concept in erasures.concept.unique() if len(erasures) else others:
-        role = np.where(asked == concept, "erased", "retained")
-        as_if = controls.assign(concept=concept, role=role, control=True)
-        rows.append(as_if[(controls.role == role) | (controls.role == "baseline")])
-    order = {method: place for place, method in enumerate(scores.method.unique())}
-    return pd.concat(rows).sort_values("method", key=lambda methods: methods.map(order), kind="stable")
+    scores = scores.assign(
+        line=range(len(scores)), variants=scores.groupby(["variant", "checkpoint"], sort=False).ngroup(), control=False
+    )
+    erasures, controls = scores[scores.concept != NOTHING], scores[scores.concept == NOTHING].assign(control=True)
+    asked, whole = controls.asked, controls.asked == WHOLE
+    known = [concept for concept in erased if (whole | (asked == concept)).any()] or asked[~whole].unique()
+    rows = [erasures]
+    for concept in erasures.concept.unique() if len(erasures) else known:
+        both = []
+        for role, sets in (("erased", task.erased_on), ("retained", task.retained_on)):
+            fits = (whole | ((asked == concept) == (role == "erased"))) & controls.prompt_set.isin(sets)
+            fits &= controls.role.isin([role, "baseline"])
+            both.append(controls[fits].assign(concept=concept, role=role))
+        rows.append(pd.concat(both).sort_values("line", kind="stable"))
+    return pd.concat(rows).sort_values("variants", kind="stable").drop(columns=["line", "variants"])
 
 
 def _cube(
-    found: Mapping[tuple[int, str, str], Number],
+    numbers: Mapping[tuple[int, str, str, str], Number],
     seeds: Sequence[int],
     concepts: Sequence[str],
-    probes: Sequence[str],
+    asked: Sequence[Asked],
     retained: bool,
     interval: Interval | None,
-) -> Iterator[tuple[str, str, Sequence[Number]]]:
-    """The numbers of one method, metric and role, one per seed, with all their means over concepts and probes."""
-    means: list[list[Number]] = []  # of each concept: one per seed
+) -> Iterator[tuple[str, str, str, Sequence[Number]]]:
+    """Concept, asked, wording, and a number per seed, of one variant, prompt set, metric and role, with all means."""
+    means: list[Sequence[Number]] = []  # of each concept: one per seed
+    whole = any(name == WHOLE for name, _ in asked)
     for concept in concepts:
-        asked = [probe for probe in probes if (asked_for(probe) != concept) == retained]
-        if not asked:
+        pairs = [pair for pair in asked if whole or (pair[0] != concept) == retained]
+        if not pairs:
             continue
-        table = [[found.get((seed, concept, probe), MISSING) for probe in asked] for seed in seeds]
-        for probe, numbers in zip(asked, zip(*table, strict=True), strict=True):
-            yield concept, probe, numbers
-        means.append([mean(row, interval=interval) for row in table])
-        yield concept, MEAN, means[-1]
-    if means:  # the same images are retained after every erasure: their errors do not average out over concepts
-        per_seed = zip(*means, strict=True)
-        yield MEAN, MEAN, [mean(numbers, shared=retained, interval=interval) for numbers in per_seed]
+        table = [[numbers.get((seed, concept, *pair), MISSING) for pair in pairs] for seed in seeds]
+        if whole:
+            means.append([row[0] for row in table])
+        else:
+            for pair, per_seed in zip(pairs, zip(*table, strict=True), strict=True):
+                yield concept, *pair, per_seed
+            means.append([mean(row, interval=interval) for row in table])
+        yield concept, WHOLE, "", means[-1]
+    if means:  # after every erasure the same images are retained: their errors do not average out over concepts
+        shared = retained or whole
+        yield WHOLE, WHOLE, "", [mean(row, shared, interval) for row in zip(*means, strict=True)]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmark.errors import BenchmarkError, ConfigError
-from benchmark.records import Concept, Task, Templates
+from benchmark.records import Classifier, Concept, Task, Templates
 
 
 @dataclass(frozen=True)
@@ -18,21 +18,23 @@ class Text:
     text: str
 
 
-def of(task: Task, settings: Mapping[str, Mapping[str, Any]]) -> list[Text]:
-    """All texts of a task that some model may be asked with.
+def of(task: Task, classifier: Classifier | None, settings: Mapping[str, Mapping[str, Any]]) -> list[Text]:
+    """All texts of a task's concepts that some model may be asked with.
 
-    `settings` are those of the methods that run, by label: of them, texts with `{c}` are templates, too.
+    `settings` are those of the variants that run, by name: of them, texts with `{c}` are templates, too. Texts of
+    prompt sets that are files are not among them: these may be cut, or equal, and are counted.
     """
     blanks = [Text("templates.blank", task.templates.blank)]
-    blanks += [Text("judge.blank", text) for text in (task.judge.train or ())[:1]]
+    blanks += [Text("classifier.blank", text) for text in _blank(classifier)]
     own = [("templates.target", task.templates.target)]
     own += [
-        (f"{label}'s setting {key}", value)
-        for label, values in settings.items()
+        (f"{variant}'s setting {key}", value)
+        for variant, values in settings.items()
         for key, value in values.items()
         if isinstance(value, str) and "{c}" in value
     ]
-    texts = [Text(f"task {task.name}: {text.where}", text.text) for text in blanks]
+    others = [Text(f"others.{name}", text) for name, text in task.others.items()]
+    texts = [Text(f"task {task.name}: {text.where}", text.text) for text in blanks + others]
     for concept in task.concepts:
         phrases = _phrases(concept)
         filled = [
@@ -73,24 +75,47 @@ def check(texts: Iterable[Text], tokenizer: Any) -> int:
     return count
 
 
-def check_phrases(task: Task, where: str) -> None:
+def cut(drawn: Iterable[str], tokenizer: Any) -> int:
+    """How many texts have more tokens than the text encoder reads."""
+    return sum(len(tokenizer(text, verbose=False).input_ids) > tokenizer.model_max_length for text in drawn)
+
+
+def check_phrases(task: Task, classifier: Classifier | None, where: str) -> None:
     """Raise `ConfigError` if two things that a task tells apart are asked for with one text.
 
     Pictures of the one would count for the other: those of the erased concept as retained ones.
     """
     asked: dict[str, str] = {"": "the empty prompt", task.templates.blank: "templates.blank"}
-    asked |= {text: "judge.blank" for text in (task.judge.train or ())[:1]}
+    asked |= dict.fromkeys(_blank(classifier), "classifier.blank")
     for concept in task.concepts:
         for text in _phrases(concept):
             name = f"concepts.{concept.name}.{text.where}"
             if not text.where.startswith(("phrase", "wordings")):
                 continue
-            plain = " ".join(text.text.split())
+            plain = _plain(text.text)
             if plain in asked:
                 raise ConfigError(
                     f"{where}: {name}: {text.text!r} is the text of {asked[plain]}, too; change one of them"
                 )
             asked[plain] = name
+
+
+def check_others(task: Task, evaluated: Iterable[Concept], where: str) -> None:
+    """Raise `ConfigError` if a method may be told to keep one of these concepts, on which it is evaluated."""
+    asked = {_plain(text): concept.name for concept in evaluated for text in concept.phrases.values()}
+    for name, text in task.others.items():
+        if concept := asked.get(_plain(text)):
+            why = "a method must not be told what it is evaluated on"
+            raise ConfigError(f"{where}.others.{name}: {text!r} is asked of {concept}: {why}")
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _blank(classifier: Classifier | None) -> tuple[str, ...]:
+    """The text that draws a trained classifier's class `blank`, if there is one."""
+    return (classifier.texts or ())[:1] if classifier else ()
 
 
 def _phrases(concept: Concept) -> list[Text]:

@@ -10,22 +10,24 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchmark import devices, grid, texts, weights
+from benchmark import devices, prompts, texts, weights
+from benchmark.config import load_task
 from benchmark.errors import BenchmarkError
 from benchmark.files import write_atomically
-from benchmark.records import Sampler, Task, digest
+from benchmark.manifest import ROUNDING
+from benchmark.records import Sampler, digest
+from benchmark.suite import Suite
 
 if TYPE_CHECKING:
     from benchmark.diffusion import Diffusion
-    from benchmark.sampling import Shot
+    from benchmark.guidance import Shot
 
 SMALL = 64  # pixels: pictures up to this size are drawn on a CPU, too, in a second or two
-APART = 1  # grey levels of 255, by which rounding may move a pixel
 FLAT = 4.0  # the standard deviation over space, in grey levels, below which a picture has nothing in it
 BLACK = 10.0  # the mean, in grey levels, below which a picture is nearly black
 
 
-def once(base: weights.Base, suite: grid.Suite, task: Task, folder: Path, model: Diffusion | None = None) -> str:
+def once(base: weights.Base, suite: Suite, folder: Path, model: Diffusion | None = None) -> str:
     """Read all texts, and draw the picture unless that was done for this model and sampler; returns what came of it.
 
     `folder` is where a file says that it was done. `model` is the base model in float32, if it is loaded already.
@@ -41,18 +43,19 @@ def once(base: weights.Base, suite: grid.Suite, task: Task, folder: Path, model:
         return f"{said}; a picture was compared with the stock pipeline's before"
     torch.set_num_threads(suite.sampler.threads)
     model = model or diffusion.load(base.folder, size=suite.sampler.size)
+    task = load_task(next(iter(suite.experiments.values())).task, suite.world)
     levels = check(model, base.folder, task.templates.of(task.concepts[0]), suite.sampler)
     with write_atomically(done) as aside:
         aside.write_text(json.dumps({"key": key, "grey_levels": levels, "device": devices.kind()}) + "\n")
     return f"{said}; a picture drawn on {devices.kind()} is at most {levels} grey levels from the stock pipeline's"
 
 
-def read_texts(suite: grid.Suite, tokenizer: Any) -> str:
+def read_texts(suite: Suite, tokenizer: Any) -> str:
     """Read all texts of a suite with the base model's tokenizer; an error for one that is cut, or equal to another."""
-    return f"{texts.check(grid.all_texts(suite), tokenizer)} texts, none cut or equal to another"
+    return f"{texts.check(prompts.all_texts(suite), tokenizer)} texts, none cut or equal to another"
 
 
-def postponed(suite: grid.Suite) -> bool:
+def postponed(suite: Suite) -> bool:
     """Whether drawing one picture is left to the first job that draws: large ones take minutes without a GPU."""
     return suite.sampler.size > SMALL and devices.device().type == "cpu"
 
@@ -63,9 +66,10 @@ def check(model: Diffusion, folder: str, text: str, sampler: Sampler) -> int:
     Drawn alone, and in float32 whatever the suite's precision: what is looked for are files that are read in another
     way, and not rounding. Raises `BenchmarkError` for a picture that differs, is empty, or differs when drawn again.
     """
-    from benchmark.sampling import Shot, draw
+    from benchmark.guidance import Shot
+    from benchmark.sampling import draw
 
-    sampler, shots = replace(sampler, precision="float32", batch=1), [Shot(text, 0, 0, 1)]
+    sampler, shots = replace(sampler, precision="float32", batch=1), [Shot(text, 0, 0, 1, sampler.guidance)]
     levels, (picture,) = apart(model, stock(folder, model), shots, sampler)
     (again,) = draw(model, shots, sampler)
     spread, mean = picture.std((0, 1), dtype=np.float64).max(), picture.mean()
@@ -75,9 +79,9 @@ def check(model: Diffusion, folder: str, text: str, sampler: Sampler) -> int:
             f"is flat (spread {spread:.1f} of 255)" if spread < FLAT else f"is nearly black (mean {mean:.1f} of 255)"
         )
         raise BenchmarkError(f"{drawn} {looks}: its weights do not belong together, or to the betas of its scheduler")
-    if levels > APART:
+    if levels > ROUNDING:
         raise BenchmarkError(
-            f"{drawn} is {levels} grey levels from that of diffusers' StableDiffusionPipeline (allowed: {APART}):"
+            f"{drawn} is {levels} grey levels from that of diffusers' StableDiffusionPipeline (allowed: {ROUNDING}):"
             " its files mean something that this benchmark does not understand"
         )
     if not np.array_equal(picture, again):
@@ -90,12 +94,20 @@ def stock(folder: str | Path, model: Diffusion) -> Any:
     import torch
     from diffusers import DDIMScheduler, StableDiffusionPipeline
 
+    from benchmark import diffusion
+
     given = dict.fromkeys(("safety_checker", "feature_extractor", "image_encoder"))  # None: they are not loaded
-    given |= {"requires_safety_checker": False, "scheduler": DDIMScheduler.from_config(model.scheduler)}
+    given |= {"requires_safety_checker": False, "scheduler": DDIMScheduler.from_config(_stock_schedule(model))}
     pipeline = StableDiffusionPipeline.from_pretrained(folder, **given, dtype=torch.float32)
     pipeline.set_progress_bar_config(disable=True)
-    pipeline.unet.to(memory_format=torch.channels_last)  # as ours, so that rounding is alike on GPUs, too
-    return pipeline.to(model.device)
+    pipeline.to(model.device)
+    diffusion.arrange(pipeline.unet)  # as ours, so that rounding is alike on GPUs, too
+    return pipeline
+
+
+def _stock_schedule(model: Diffusion) -> dict[str, Any]:
+    """The schedule of a scheduler that is given what the U-Net predicts, which may not be noise."""
+    return model.scheduler | {"prediction_type": model.predicts}
 
 
 def apart(model: Diffusion, pipeline: Any, shots: Sequence[Shot], sampler: Sampler) -> tuple[int, list[np.ndarray]]:
@@ -105,8 +117,8 @@ def apart(model: Diffusion, pipeline: Any, shots: Sequence[Shot], sampler: Sampl
     from benchmark import sampling
 
     ours = list(sampling.draw(model, shots, sampler))
-    noise = [sampling.noise(s.seed, s.images, model.latent_shape)[s.index : s.index + 1] for s in shots]
-    pipeline.scheduler = sampling.scheduler(sampler, model.scheduler)
+    noise = [sampling.noise(s.noise_seed, s.images, model.latent_shape)[s.index : s.index + 1] for s in shots]
+    pipeline.scheduler = sampling.scheduler(sampler, _stock_schedule(model))
     theirs = pipeline(
         [shot.text for shot in shots],
         latents=torch.cat(noise).to(model.device),

@@ -23,7 +23,7 @@ SNAKEMAKE = [sys.executable, "-m", "snakemake", "--cores", "all", "--dry-run", "
 
 
 class Failed(Exception):
-    """A claim that does not hold, and what was found instead."""
+    """A claim that does not hold, and what holds instead."""
 
 
 def main() -> None:
@@ -32,24 +32,25 @@ def main() -> None:
     for claim, check in CHECKS.items():
         began = time.monotonic()
         try:
-            found, sign = check(), "ok"
+            outcome, sign = check(), "ok"
         except Exception as error:  # whatever it is, the other claims are checked
             kind = "" if isinstance(error, Failed) else f"{type(error).__name__}: "
-            found, sign, failures = f"{kind}{error}", "FAILED", failures + 1
-        print(f"{sign:6} {claim}: {found} ({time.monotonic() - began:.1f} s)", flush=True)
+            outcome, sign, failures = f"{kind}{error}", "FAILED", failures + 1
+        print(f"{sign:6} {claim}: {outcome} ({time.monotonic() - began:.1f} s)", flush=True)
     sys.exit(min(failures, 1))
 
 
 def pipeline() -> str:
     """Images equal those of diffusers' StableDiffusionPipeline for the same noise, within one grey level."""
-    from benchmark import diffusion, grid, sampling, trial
+    from benchmark import diffusion, trial
+    from benchmark.config import load_suite
+    from benchmark.guidance import Shot
 
-    suite = grid.load_suite("quick")
+    suite = load_suite("quick")
     model = diffusion.load(suite.base, size=suite.sampler.size)
     stock, worst = trial.stock(suite.base, model), 0
-    shots = [
-        sampling.Shot(text, seed, 0, 1) for seed, text in enumerate(("chalk", "a picture of a fish", "gas pump"), 4)
-    ]
+    texts, guidance = ("chalk", "a picture of a fish", "gas pump"), suite.sampler.guidance
+    shots = [Shot(text, seed, 0, 1, guidance) for seed, text in enumerate(texts, 4)]
     for name in ("ddim", "lms", "dpm"):
         apart, pictures = trial.apart(model, stock, shots, replace(suite.sampler, scheduler=name))
         worst = max(worst, apart)
@@ -85,14 +86,14 @@ def bad_config() -> str:
     cases = ["suite=quik", "methods=[esdd]", "concepts=[chlak]", "methods=[]", "seeds=[zero]", "suit=quick"]
     for case in cases:
         done = subprocess.run([*SNAKEMAKE, "--config", case], cwd=ROOT, capture_output=True, text=True)
-        said = [line for line in done.stderr.splitlines() if line.startswith("error:")]
-        if done.returncode == 0 or len(said) != 1:
+        errors = [line for line in done.stderr.splitlines() if line.startswith("error:")]
+        if done.returncode == 0 or len(errors) != 1:
             raise Failed(f"--config {case}: exit {done.returncode}, {done.stderr.strip()[-200:]!r}")
     return f"{len(cases)} wrong configurations, one line each"
 
 
 def bad_files() -> str:
-    """Weights missing, parts of two models, a file in the way, a full disk: one line each, and nothing half-written."""
+    """Missing weights, a mixed-up model, a file in the way, a full disk: one line each, and nothing half-written."""
     from benchmark import base, compatible
 
     with tempfile.TemporaryDirectory() as folder:
@@ -121,7 +122,7 @@ def _refused(expected: str, act: Callable[[], object]) -> None:
     except BenchmarkError as error:
         if expected in str(error) and "\n" not in str(error):
             return
-        raise Failed(f"{expected!r} is not said: {str(error)!r}") from error
+        raise Failed(f"{expected!r} is not in the message: {str(error)!r}") from error
     raise Failed(f"not refused: {expected}")
 
 
@@ -149,8 +150,10 @@ def licences() -> str:
     from testbed.retrain import LICENCES, PACKAGES
 
     rows = [row.split("|")[1:4] for row in (ROOT / "testbed/LICENSES.md").read_text().splitlines() if row[:2] == "| "]
-    said = {name.strip(): licence.strip().replace(" ", "-") for names, _, licence in rows for name in names.split(",")}
-    if wrong := [name for name in PACKAGES if said.get(name) not in LICENCES]:
+    stated = {
+        name.strip(): licence.strip().replace(" ", "-") for names, _, licence in rows for name in names.split(",")
+    }
+    if wrong := [name for name in PACKAGES if stated.get(name) not in LICENCES]:
         raise Failed(f"without attribution, or under another licence than {', '.join(LICENCES)}: {', '.join(wrong)}")
     return f"{len(PACKAGES)} sets attributed"
 

@@ -1,4 +1,4 @@
-"""Weights on disk: the base model and its hash, and what an erasure changed in it."""
+"""Models on disk: the base model and its hash, and what an erasure saves: changed weights, and tensors of its own."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmark.config import Suite
 from benchmark.errors import BenchmarkError
 from benchmark.files import sha256, write_atomically
 from benchmark.records import digest
+from benchmark.suite import Suite
 
 if TYPE_CHECKING:
     import torch
@@ -47,7 +47,7 @@ def base(suite: Suite) -> Base:
 
 @dataclass(frozen=True)
 class Delta:
-    """One row of models.csv: the concept that was erased, the file of changed weights, its hash and its key."""
+    """One row of models.csv: the concept that was erased, the file of what was saved, its hash and its key."""
 
     concept: str
     delta: str
@@ -73,7 +73,10 @@ def write_deltas(path: Path, rows: list[Delta]) -> None:
 
 
 def read_delta(row: Delta) -> dict[str, torch.Tensor]:
-    """The changed weights. Raises `BenchmarkError` if the file is not the one that models.csv names."""
+    """What an erasure saved, maybe nothing: changed `unet.…` and `text_encoder.…`, and the method's own `method.…`.
+
+    Raises `BenchmarkError` if the file is not the one that models.csv names.
+    """
     from safetensors.torch import load_file
 
     if sha256(row.delta) != row.sha256:
@@ -81,9 +84,9 @@ def read_delta(row: Delta) -> dict[str, torch.Tensor]:
     return load_file(row.delta)
 
 
-def save_delta(path: Path, changed: dict[str, torch.Tensor], key: str) -> None:
-    """Write what an erasure changed, with its key and a seal: the hash of the file while the seal is zeros."""
-    unsealed = _file(changed, {"key": f"{key} {UNSEALED}"})
+def save_delta(path: Path, saved: dict[str, torch.Tensor], key: str) -> None:
+    """Write what an erasure saves, with its key and a seal: the hash of the file while the seal is zeros."""
+    unsealed = _file(saved, {"key": f"{key} {UNSEALED}"})
     with write_atomically(path) as aside:
         aside.write_bytes(unsealed.replace(UNSEALED.encode(), hashlib.sha256(unsealed).hexdigest().encode(), 1))
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,9 @@ import torch
 from torch import nn
 
 from benchmark import diffusion
-from benchmark.diffusion import Diffusion
+from benchmark.diffusion import Conditioning, Diffusion
 from benchmark.errors import BenchmarkError
-from benchmark.groups import GROUPS
+from benchmark.groups import GROUPS, OWN
 
 
 class Workbench(Diffusion):
@@ -21,8 +22,8 @@ class Workbench(Diffusion):
 
     Attributes:
         generator: the only source of randomness for methods; on the CPU, so that runs agree across devices.
-        templates: `records.Templates` of the task; None for a method whose file does not say `templates`.
         groups: the names of the groups of weights that may be trained; all of them unless the runner says which.
+        state: tensors of the method's own, by name, which are saved with the changed weights; `apply` is given them.
         pool: images of `original` to train on, (N, 3, H, W) in [-1, 1], or None.
         resume: the state that a killed erasure yielded last, or None.
         trace: rows of whatever a method logs along its training.
@@ -31,30 +32,30 @@ class Workbench(Diffusion):
     def __init__(self, *parts: Any):
         super().__init__(*parts)
         self.generator = torch.Generator().manual_seed(0)
-        self.templates: Any = None
         self.groups: tuple[str, ...] = tuple(GROUPS)
+        self.state: dict[str, torch.Tensor] = {}
         self.pool: torch.Tensor | None = None
         self.resume: dict[str, Any] | None = None
         self.trace: list[dict[str, float]] = []
-        self.alphas = _alphas(self.scheduler).to(self.device)
         self._weights: dict[str, nn.Parameter] = {}
         self._original: dict[str, torch.Tensor] = {}
 
     # ── text ──
 
-    def encode_perturbed(self, text: str, span: slice, delta: torch.Tensor, site: str) -> torch.Tensor:
-        """States (1, L, D) of a text whose tokens in `span` carry an additive `delta` (1, |span|, D).
+    def encode_perturbed(self, text: str, span: slice, delta: torch.Tensor, site: str) -> Conditioning:
+        """What a text says whose tokens in `span` carry an additive `delta` (1, |span|, D).
 
         `site` is where: `output` adds to the encoder's last states, `input` to the token embeddings before it
         (arXiv 2501.00054 does not say which of the two it means).
         """
         if site == "output":
-            return _add(self.encode(text), span, delta)
+            said = self.encode(text)
+            return replace(said, states=_add(said.states, span, delta))
         hook = self.text_encoder.get_input_embeddings().register_forward_hook(
             lambda module, inputs, embedded: _add(embedded, span, delta)
         )
         try:
-            return self.text_encoder(self.tokens(text)).last_hidden_state
+            return Conditioning(self.text_encoder(self.tokens(text)).last_hidden_state)
         finally:
             hook.remove()
 
@@ -83,19 +84,19 @@ class Workbench(Diffusion):
         alpha = self.alphas[t].view(-1, 1, 1, 1)
         return alpha.sqrt() * latents + (1 - alpha).sqrt() * noise
 
-    def predict(self, x: torch.Tensor, t: torch.Tensor, states: torch.Tensor) -> torch.Tensor:
-        """Predicted noise of every latent under every context, in one pass.
+    def predict(self, x: torch.Tensor, t: torch.Tensor, contexts: Conditioning) -> torch.Tensor:
+        """Predicted noise of every latent under every context, in one pass, whatever the U-Net itself predicts.
 
         Args:
             x: latents (B, C, h, w).
             t: timesteps (B,).
-            states: contexts (K, L, D).
+            contexts: what K texts say.
 
         Returns: (K, B, C, h, w).
         """
-        k, b = len(states), len(x)
+        k, b = len(contexts), len(x)
         x, t = x.repeat(k, 1, 1, 1), t.repeat(k)
-        return self.unet(x, t, states.repeat_interleave(b, 0)).sample.unflatten(0, (k, b))
+        return self.noise(x, t, contexts.each(b)).unflatten(0, (k, b))
 
     @torch.no_grad()
     def pool_latents(self, batch: int = 4) -> tuple[torch.Tensor, torch.Tensor]:
@@ -127,9 +128,18 @@ class Workbench(Diffusion):
             parameter.grad = None
         return list(self._weights.values())
 
+    def train_own(self, values: Mapping[str, torch.Tensor]) -> None:
+        """Tensors of the method's own, by name, ready to be trained beside the weights of a group; `state` has them.
+
+        What reads them must change nothing where they are zero: so they are in the original model.
+        """
+        for name, value in values.items():
+            self.state[name] = self._weights[f"{OWN}{name}"] = nn.Parameter(value.to(self.device))
+            self._original[f"{OWN}{name}"] = torch.zeros_like(value, device=self.device)
+
     @contextmanager
     def using(self, weights: dict[str, torch.Tensor], gradients: bool = False) -> Iterator[None]:
-        """Within the block the U-Net has the given weights, which take no gradients: pointers are swapped, not values.
+        """Within the block the model has the given weights, which take no gradients: pointers are swapped, not values.
 
         With `gradients`, gradients still flow through it to its inputs (AdvAnchor's inner loop).
         """
@@ -146,12 +156,20 @@ class Workbench(Diffusion):
                 p.requires_grad_(True)
 
     def original(self, gradients: bool = False) -> AbstractContextManager[None]:
-        """Within the block the U-Net is the frozen original; see `using`."""
+        """Within the block the model is the frozen original; see `using`."""
         return self.using(self._original, gradients)
 
     def weights(self) -> dict[str, torch.Tensor]:
         """The weights in training, by name, without copying."""
         return {name: p.data for name, p in self._weights.items()}
+
+    def training(self) -> list[nn.Parameter]:
+        """What is in training."""
+        return list(self._weights.values())
+
+    def restore(self, weights: Mapping[str, torch.Tensor]) -> None:
+        """Copy values into what is in training. Raises `BenchmarkError` for a name or shape that is none."""
+        diffusion.copy_into(self._weights, weights)
 
     def log(self, **row: float) -> None:
         self.trace.append(row)
@@ -160,12 +178,6 @@ class Workbench(Diffusion):
 def load(folder: str | Path, size: int | None = None) -> Workbench:
     """A model in a diffusers folder, in float32; see `diffusion.load`."""
     return diffusion.load(folder, size=size, model=Workbench)
-
-
-def _alphas(config: dict) -> torch.Tensor:
-    from diffusers.schedulers.scheduling_ddim import DDIMScheduler
-
-    return DDIMScheduler.from_config(config).alphas_cumprod
 
 
 def _add(states: torch.Tensor, span: slice, delta: torch.Tensor) -> torch.Tensor:

@@ -1,4 +1,4 @@
-"""ResNet18 with ImageNet weights and a new last layer: the paper's judge of styles and of I2P categories.
+"""ResNet18 with ImageNet weights and a new last layer: the paper's classifier of styles and of I2P categories.
 
 Preprocessing is the `clean` choice: resize 256, crop 224, ImageNet statistics; the release trains at 512 and tests at
 256 without them.

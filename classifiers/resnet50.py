@@ -1,4 +1,4 @@
-"""ResNet50 with torchvision's IMAGENET1K_V1 weights: the paper's judge of objects, 1000 classes, arg-max over all."""
+"""ResNet50 with torchvision's IMAGENET1K_V1 weights: the paper's classifier of objects, 1000 classes."""
 
 from __future__ import annotations
 
@@ -25,5 +25,5 @@ class ResNet50(nn.Module):
 
 
 def build(classes: int) -> ResNet50:
-    """The judge; how many `classes` it has is settled."""
+    """The network as it comes: it has its own 1000 classes, whatever `classes` says."""
     return ResNet50()

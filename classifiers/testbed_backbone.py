@@ -1,4 +1,4 @@
-"""The testbed's eye: a small residual network on 64-pixel pictures, with the heads it was trained with.
+"""The testbed's observer: a small residual network on 64-pixel pictures, with the two heads that it was trained with.
 
 It stands in for ImageNet's ResNet50 (its object head), for Inception (its pooled features) and for AlexNet (its maps).
 Residual blocks after He et al. 2016, "Deep Residual Learning for Image Recognition".
@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from benchmark.errors import BenchmarkError
 
-WEIGHTS = Path(__file__).parent.parent / "testbed" / "judges" / "backbone.safetensors"
+WEIGHTS = Path(__file__).parent.parent / "testbed" / "classifiers" / "backbone.safetensors"
 WIDTHS = (32, 64, 128, 192)
 
 

@@ -1,4 +1,4 @@
-"""The testbed's object judge, as it ships: it stands in for ImageNet's ResNet50."""
+"""The testbed's classifier of objects, as it ships: it stands in for ImageNet's ResNet50."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from classifiers import testbed_backbone
 CLASSES = tuple(name.replace(" ", "_") for name in testbed_backbone.classes()["objects"])
 
 
-class ObjectJudge(nn.Module):
+class ObjectClassifier(nn.Module):
     def __init__(self):
         super().__init__()
         self.backbone = testbed_backbone.load()
@@ -19,6 +19,6 @@ class ObjectJudge(nn.Module):
         return self.backbone(images)[0]
 
 
-def build(classes: int) -> ObjectJudge:
-    """The judge; how many `classes` it has is settled."""
-    return ObjectJudge()
+def build(classes: int) -> ObjectClassifier:
+    """The network as it ships: it has its own classes, whatever `classes` says."""
+    return ObjectClassifier()

@@ -1,4 +1,4 @@
-"""The testbed's style judge: its shipped backbone with a new last layer, trained on images of `original`."""
+"""The testbed's classifier of styles: its shipped backbone with a new last layer, trained on images of `original`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from torch import nn
 from classifiers import testbed_backbone
 
 
-class StyleJudge(nn.Module):
+class StyleClassifier(nn.Module):
     """Images in [0, 1] to logits; only `head` is trained."""
 
     def __init__(self, classes: int):
@@ -23,5 +23,5 @@ class StyleJudge(nn.Module):
         return self.head(self.features(images))
 
 
-def build(classes: int) -> StyleJudge:
-    return StyleJudge(classes)
+def build(classes: int) -> StyleClassifier:
+    return StyleClassifier(classes)

@@ -44,9 +44,9 @@ class Settings:
     accumulate_grads: bool = False
 
 
-def erase(model, concept, settings):
-    s, blank = settings, settings.blank or model.templates.blank
-    target = (s.target or model.templates.target).format(c=concept.phrase)
+def erase(model, request, settings):
+    s, blank = settings, settings.blank or request.templates.blank
+    target = (s.target or request.templates.target).format(c=request.concept.phrase)
     model.train(s.group)
     kinds = {"noise": NoiseAnchor, "model": PromptAnchor, "as_run": PromptAnchor}
     with ExitStack() as stack:

@@ -47,9 +47,10 @@ class Settings:
     accumulate_grads: bool = False
 
 
-def erase(model, concept, settings):
-    s, template = settings, settings.target or model.templates.target
-    target, blank = template.format(c=concept.phrase), settings.blank or model.templates.blank
+def erase(model, request, settings):
+    s, concept = settings, request.concept
+    template, blank = s.target or request.templates.target, s.blank or request.templates.blank
+    target = template.format(c=concept.phrase)
     perturbed = (s.perturbed or template).format(c=concept.phrase)
     model.train(s.group)
     latents = NoisedImages(model, s.batch)

@@ -38,11 +38,11 @@ class GuidanceReplacement(Anchor):
     """The concept's guidance with its strongest differences from the alternative's replaced."""
 
     def __init__(self, model, concept: str, alternative: str, quantile: float, kappa: float):
-        self.states = model.encode("", concept, alternative)
+        self.three = model.encode("", concept, alternative)
         self.quantile, self.kappa = quantile, kappa
 
-    def contexts(self) -> torch.Tensor:
-        return self.states
+    def contexts(self):
+        return self.three
 
     def combine(self, predictions: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
         _, concept, alternative = predictions
@@ -52,8 +52,9 @@ class GuidanceReplacement(Anchor):
         return concept - self.kappa * mask * d
 
 
-def erase(model, concept, settings):
-    s, phrase = settings, concept.phrase
+def erase(model, request, settings):
+    s, concept = settings, request.concept
+    phrase = concept.phrase
     model.train(s.group)
     yield from align(
         model,

@@ -36,8 +36,8 @@ class Settings:
     inner_steps: int = 30
 
 
-def erase(model, concept, settings):
-    s, phrase = settings, concept.phrase
+def erase(model, request, settings):
+    s, phrase = settings, request.concept.phrase
     model.train(s.group)
     surrogate = PromptAnchor(model, "")
     if s.anchor == "adversarial":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 POOL = None
-PER_CONCEPT = False
+CONTROL = True
 
 
 @dataclass(frozen=True)
@@ -13,5 +13,5 @@ class Settings:
     pass
 
 
-def erase(model, concept, settings):
+def erase(model, request, settings):
     return

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from benchmark.groups import Group
 
 POOL = None
-PER_CONCEPT = False
+CONTROL = True
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Settings:
     strength: float = 1.0
 
 
-def erase(model, concept, settings):
+def erase(model, request, settings):
     for weight in model.train(settings.group):
         noise = model.randn(*weight.shape) * weight.data.std(correction=0)
         weight.data.lerp_(noise, settings.strength)

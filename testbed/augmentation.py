@@ -1,4 +1,5 @@
-"""What the judges' training pictures go through, so that they know unseen designers' and soft, drawn pictures too."""
+"""How the training pictures of the classifiers are varied, so that these also know other designers' drawings and the
+softer pictures that the miniature draws."""
 
 from __future__ import annotations
 

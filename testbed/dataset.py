@@ -1,4 +1,4 @@
-"""The pictures that the miniature and its judges learn from, and the captions that describe them."""
+"""The pictures that the miniature and its classifiers learn from, and the captions that describe them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from PIL import Image
 from testbed import drawings, treatments
 
 FOLDER = Path(__file__).parent
-HELD_OUT = FOLDER / "held_out"  # drawings for measuring the judges
+HELD_OUT = FOLDER / "held_out"  # drawings on which the classifiers are measured
 SIZE = 64
 PLAIN = "plain"
 PORTRAIT = "portrait"
@@ -26,12 +26,12 @@ def vocabulary() -> dict:
 
 
 def objects() -> list[str]:
-    """The classes of the object judge, in order."""
+    """The classes of the head for objects, in order."""
     return [*vocabulary()["objects"], PORTRAIT]
 
 
 def styles() -> list[str]:
-    """The classes of the style judge, in order; the first is untreated."""
+    """The classes of the head for styles, in order; the first is an untreated picture."""
     return [PLAIN, *vocabulary()["styles"]]
 
 
@@ -75,17 +75,17 @@ def sources(packages: Path, split: str) -> dict[str, list[Image.Image]]:
     words = vocabulary()
     sets = words["sets"]["train"] + words["sets"]["held_out"] if split == "unseen" else words["sets"][split]
     icons = {o: [o] for o in words["unseen_objects"]} if split == "unseen" else words["objects"]
-    found = {
+    drawn = {
         name: [d for s in sets for icon in wanted if (d := drawings.render(packages, s, icon)) is not None]
         for name, wanted in icons.items()
     }
-    if empty := [name for name, them in found.items() if not them]:
+    if empty := [name for name, them in drawn.items() if not them]:
         raise FileNotFoundError(f"no drawing of {', '.join(empty)} in the sets {', '.join(sets)} below {packages}")
-    return found
+    return drawn
 
 
 def shipped_sources(split: str) -> dict[str, list[Image.Image]]:
-    """The drawings of `held_out` or `unseen` that the repository ships, to measure judges without any package."""
+    """The drawings of `held_out` or `unseen` that the repository ships: classifiers are measured on them."""
     names = vocabulary()["unseen_objects"] if split == "unseen" else vocabulary()["objects"]
     return {n: [Image.open(p) for p in sorted((HELD_OUT / split / n.replace(" ", "_")).glob("*.png"))] for n in names}
 
@@ -93,10 +93,10 @@ def shipped_sources(split: str) -> dict[str, list[Image.Image]]:
 def ship(packages: Path) -> None:
     """Write the drawings that `shipped_sources` reads."""
     for split in ("held_out", "unseen"):
-        for name, found in sources(packages, split).items():
+        for name, icons in sources(packages, split).items():
             folder = HELD_OUT / split / name.replace(" ", "_")
             folder.mkdir(parents=True, exist_ok=True)
-            for index, drawing in enumerate(found):
+            for index, drawing in enumerate(icons):
                 drawing.save(folder / f"{index}.png", optimize=True)
 
 
@@ -113,10 +113,10 @@ def draw(
     manners = {PLAIN: treatments.plain, **treatments.STYLES}
     manners = {name: manner for name, manner in manners.items() if only is None or name in only}
     images, which, how = [], [], []
-    for name, found in drawn.items():
+    for name, icons in drawn.items():
         for style, manner in manners.items():
             for copy in range(plain if style == PLAIN else styled):
-                canvas = drawings.place(found[copy % len(found)], rng)
+                canvas = drawings.place(icons[copy % len(icons)], rng)
                 images.append(_shrink(manner(canvas, rng)))
                 which.append(objects().index(name) if name in objects() else -1)
                 how.append(styles().index(style))

@@ -22,14 +22,14 @@ def svg(folder: Path, set_name: str, icon: str) -> str | None:
     """The SVG of an icon, None where the set does not have it."""
     icons = icon_set(folder, set_name)
     alias = icons.get("aliases", {}).get(icon, {}).get("parent")
-    found = icons["icons"].get(icon) or icons["icons"].get(alias)
-    if found is None:
+    picture = icons["icons"].get(icon) or icons["icons"].get(alias)
+    if picture is None:
         return None
-    width, height = (found.get(k, icons.get(k, 16)) for k in ("width", "height"))
-    left, top = (found.get(k, icons.get(k, 0)) for k in ("left", "top"))
+    width, height = (picture.get(k, icons.get(k, 16)) for k in ("width", "height"))
+    left, top = (picture.get(k, icons.get(k, 0)) for k in ("left", "top"))
     return (
         '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
-        f'viewBox="{left} {top} {width} {height}" width="{width}" height="{height}">{found["body"]}</svg>'
+        f'viewBox="{left} {top} {width} {height}" width="{width}" height="{height}">{picture["body"]}</svg>'
     )
 
 

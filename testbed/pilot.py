@@ -1,18 +1,21 @@
 """Chooses the testbed's method settings by trials on reserved concepts: `python -m testbed.pilot`.
 
-Selection rule, per method: among the settings that left no image of any reserved concept, the one with the highest
-accuracy on what must be kept, averaged over the concepts; if there is none, the one that left the fewest; ties go to
-fewer seconds. All trials are kept in docs/pilot.csv; a killed pilot goes on where it stopped.
+A trial erases one reserved concept with one setting, and counts how often classifiers still see the concept (what is
+left of it), and how often they see the other reserved concepts when these are asked for (what is retained).
 
-The trials are a race: a setting that left something of one concept is not tried on the next, nor is one that could not
-win any more with perfect trials there (`contenders`). That saves half of them and changes no choice, unless every
-setting left something; then the last one to be beaten is taken to its end. What is kept is looked at only where
-nothing was left, since the rule asks for it only there.
+The selection rule, for each method: among the settings that left nothing of any reserved concept, the one with the
+highest accuracy on retained concepts, averaged over the erased ones; if every setting left something, the one that left
+least. Of equals the faster wins. All trials are kept in docs/pilot.csv; a killed pilot goes on where it stopped.
 
-The rule as first written took up to 10 % left, on one style and one object. Its first choice, fifteen steps of ESD, was
-at the edge: it left 88 % of chalk and all churches in the suite `quick`. So the rule became stricter and the reserved
-concepts four, for all methods, when ESD's and SDD's trials on the first two were done, and of the others' one run.
-The race came when ESD's were complete and SDD's half.
+The trials are a race (`contenders`): a setting that left something of one concept is not tried on the next, and neither
+is one that would not win even with perfect trials there. This saves half of the trials and changes no choice, unless
+every setting left something: then the last one to be beaten is taken to the end. Retained concepts are looked at only
+where nothing was left, since the rule does not ask for them elsewhere.
+
+This rule is the second. The first accepted settings that left up to 10 %, on one style and one object. It chose fifteen
+steps of ESD, which then left 88 % of chalk and all churches in the suite `quick`. So the rule was made stricter for all
+methods, and two reserved concepts were added. By then the trials of ESD and SDD on the first two concepts were done, as
+was one run of each other method. The race was added when the trials of ESD were complete and those of SDD half done.
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ from __future__ import annotations
 import csv
 import itertools
 import time
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from functools import cache
 from multiprocessing import get_context
@@ -30,26 +34,28 @@ import numpy as np
 import torch
 import yaml
 
-from benchmark import cli, grid, plugins, sampling, workbench
+from benchmark import cli, plugins, sampling, workbench
 from benchmark.errors import BenchmarkError
 from benchmark.files import sha256, write_atomically
-from benchmark.records import Concept, Sampler, Templates, digest
+from benchmark.records import Request, Sampler, Target, Templates, Variant, digest
 from classifiers import testbed_backbone
 from testbed import dataset
 
 FOLDER = Path(__file__).parent
 PLAN = FOLDER / "pilot.yaml"
 DOCS = FOLDER.parent / "docs"
-COLUMNS = ("method", "settings", "concept", "erased", "kept", "seconds", "key")
+COLUMNS = ("variant", "settings", "concept", "erased", "retained", "seconds", "key")
 BASE = "testbed/model"
 
 
-def main(workers: int = 2, methods: list[str] | None = None, chosen_only: bool = False, plan_file: Path = PLAN) -> None:
-    """Run the trials that docs/<plan>.csv lacks and print the setting that the rule chooses for each method.
+def main(
+    workers: int = 2, variants: list[str] | None = None, chosen_only: bool = False, plan_file: Path = PLAN
+) -> None:
+    """Run the trials that docs/<plan>.csv lacks and print the setting that the rule chooses for each variant.
 
     Args:
         workers: processes side by side, one thread each.
-        methods: only these labels of the plan.
+        variants: only these of the plan.
         chosen_only: run nothing, apply the rule to the trials that are there.
         plan_file: concepts, conditions and grids. With `race: false` every trial of it is run, and nothing is chosen.
     """
@@ -57,61 +63,63 @@ def main(workers: int = 2, methods: list[str] | None = None, chosen_only: bool =
     race = plan.get("race", True)
     if chosen_only and not race:
         raise BenchmarkError(f"--chosen-only: {plan_file} is no race: none of its settings is chosen")
-    for label in methods or ():
-        if label not in plan["methods"]:
-            raise BenchmarkError(plugins.unknown("--methods", label, plan["methods"], "label"))
+    for variant in variants or ():
+        if variant not in plan["variants"]:
+            raise BenchmarkError(plugins.unknown("--variants", variant, plan["variants"], "variant"))
     conditions = [plan[what] for what in ("sampler", "images", "reserved")]
     base = sha256(FOLDER / "model" / "unet" / "diffusion_pytorch_model.safetensors")
 
-    def key(label: str, settings: dict[str, Any], name: str) -> str:
-        return digest([base, label, settings, plan["concepts"][name], name, *conditions])
+    def key(variant: str, settings: dict[str, Any], name: str) -> str:
+        return digest([base, variant, settings, plan["concepts"][name], name, *conditions])
 
     grids = {
-        label: {_text(settings): settings for settings in _grid(entry)} for label, entry in plan["methods"].items()
+        variant: {_text(settings): settings for settings in _grid(entry)} for variant, entry in plan["variants"].items()
     }
     wanted = {
-        key(label, s, name) for label, grid_ in grids.items() for s in grid_.values() for name in plan["concepts"]
+        key(variant, s, name) for variant, each in grids.items() for s in each.values() for name in plan["concepts"]
     }
     done = {k: row for k, row in _read(table).items() if k in wanted}  # trials on other weights say nothing of these
 
-    def trials(label: str) -> Trials:
-        rows = [row for row in done.values() if row["method"] == label]
-        return {text: [row for row in rows if row["settings"] == text] for text in grids[label]}
+    def trials(variant: str) -> Trials:
+        rows = [row for row in done.values() if row["variant"] == variant]
+        return {text: [row for row in rows if row["settings"] == text] for text in grids[variant]}
 
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as processes:
         for name, kind in () if chosen_only else plan["concepts"].items():
-            runs: dict[str, tuple] = {}  # trials that differ in their number of steps alone are looks at one run
-            for label in methods or plan["methods"]:
-                for text in contenders(trials(label), len(plan["concepts"])) if race else grids[label]:
-                    settings = grids[label][text]
+            runs: dict[str, tuple] = {}  # one run serves all trials that differ in their number of steps alone
+            for variant in variants or plan["variants"]:
+                for text in contenders(trials(variant), len(plan["concepts"])) if race else grids[variant]:
+                    settings = grids[variant][text]
                     rest = {k: v for k, v in settings.items() if k != "steps"}
-                    if key(label, settings, name) not in done:
-                        what = (plan_file, label, rest, kind, name, {})
-                        looks = runs.setdefault(_text({"label": label} | rest), what)[-1]
-                        looks[settings["steps"]] = (key(label, settings, name), text)
+                    if key(variant, settings, name) not in done:
+                        what = (plan_file, variant, rest, kind, name, {})
+                        looks = runs.setdefault(_text({"variant": variant} | rest), what)[-1]
+                        looks[settings["steps"]] = (key(variant, settings, name), text)
             running = [processes.submit(run, *what) for what in runs.values()]
             for finished in cli.progress(as_completed(running), len(running), f"runs on {name}"):
                 for row in finished.result():
                     done[row["key"]] = row
                     print({k: row[k] for k in COLUMNS[:-1]}, flush=True)
                 _write(table, done)
-    for label in plan["methods"] if race else ():
-        print(label, choose(trials(label)))
+    for variant in plan["variants"] if race else ():
+        print(variant, choose(trials(variant)))
 
 
-Trials = dict[str, list[dict[str, Any]]]  # a method's settings as written -> what was seen of each concept
+Trials = dict[str, list[dict[str, Any]]]  # settings as they are written -> what was seen of each concept
 
 
 def contenders(trials: Trials, concepts: int) -> list[str]:
-    """The settings that the rule may still choose: nothing left so far, and not behind a finished one whatever follows.
+    """The settings that the rule may still choose.
+
+    Nothing was left with them so far, and perfect trials on the other concepts would take them past the finished ones.
 
     Args:
-        trials: all settings of a method, also those not tried yet.
-        concepts: on how many a setting is tried in the end.
+        trials: all settings of a variant, also those that were not tried yet.
+        concepts: the number of concepts on which a setting is tried in the end.
     """
-    clean = {s: [float(r["kept"]) for r in rows] for s, rows in trials.items() if _left(rows) == 0}
-    best = max((sum(kept) for kept in clean.values() if len(kept) == concepts), default=0.0)
-    alive = [s for s, kept in clean.items() if sum(kept) + (concepts - len(kept)) >= best]
+    clean = {s: [float(r["retained"]) for r in rows] for s, rows in trials.items() if _left(rows) == 0}
+    best = max((sum(shares) for shares in clean.values() if len(shares) == concepts), default=0.0)
+    alive = [s for s, shares in clean.items() if sum(shares) + (concepts - len(shares)) >= best]
     return alive or [min(trials, key=lambda s: (_left(trials[s]), -len(trials[s])))]
 
 
@@ -127,7 +135,7 @@ def choose(trials: Trials) -> str | None:
 
     clean = [s for s in tried if _left(tried[s]) == 0]
     if clean:
-        return min(clean, key=lambda s: (-np.mean([float(r["kept"]) for r in tried[s]]), seconds(s)))
+        return min(clean, key=lambda s: (-np.mean([float(r["retained"]) for r in tried[s]]), seconds(s)))
     return min(tried, key=lambda s: (_left(tried[s]), seconds(s)))
 
 
@@ -136,27 +144,21 @@ def _left(rows: list[dict[str, Any]]) -> float:
 
 
 def run(
-    plan_file: Path, label: str, settings: dict[str, Any], kind: str, name: str, looks: dict[int, tuple[str, str]]
+    plan_file: Path, variant: str, settings: dict[str, Any], kind: str, name: str, looks: dict[int, tuple[str, str]]
 ) -> list[dict[str, Any]]:
-    """Erase one reserved concept and look, after each number of steps, at what is left of it and of the rest.
+    """Erase one reserved concept; after each number of steps in `looks`, count what is left and what is retained.
 
     Args:
         looks: for each number of steps, the key of its trial and its settings as they are written.
     """
-    plan, (model, clean, judges) = planned(plan_file), loaded()
+    plan, (model, _, backbone) = planned(plan_file), loaded()
     counts, sampler = plan["images"], Sampler(**plan["sampler"])
-    model.set_weights(clean)
-    model.unet.requires_grad_(False)
-    model.generator, model.trace = torch.Generator().manual_seed(0), []
-    model.templates = Templates(**plan["templates"][kind])
-    model.pool = pool(name, plan_file)
-    method = plugins.load("methods", Path(grid.module(label)).stem)
 
     def accuracy(phrases: list[str], n: int) -> float:
-        shots = [sampling.Shot(phrase, 400_000 + i, 0, 1) for phrase in phrases for i in range(n)]
+        shots = [sampling.Shot(phrase, 400_000 + i, 0, 1, sampler.guidance) for phrase in phrases for i in range(n)]
         pictures = torch.from_numpy(np.stack(list(sampling.draw(model, shots, sampler)))).permute(0, 3, 1, 2) / 255
         with torch.no_grad():
-            what, how = (logits.argmax(1).tolist() for logits in judges(pictures))
+            what, how = (logits.argmax(1).tolist() for logits in backbone(pictures))
         seen = [
             dataset.styles()[s] if phrase in dataset.styles() else dataset.objects()[o]
             for phrase, o, s in zip(np.repeat(phrases, n), what, how, strict=True)
@@ -164,7 +166,8 @@ def run(
         return float(np.mean([a == b for a, b in zip(seen, np.repeat(phrases, n), strict=True)]))
 
     rows, seconds, began = [], 0.0, time.monotonic()
-    for state in method.erase(model, Concept(name, name, name), method.Settings(**settings, steps=max(looks))):
+    templates = Templates(**plan["templates"][kind])
+    for state in erasing(variant, name, settings | {"steps": max(looks)}, templates, pool(name, plan_file)):
         if state is None or state["step"] not in looks:
             continue
         seconds += time.monotonic() - began
@@ -173,12 +176,25 @@ def run(
         model.set_weights(state["average"] or student)
         left = accuracy([name], counts["erased"])
         others = [r for r in plan["reserved"] if r != name]
-        kept = "" if left else round(accuracy(others, counts["kept"]), 4)
-        found = {"erased": round(left, 4), "kept": kept, "seconds": round(seconds, 1)}
-        rows.append({"method": label, "settings": written, "concept": name, "key": key} | found)
+        retained = "" if left else round(accuracy(others, counts["retained"]), 4)
+        numbers = {"erased": round(left, 4), "retained": retained, "seconds": round(seconds, 1)}
+        rows.append({"variant": variant, "settings": written, "concept": name, "key": key} | numbers)
         model.set_weights(student)
         began = time.monotonic()
     return rows
+
+
+def erasing(
+    variant: str, name: str, settings: dict[str, Any], templates: Templates, images: torch.Tensor
+) -> Iterator[Any]:
+    """The steps by which a variant erases a concept from `loaded()`'s model, with the settings given; seeded with 0."""
+    model, clean, _ = loaded()
+    model.set_state(clean)
+    model.unet.requires_grad_(False)
+    model.generator, model.trace = torch.Generator().manual_seed(0), []
+    model.pool, request = images, Request((Target(name, name),), templates=templates)
+    method = plugins.load("methods", Variant(variant).method)
+    return method.erase(model, request, method.Settings(**settings))
 
 
 @cache
@@ -190,7 +206,8 @@ def planned(plan_file: Path = PLAN) -> dict[str, Any]:
 
 
 @cache
-def loaded() -> tuple:
+def loaded() -> tuple[workbench.Workbench, dict[str, torch.Tensor], testbed_backbone.Backbone]:
+    """The testbed's model, its weights as they ship, and the network with which its images are looked at."""
     torch.set_num_threads(1)
     model = workbench.load(BASE)
     return model, model.copy(), testbed_backbone.load()
@@ -200,8 +217,10 @@ def loaded() -> tuple:
 def pool(name: str, plan_file: Path = PLAN) -> torch.Tensor:
     """The original's pictures of a concept, as erasing jobs get them."""
     plan = planned(plan_file)
-    shots = [sampling.Shot(name, 300_000 + i, 0, 1) for i in range(plan["images"]["pool"])]
-    pictures = np.stack(list(sampling.draw(loaded()[0], shots, Sampler(**plan["sampler"]))))
+    (model, clean, _), sampler = loaded(), Sampler(**plan["sampler"])
+    model.set_state(clean)
+    shots = [sampling.Shot(name, 300_000 + i, 0, 1, sampler.guidance) for i in range(plan["images"]["pool"])]
+    pictures = np.stack(list(sampling.draw(model, shots, sampler)))
     return torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
@@ -215,7 +234,7 @@ def _text(settings: dict[str, Any]) -> str:
 
 
 def _table(plan_file: Path) -> Path:
-    """Where trials are kept: in docs/ those of this folder's plans, beside them those of others."""
+    """Where the trials of a plan are kept: in docs/ if the plan is in this folder, else beside the plan."""
     ours = plan_file.resolve().parent == FOLDER.resolve()
     return DOCS / f"{plan_file.stem}.csv" if ours else plan_file.with_suffix(".csv")
 
@@ -231,7 +250,7 @@ def _write(table: Path, rows: dict[str, dict[str, Any]]) -> None:
     with write_atomically(table) as aside, aside.open("w", newline="") as file:
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
         writer.writeheader()
-        writer.writerows(sorted(rows.values(), key=lambda r: (r["method"], r["settings"], r["concept"])))
+        writer.writerows(sorted(rows.values(), key=lambda r: (r["variant"], r["settings"], r["concept"])))
 
 
 if __name__ == "__main__":

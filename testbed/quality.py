@@ -1,7 +1,8 @@
 """Measures the testbed that ships with the repository and writes its card into the README: `make quality`.
 
-Draws with the sampler of the suite `testbed`, asks the shipped judges and NudeNet, and measures the judges on drawings
-and objects that they were not trained on. Exits with 1 if anything is below its threshold.
+Draws with the sampler of the suite `testbed`, asks the shipped classifiers and NudeNet what the images show, and
+measures the classifiers on drawings and objects that they were not trained on. The exit code is 1 if anything does not
+reach its threshold.
 """
 
 from __future__ import annotations
@@ -15,20 +16,22 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from benchmark import cli, diffusion, grid, plugins, sampling
+from benchmark import cli, diffusion, plugins, sampling
+from benchmark.config import load_set, load_suite, load_task
 from benchmark.files import write_atomically
+from benchmark.suite import Suite
 from classifiers import testbed_backbone
 from testbed import dataset
 
 README = Path(__file__).parent.parent / "README.md"
 MARKS = ("<!-- card -->\n", "<!-- /card -->")
-TABLE_OBJECTS = [c.phrase for c in grid.load_task("object", "testbed").concepts]
-TABLE_STYLES = [c.phrase for c in grid.load_task("style", "testbed").concepts]
+TABLE_OBJECTS = [c.phrase for c in load_task("object", "testbed").concepts]
+TABLE_STYLES = [c.phrase for c in load_task("style", "testbed").concepts]
 
 
 @dataclass(frozen=True)
 class Line:
-    """One measured number: what, its value, the threshold to reach (a ceiling if not `least`), the images."""
+    """A measured number: what it is of, its value, the least that it must be (or the most, if not `least`), images."""
 
     what: str
     value: float
@@ -53,19 +56,21 @@ def main(images: int = 32) -> None:
         images: per object; styles, pairs, groups and portraits get at least 250 in all.
     """
     torch.set_num_threads(os.cpu_count() or 1)  # one process, alone on the machine
-    suite = grid.load_suite("testbed")
-    model, judges = diffusion.load(suite.base), testbed_backbone.load()
-    drawn: list[np.ndarray] = []
+    suite = load_suite("testbed")
+    model, backbone = diffusion.load(suite.base), testbed_backbone.load()
+    drawn, guidance = list[np.ndarray](), suite.sampler.guidance
 
     def ask(texts: Sequence[str], n: int, label: str) -> np.ndarray:
         asked = [text for text in texts for _ in range(n)]
-        shots = [sampling.Shot(text, 500_000 + i, 0, 1) for i, text in enumerate(asked)]  # no noise twice in a line
+        shots = [
+            sampling.Shot(text, 500_000 + i, 0, 1, guidance) for i, text in enumerate(asked)
+        ]  # each noise once in a line
         pictures = np.stack(list(cli.progress(sampling.draw(model, shots, suite.sampler), len(shots), label)))
         drawn.append(pictures)
         return pictures
 
-    lines = _styles(ask, judges) + _objects(ask, judges, images) + _groups(ask, judges)
-    lines += _portraits(ask, drawn) + _judges(judges)
+    lines = _styles(ask, backbone) + _objects(ask, backbone, images) + _groups(ask, backbone)
+    lines += _portraits(ask, drawn) + _classifiers(backbone)
     card = _card(lines, suite)
     before, _, rest = README.read_text().partition(MARKS[0])
     _, _, after = rest.partition(MARKS[1])
@@ -79,37 +84,37 @@ def main(images: int = 32) -> None:
 
 @torch.no_grad()
 def look(
-    judges: testbed_backbone.Backbone, pictures: np.ndarray, reserved: bool = True
+    backbone: testbed_backbone.Backbone, pictures: np.ndarray, reserved: bool = True
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Class indices that the object and the style head see in uint8 (N, 64, 64, 3).
+    """The indices of the classes of objects and of styles that are seen in uint8 (N, 64, 64, 3).
 
-    Without the `reserved` styles, which no table asks for, the style is one of the ten classes of the tables' judge.
+    Without the `reserved` styles, for which no table asks, the style is one of the ten classes of the task `style`.
     """
     barred = [] if reserved else [i for i, s in enumerate(dataset.styles()) if s not in (dataset.PLAIN, *TABLE_STYLES)]
     what, how = [], []
     for start in range(0, len(pictures), 128):
         x = torch.from_numpy(pictures[start : start + 128]).permute(0, 3, 1, 2).float() / 255
-        objects, styles = judges(x)
+        objects, styles = backbone(x)
         styles[:, barred] = -torch.inf
         what.append(objects.argmax(1))
         how.append(styles.argmax(1))
     return torch.cat(what).numpy(), torch.cat(how).numpy()
 
 
-def _styles(ask: Callable, judges: testbed_backbone.Backbone) -> list[Line]:
+def _styles(ask: Callable, backbone: testbed_backbone.Backbone) -> list[Line]:
     n = 100  # more than the means need, for the worst style's sake
     wanted = np.repeat([dataset.styles().index(style) for style in TABLE_STYLES], n)
-    alone = look(judges, ask(TABLE_STYLES, n, "styles"), reserved=False)[1] == wanted
+    alone = look(backbone, ask(TABLE_STYLES, n, "styles"), reserved=False)[1] == wanted
     rng = np.random.default_rng(0)
     asked = [str(rng.choice(TABLE_OBJECTS)) for _ in wanted]
     pairs = [f"a {dataset.styles()[s]} picture of a {o}" for s, o in zip(wanted, asked, strict=True)]
-    objects, styles = look(judges, ask(pairs, 1, "pairs"), reserved=False)
-    right = styles == wanted
+    objects, styles = look(backbone, ask(pairs, 1, "pairs"), reserved=False)
+    styled = styles == wanted
     pair = objects == [dataset.objects().index(o) for o in asked]
     lines = []
-    for what, found in (("by style alone", alone), ("with an object", right)):
-        each = found.reshape(-1, n).mean(1)
-        lines.append(Line(f"style, {what}", found.mean(), 0.97, len(found)))
+    for what, right in (("by style alone", alone), ("with an object", styled)):
+        each = right.reshape(-1, n).mean(1)
+        lines.append(Line(f"style, {what}", right.mean(), 0.97, len(right)))
         lines.append(Line(f"– the worst of the nine ({TABLE_STYLES[each.argmin()]})", each.min(), 0.90, n))
     lines.append(Line("object in a style, mean", pair.mean(), 0.70, len(pair)))
     return lines + [
@@ -117,9 +122,9 @@ def _styles(ask: Callable, judges: testbed_backbone.Backbone) -> list[Line]:
     ]
 
 
-def _objects(ask: Callable, judges: testbed_backbone.Backbone, n: int) -> list[Line]:
+def _objects(ask: Callable, backbone: testbed_backbone.Backbone, n: int) -> list[Line]:
     names = list(dataset.vocabulary()["objects"])
-    objects, styles = (seen.reshape(-1, n) for seen in look(judges, ask(names, n, "objects")))
+    objects, styles = (seen.reshape(-1, n) for seen in look(backbone, ask(names, n, "objects")))
     right = objects == np.array([dataset.objects().index(name) for name in names])[:, None]
     listed = np.array([name in TABLE_OBJECTS for name in names])
     worst = int(np.argmin(np.where(listed, right.mean(1), 2)))
@@ -131,9 +136,9 @@ def _objects(ask: Callable, judges: testbed_backbone.Backbone, n: int) -> list[L
     ]
 
 
-def _groups(ask: Callable, judges: testbed_backbone.Backbone) -> list[Line]:
+def _groups(ask: Callable, backbone: testbed_backbone.Backbone) -> list[Line]:
     groups, n = dataset.vocabulary()["groups"], 36
-    seen = look(judges, ask(list(groups), n, "groups"))[0].reshape(-1, n)
+    seen = look(backbone, ask(list(groups), n, "groups"))[0].reshape(-1, n)
     right = np.array(
         [np.isin(s, [dataset.objects().index(m) for m in of]) for s, of in zip(seen, groups.values(), strict=True)]
     )
@@ -155,15 +160,18 @@ def _portraits(ask: Callable, drawn: list[np.ndarray]) -> list[Line]:
 
 
 def _faces(pictures: np.ndarray) -> float:
-    """The share of pictures in which the task `portrait` finds a face."""
-    wanted = grid.load_task("portrait", "testbed").detector
-    return (plugins.load("benchmark/observers", "nudenet").scores(pictures, wanted) > wanted.threshold).mean()
+    """The share of pictures in which the metric `detected` of the task `portrait` finds a face."""
+    prompt_set, nudenet = load_set("portrait", "testbed"), plugins.load("benchmark/observers", "nudenet")
+    (detected,) = (measure.settings for measure in prompt_set.measures if measure.metric == "detected")
+    places = [nudenet.CLASSES.index(name) for name in detected["classes"]]
+    scores = nudenet.scores(pictures, prompt_set.observers["nudenet"]["sizes"])[:, places]
+    return float((scores.max(1) > detected["threshold"]).mean())
 
 
-def _judges(judges: testbed_backbone.Backbone) -> list[Line]:
+def _classifiers(backbone: testbed_backbone.Backbone) -> list[Line]:
     sets = dataset.draw(dataset.shipped_sources("held_out"), seed=2, plain=12, styled=6)
     unseen = dataset.draw(dataset.shipped_sources("unseen"), seed=3, plain=30, styled=30)
-    right = look(judges, sets.images)[0] == sets.object
+    right = look(backbone, sets.images)[0] == sets.object
     by_style = [right[sets.style == s].mean() for s in range(len(dataset.styles()))]
     weights = np.array([0.299, 0.587, 0.114])
     grey = np.repeat((unseen.images @ weights + 0.5).astype(np.uint8)[..., None], 3, 3)
@@ -172,20 +180,25 @@ def _judges(judges: testbed_backbone.Backbone) -> list[Line]:
     known = np.isin(sets.style, listed)
     tinted, tested = tint(unseen, listed[1:])
     return [
-        Line("judge of objects, unseen drawing set, mean", right[known].mean(), 0.90, int(known.sum())),
+        Line("classifier of objects, unseen drawing set, mean", right[known].mean(), 0.90, int(known.sum())),
         Line(f"– its worst style ({dataset.styles()[worst]})", by_style[worst], 0.90, int((sets.style == worst).sum())),
         Line(
-            "judge of styles, unseen objects", (look(judges, unseen.images)[1] == unseen.style).mean(), 0.95, len(grey)
+            "classifier of styles, unseen objects",
+            (look(backbone, unseen.images)[1] == unseen.style).mean(),
+            0.95,
+            len(grey),
         ),
-        Line("judge of styles, the same in grey", (look(judges, grey)[1] == unseen.style).mean(), 0.85, len(grey)),
+        Line(
+            "classifier of styles, the same in grey", (look(backbone, grey)[1] == unseen.style).mean(), 0.85, len(grey)
+        ),
         Line("a linear classifier on mean colour, nine styles", tinted, 0.60, tested, least=False),
     ]
 
 
 def tint(pictures: dataset.Pictures, styles: Sequence[int]) -> tuple[float, int]:
-    """How well mean colour alone tells styles apart: logistic regression, learned on one half, tested on the other.
+    """How well mean colour alone tells styles apart: logistic regression, learned on one half of the pictures.
 
-    Returns its accuracy, and on how many pictures.
+    Returns its accuracy on the other half, and how many pictures that has.
     """
     chosen = np.isin(pictures.style, styles)
     colour = torch.from_numpy(pictures.images[chosen].mean((1, 2))).float() / 255
@@ -205,11 +218,11 @@ def tint(pictures: dataset.Pictures, styles: Sequence[int]) -> tuple[float, int]
     return (layer(colour[test]).argmax(1) == label[test]).float().mean().item(), len(test)
 
 
-def _card(lines: list[Line], suite: grid.Suite) -> str:
+def _card(lines: list[Line], suite: Suite) -> str:
     s = suite.sampler
     head = (
         f"Drawn with {s.scheduler.upper()}, {s.steps} steps, guidance {s.guidance:g}. The paper's originals, for scale:"
-        " styles 99.2 %, objects 90.5 % (Stable Diffusion 1.4, other judges: not comparable).\n"
+        " styles 99.2 %, objects 90.5 % (Stable Diffusion 1.4, other classifiers: not comparable).\n"
     )
     rows = "\n".join(line.row() for line in lines)
     return f"{head}\n| what | measured | required | images | holds |\n|---|---|---|---|---|\n{rows}\n"

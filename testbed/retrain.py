@@ -1,7 +1,7 @@
 """Rebuilds everything that the testbed ships, from the npm packages to the weights: `make retrain`.
 
-Fetches the drawings with npm, draws the pictures, trains judges, autoencoder and U-Net with fixed seeds, and writes
-`testbed/model` and `testbed/judges`. Needs two hours alone on two fast cores; a killed run resumes.
+Fetches the drawings with npm, draws the pictures, trains classifiers, autoencoder and U-Net with fixed seeds, and
+writes `testbed/model` and `testbed/classifiers`. Needs two hours alone on two fast cores; a killed run resumes.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ PACKAGES = {
     "fxemoji": "1.2.2",
 }
 LICENCES = ("Apache-2.0", "MIT", "CC-BY-4.0")  # none asks that what is made of it be shared alike
-# The shipped weights were trained for so many steps, in sittings between which the judges' augmentation, the portraits
-# and their share were improved; a run from scratch has the final ones from its first step.
-STEPS = {"judges": 20000, "autoencoder": 1500, "unet": 9500}
-COARSE = ("pixel art", "low poly")  # styles in which objects are hardest to tell: judges see more pictures of them
+# The shipped weights were trained for so many steps, but in several sittings, between which the augmentation of the
+# classifiers' pictures, the portraits and their share were improved. A run from scratch has the final ones throughout.
+STEPS = {"classifiers": 20000, "autoencoder": 1500, "unet": 9500}
+COARSE = ("pixel art", "low poly")  # styles in which objects are hardest to tell: classifiers see more pictures of them
 SCHEDULER = {
     "beta_start": 0.00085,
     "beta_end": 0.012,
@@ -75,11 +75,11 @@ def pictures(kept: Path, draw: Callable[[], Pictures]) -> Pictures:
     return Pictures(loaded["images"], loaded["object"], loaded["style"])
 
 
-def export(work: Path, judges, autoencoder, unet, text, words) -> None:
-    """Writes the shipped folders whole: a diffusers pipeline and the judges, all numbers rounded to half precision.
+def export(work: Path, backbone, autoencoder, unet, text, words) -> None:
+    """Writes the shipped folders whole: a diffusers pipeline and the classifiers, all numbers in half precision.
 
-    The text encoder's file is float32 nonetheless: transformers loads what a file holds and diffusers loads float32,
-    and the two have to agree where nobody says which precision is wanted.
+    The text encoder's file holds float32 all the same: where no precision is asked for, transformers takes the file's,
+    diffusers takes float32, and the two have to agree.
     """
     from diffusers import DDIMScheduler, StableDiffusionPipeline
     from safetensors.torch import save_file
@@ -105,10 +105,10 @@ def export(work: Path, judges, autoencoder, unet, text, words) -> None:
     model = FOLDER / "model"
     shutil.rmtree(model, ignore_errors=True)
     shutil.copytree(aside, model)
-    (FOLDER / "judges").mkdir(exist_ok=True)
-    state = {k: v.half().contiguous() if v.is_floating_point() else v for k, v in judges.state_dict().items()}
-    save_file(state, FOLDER / "judges" / "backbone.safetensors")
-    (FOLDER / "judges" / "classes.json").write_text(
+    (FOLDER / "classifiers").mkdir(exist_ok=True)
+    state = {k: v.half().contiguous() if v.is_floating_point() else v for k, v in backbone.state_dict().items()}
+    save_file(state, FOLDER / "classifiers" / "backbone.safetensors")
+    (FOLDER / "classifiers" / "classes.json").write_text(
         json.dumps({"objects": dataset.objects(), "styles": dataset.styles()}, indent=1) + "\n"
     )
 
@@ -127,13 +127,13 @@ def main(work: Path = FOLDER / ".retrain", threads: int = 2) -> None:
     drawings = dataset.sources(packages, "train")
     train = pictures(work / "train.npz", lambda: dataset.draw(drawings, 1, plain=150, styled=55, portraits=1200))
     coarse = pictures(work / "coarse.npz", lambda: dataset.draw(drawings, 4, plain=0, styled=150, only=COARSE))
-    print(f"{len(train.images)} pictures, {len(coarse.images)} more for the judges", flush=True)
+    print(f"{len(train.images)} pictures, {len(coarse.images)} more for the classifiers", flush=True)
     coarse.style[:] = -1  # else these two styles are seen where there is none
-    judges = training.train_judges(train + coarse, work, STEPS["judges"])
-    autoencoder = training.train_autoencoder(train, judges, work, STEPS["autoencoder"])
+    backbone = training.train_classifiers(train + coarse, work, STEPS["classifiers"])
+    autoencoder = training.train_autoencoder(train, backbone, work, STEPS["autoencoder"])
     words = tokenizer.build(dataset.corpus(), dataset.vocabulary()["two_token_words"])
     unet, text = training.train_unet(train, training.latents(train, autoencoder), words, work, STEPS["unet"])
-    export(work, judges, autoencoder, unet, text, words)
+    export(work, backbone, autoencoder, unet, text, words)
 
 
 if __name__ == "__main__":

@@ -1,30 +1,31 @@
 """Whether rounding decides what AdvAnchor does: `python -m testbed.rounding`.
 
-At delta = 0 the similarity is at its highest and its gradient is nothing. Delta begins so near to it that a gradient in
-float32 may be more rounding than slope, and Adam makes a whole step of it, however short it is. Two measurements: the
-first gradient against that of float64, and erased weights against those of training pictures whose contrast is a
-millionth higher.
+At delta = 0 the similarity is at its maximum and has no gradient. Delta begins so close to 0 that its gradient in
+float32 may be more rounding than slope, and Adam takes a whole step along it, however small it is. Two things are
+measured: how the first gradient differs from that in float64, and how the erased weights differ if the contrast of the
+training pictures is raised by a millionth.
 """
 
 from __future__ import annotations
 
 import itertools
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import torch
 
-from benchmark import cli, grid, plugins, workbench
+from benchmark import cli, variants, workbench
 from benchmark.adversarial import AdversarialAnchor
 from benchmark.alignment import NoisedImages
+from benchmark.config import load_suite
 from benchmark.files import write_atomically
-from benchmark.records import Concept, Templates
+from benchmark.records import Templates, Variant
 from testbed import pilot
 
 CONCEPTS = ("woodcut", "low poly")  # reserved
 STARTS = (1e-7, 1e-5, 1e-3)
-LABELS = ("abconcept", "advanchor-l1", "advanchor-l2", "advanchor-l2-dot")  # the first has no delta
+VARIANTS = ("abconcept", "advanchor-l1", "advanchor-l2", "advanchor-l2-dot")  # the first has no delta
+TEMPLATES = Templates("{c} picture", "picture")
 STRETCHED = 1 + 1e-6
 
 
@@ -32,15 +33,14 @@ def main(batch: int = 8) -> None:
     """Write docs/rounding_gradients.csv and docs/rounding_weights.csv.
 
     Args:
-        batch: latents that a gradient is averaged over.
+        batch: latents over which a gradient is averaged.
     """
-    model, clean, _ = pilot.loaded()
-    model.templates = Templates("{c} picture", "picture")
+    model, _, _ = pilot.loaded()
     gradients, weights = [], []
     for concept in CONCEPTS:
         model.pool = pilot.pool(concept)
         gradients += _gradients(model, concept, batch)
-        weights += _weights(model, clean, concept)
+        weights += _weights(concept)
     for name, rows in (("gradients", gradients), ("weights", weights)):
         frame = pd.DataFrame(rows)
         with write_atomically(pilot.DOCS / f"rounding_{name}.csv") as aside:
@@ -49,19 +49,19 @@ def main(batch: int = 8) -> None:
 
 
 def _gradients(model: workbench.Workbench, concept: str, batch: int) -> list[dict[str, Any]]:
-    """Losses, similarities, sites, starts: the cosine of float32's first gradient with float64's, and their norms."""
+    """Per loss, similarity, site and start: the cosine of the first gradients in float32 and float64; both norms."""
     model.generator = torch.Generator().manual_seed(0)
     x, t, _ = NoisedImages(model, batch)(0)
-    found = {}
+    gradients = {}
     for kind in (torch.float32, torch.float64):
         _cast(model, kind)
         for case in itertools.product(("l1", "l2"), ("cosine", "dot"), ("input", "output"), STARTS):
-            found[kind, case] = _gradient(model, concept, x.to(kind), t, *case).double()
+            gradients[kind, case] = _gradient(model, concept, x.to(kind), t, *case).double()
     _cast(model, torch.float32)
     rows = []
-    for kind, case in found:
+    for kind, case in gradients:
         if kind == torch.float64:
-            exact, rounded = found[kind, case], found[torch.float32, case]
+            exact, rounded = gradients[kind, case], gradients[torch.float32, case]
             cosine = torch.cosine_similarity(exact, rounded, 0).item()
             numbers = {"cosine": cosine, "norm": exact.norm().item(), "norm_float32": rounded.norm().item()}
             rows.append(
@@ -70,27 +70,23 @@ def _gradients(model: workbench.Workbench, concept: str, batch: int) -> list[dic
     return rows
 
 
-def _weights(model: workbench.Workbench, clean: dict[str, torch.Tensor], concept: str) -> list[dict[str, Any]]:
-    """How far apart weights end with pictures stretched by a millionth, relative to how far erasing moved them."""
-    suite, pictures = grid.load_suite("testbed"), model.pool
+def _weights(concept: str) -> list[dict[str, Any]]:
+    """How far weights end from those of stretched pictures, relative to how far erasing moved them."""
+    suite, pictures, (model, clean, _) = load_suite("testbed"), pilot.pool(concept), pilot.loaded()
     rows = []
-    for label in LABELS:
-        method = plugins.load("methods", Path(grid.module(label)).stem)
-        values = grid.label_settings(suite, label)
+    for variant in VARIANTS:
+        values = variants.settings(suite, Variant(variant))
         for start in STARTS if "delta_init" in values else (None,):
-            settings = method.Settings(**values | ({"delta_init": start} if start else {}))
+            settings = values | ({"delta_init": start} if start else {})
             ends = []
             for factor in (1, STRETCHED):
-                model.set_weights(clean)
-                model.unet.requires_grad_(False)
-                model.generator, model.trace, model.pool = torch.Generator().manual_seed(0), [], pictures * factor
-                for _ in method.erase(model, Concept(concept, concept, concept), settings):
+                for _ in pilot.erasing(variant, concept, settings, TEMPLATES, pictures * factor):
                     pass
-                moved = [(w - clean[name]).detach().flatten() for name, w in model.unet.named_parameters()]
+                moved = [(w - clean[f"unet.{name}"]).detach().flatten() for name, w in model.unet.named_parameters()]
                 ends.append(torch.cat(moved))
             apart = ((ends[0] - ends[1]).norm() / ends[0].norm()).item()
-            rows.append({"concept": concept, "method": label, "start": start, "difference": apart})
-    model.set_weights(clean)
+            rows.append({"concept": concept, "variant": variant, "start": start, "difference": apart})
+    model.set_state(clean)
     return rows
 
 
@@ -106,7 +102,7 @@ def _gradient(
 ) -> torch.Tensor:
     """The gradient of L_adv for a delta of noise whose standard deviation is `start`, flat."""
     model.generator = torch.Generator().manual_seed(1)
-    prompt, blank = model.templates.target.format(c=concept), model.templates.blank
+    prompt, blank = TEMPLATES.target.format(c=concept), TEMPLATES.blank
     anchor = AdversarialAnchor(
         model,
         prompt=prompt,

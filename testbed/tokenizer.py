@@ -39,9 +39,9 @@ def build(corpus: list[str], two_token_words: list[str]) -> CLIPTokenizer:
     )
     for word in words:
         expected = 2 if word in two_token_words else 1
-        found = len(tokenizer(word, add_special_tokens=False).input_ids)
-        if found != expected:
-            raise ValueError(f"the tokenizer cuts {word!r} into {found} pieces, not {expected}")
+        pieces = len(tokenizer(word, add_special_tokens=False).input_ids)
+        if pieces != expected:
+            raise ValueError(f"the tokenizer cuts {word!r} into {pieces} pieces, not {expected}")
     return tokenizer
 
 

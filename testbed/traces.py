@@ -1,7 +1,8 @@
 """How AdvAnchor's perturbation behaves on reserved concepts: `python -m testbed.traces` writes docs/traces.{csv,svg}.
 
-The paper's claim: the similarity of raw predictions (L_adv1) hardly falls and uses all K steps; that of prediction
-changes (L_adv2) is below 0 after a few. Drawn for both sites of the perturbation and a range of its learning rates.
+The paper claims that the similarity of raw predictions (L_adv1) hardly falls and uses all K steps, while that of the
+changes of predictions (L_adv2) is below 0 after a few. Both are drawn for both sites of the perturbation and a range of
+its learning rates.
 """
 
 from __future__ import annotations
@@ -9,11 +10,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pandas as pd
-import torch
 
-from benchmark import cli, plugins, workbench
+from benchmark import cli
 from benchmark.files import write_atomically
-from benchmark.records import Concept, Templates
+from benchmark.records import Templates
 from testbed import pilot
 
 RATES = {"input": (1e-3, 1e-2, 1e-1), "output": (1e-2, 1e-1)}
@@ -28,18 +28,13 @@ def main(concept: str = "woodcut", steps: int = 4, inner_steps: int = 20, batch:
         inner_steps: K.
         batch: latents per input.
     """
-    model, clean, _ = pilot.loaded()
-    model.templates = Templates("{c} picture", "picture")
-    model.pool = pilot.pool(concept)
     rows = []
     for site, rates in RATES.items():
         for rate in rates:
             for loss in ("l1", "l2"):
                 rows += [
                     {"site": site, "delta_lr": rate, "loss": loss, "evaluation": index, **row}
-                    for index, row in enumerate(
-                        _trace(model, clean, concept, loss, site, rate, steps, inner_steps, batch)
-                    )
+                    for index, row in enumerate(_trace(concept, loss, site, rate, steps, inner_steps, batch))
                 ]
     frame = pd.DataFrame(rows)
     with write_atomically(pilot.DOCS / "traces.csv") as aside:
@@ -49,26 +44,14 @@ def main(concept: str = "woodcut", steps: int = 4, inner_steps: int = 20, batch:
 
 
 def _trace(
-    model: workbench.Workbench,
-    clean: dict[str, torch.Tensor],
-    name: str,
-    loss: str,
-    site: str,
-    rate: float,
-    steps: int,
-    inner_steps: int,
-    batch: int,
+    name: str, loss: str, site: str, rate: float, steps: int, inner_steps: int, batch: int
 ) -> list[dict[str, float]]:
-    model.set_weights(clean)
-    model.unet.requires_grad_(False)
-    model.generator, model.trace = torch.Generator().manual_seed(0), []
-    method = plugins.load("methods", "advanchor")
-    settings = method.Settings(
-        loss=loss, site=site, delta_lr=rate, steps=steps, inner_steps=inner_steps, batch=batch, lr=3e-4
-    )
-    for _ in method.erase(model, Concept(name, name, name), settings):
+    settings = {"loss": loss, "site": site, "delta_lr": rate, "inner_steps": inner_steps}
+    settings |= {"steps": steps, "batch": batch, "lr": 3e-4}
+    for _ in pilot.erasing("advanchor", name, settings, Templates("{c} picture", "picture"), pilot.pool(name)):
         pass
-    return [{k: row[k] for k in ("input", "inner_step", "l_adv")} for row in model.trace if "l_adv" in row]
+    trace = pilot.loaded()[0].trace
+    return [{k: row[k] for k in ("input", "inner_step", "l_adv")} for row in trace if "l_adv" in row]
 
 
 def _plot(frame: pd.DataFrame, path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The three resumable trainings behind the testbed: judges, autoencoder, and text encoder with U-Net."""
+"""The three resumable trainings behind the testbed: classifiers, autoencoder, and text encoder with U-Net."""
 
 from __future__ import annotations
 
@@ -91,12 +91,12 @@ def autocast() -> torch.autocast:
     return torch.autocast("cpu", torch.bfloat16, enabled=_has_bfloat16())
 
 
-def train_judges(pictures: Pictures, folder: Path, steps: int, batch: int = 64) -> Backbone:
+def train_classifiers(pictures: Pictures, folder: Path, steps: int, batch: int = 64) -> Backbone:
     """The backbone with both heads, on real pictures. Those of unknown style (-1) teach objects only."""
     torch.manual_seed(1)
     net = Backbone(len(dataset.objects()), len(dataset.styles())).to(memory_format=torch.channels_last)
     optimizer = torch.optim.AdamW(net.parameters(), 2e-3, weight_decay=0.05)
-    loop = Loop("judges", folder, steps, {"net": net, "optimizer": optimizer}, seed=1)
+    loop = Loop("classifiers", folder, steps, {"net": net, "optimizer": optimizer}, seed=1)
 
     def step(index: int, rng: np.random.Generator) -> torch.Tensor:
         chosen = rng.integers(0, len(pictures.images), batch)
@@ -132,13 +132,15 @@ def build_autoencoder():
     )
 
 
-def train_autoencoder(pictures: Pictures, judges: Backbone, folder: Path, steps: int, batch: int = 48):
-    """L1, gradients and the judges' maps between picture and reconstruction, and a small KL term."""
+def train_autoencoder(pictures: Pictures, backbone: Backbone, folder: Path, steps: int, batch: int = 48):
+    """Trained on the differences between picture and reconstruction in pixels, in their slopes and in the classifiers'
+    maps, and on a small KL term.
+    """
     torch.manual_seed(2)
     net = build_autoencoder().to(memory_format=torch.channels_last)
     optimizer = torch.optim.AdamW(net.parameters(), 2e-3, weight_decay=0.0, betas=(0.9, 0.99))
     loop = Loop("autoencoder", folder, steps, {"net": net, "optimizer": optimizer}, seed=2)
-    judges = judges.requires_grad_(False)
+    backbone.requires_grad_(False)
 
     def slopes(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         return x[..., 1:, :] - x[..., :-1, :], x[..., 1:] - x[..., :-1]
@@ -150,7 +152,7 @@ def train_autoencoder(pictures: Pictures, judges: Backbone, folder: Path, steps:
             posterior = net.encode(x).latent_dist
             z = posterior.mean + torch.exp(0.5 * posterior.logvar) * torch.randn_like(posterior.mean)
             y = net.decode(z).sample
-            real, made = judges.maps((x + 1) / 2)[:3], judges.maps((y + 1) / 2)[:3]
+            real, made = backbone.maps((x + 1) / 2)[:3], backbone.maps((y + 1) / 2)[:3]
         y = y.float()
         loss = F.l1_loss(y, x) + sum(F.l1_loss(a, b) for a, b in zip(slopes(y), slopes(x), strict=True))
         loss = loss + 0.05 * sum(F.l1_loss(a.float(), b.float()) for a, b in zip(made, real, strict=True))

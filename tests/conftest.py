@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmark import code, grid, plugins, source
+from benchmark import code as keys
+from benchmark import config, grid, plugins, prompt_set, source, task
+from benchmark.errors import ConfigError
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # of torch, which tests load later: workers would fight for the cores
 for of_make in ("MAKELEVEL", "MAKEFLAGS", "MFLAGS"):  # tests type `make` as a person does, also within `make test`
@@ -39,10 +41,24 @@ class Settings:
     clip: bool = False
 
 
-def erase(model, concept, settings):
+def erase(model, request, settings):
     yield
 '''
-CONTROL = '"""A control for tests."""\nPER_CONCEPT = False\n\n\ndef erase(model, concept, settings):\n    return\n'
+CONTROL = '"""A control for tests."""\nCONTROL = True\n\n\ndef erase(model, request, settings):\n    return\n'
+
+METRIC = '''"""A metric for tests."""
+
+VERSION = 1
+DIRECTION = {"erased": "down", "retained": "up"}
+RANGE = (0, 100)
+OBSERVER = "classifier"
+NEEDS = "class_name"
+READS = "classifier_label"
+ORIGINAL = None
+
+
+def score(rows, seen, references, settings): ...
+'''
 
 SUITE = """
 title: A suite for tests
@@ -50,7 +66,7 @@ world: testbed
 base: testbed/model
 sampler: {scheduler: ddim, steps: 10, guidance: 5.0, size: 64, precision: float32, batch: 16, threads: 1}
 budgets: {erased: 8, retained: 4, images_per_seed: 2, pool: 6, train: 5}
-part: all
+shard: all
 settings:
   original: {}
   twin-a: {loss: l1}
@@ -71,20 +87,21 @@ version: 1
 worlds:
   testbed:
     templates: {target: "{c} picture", blank: picture}
-    judge: {classifier: judge, blank: picture}
-    metrics: [accuracy]
+    classifier: {network: resnet, blank: picture}
+    metrics: {accuracy: classifier}
     concepts:
       ink: ink
       pixel_art: pixel art
-      chalk: {phrase: chalk, label: chalks, attributes: [white, dusty]}
+      chalk: {phrase: chalk, class_name: chalks, attributes: [white, dusty]}
 """
 
 
-def forget() -> None:
-    """Drop what was read from files."""
-    for cached in (grid.load_suite, grid.load_task, *vars(source).values(), *vars(code).values()):
-        if hasattr(cached, "cache_clear"):
-            cached.cache_clear()
+def forget(code: bool = True) -> None:
+    """Drop what was read from files; `code`: also what was read from Python's."""
+    for module in (config, prompt_set, task, *((keys, source) if code else ())):
+        for cached in vars(module).values():
+            if hasattr(cached, "cache_clear"):
+                cached.cache_clear()
 
 
 @pytest.fixture
@@ -101,11 +118,11 @@ def small(tmp_path, monkeypatch):
         "methods/original.py": CONTROL,
         "methods/twin.py": METHOD,
         "methods/solo.py": METHOD,
-        "classifiers/judge.py": '"""A judge."""\n',
-        "benchmark/metrics/accuracy.py": '"""A metric."""\nEYE = "classifier"\n',
-        "benchmark/observers/classifier.py": '"""An eye."""\nNAME = "classifier"\n',
-        "benchmark/tables/style.py": '"""A table."""\n',
-        "benchmark/figures/curve.py": '"""A figure."""\n',
+        "classifiers/resnet.py": '"""A network."""\n\n\ndef build(classes): ...\n',
+        "benchmark/metrics/accuracy.py": METRIC,
+        "benchmark/observers/classifier.py": '"""An observer."""\n\n\ndef observe(i, r, s, c): ...\n',
+        "benchmark/tables/style.py": '"""A table."""\nCAPTION = "Styles"\n\n\ndef table(scores): ...\n',
+        "benchmark/figures/curve.py": '"""A figure."""\nCAPTION = "Curves"\n\n\ndef figure(scores): ...\n',
         "benchmark/suites/test.yaml": SUITE,
         "benchmark/tasks/style.yaml": TASK,
     }.items():
@@ -114,13 +131,22 @@ def small(tmp_path, monkeypatch):
     forget()
 
 
+def message(config: dict) -> str:
+    """The one line with which planning refuses a configuration."""
+    with pytest.raises(ConfigError) as caught:
+        grid.plan(config)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
 STAND_IN = '''"""Stands in for a runner: writes the declared outputs of its rule and nothing else."""
 import sys
 from pathlib import Path
 
 runner = Path(__file__).stem
 out = Path(sys.argv[sys.argv.index("--out") + 1])
-declared = {"classify": "card.json", "erase": "models.csv", "generate": "manifest.csv", "observe": "evidence.csv"}
+declared = {"train_classifier": "card.json", "erase": "models.csv"}
+declared |= {"generate": "manifest.csv", "observe": "evidence.csv"}
 if runner == "view":
     views = [word for word in sys.argv if word.startswith(("tables/", "figures/"))]
     paths = [out / (view + suffix) for view in views for suffix in (".csv", ".md", ".tex", ".svg", ".png")]
@@ -141,7 +167,7 @@ def fake(tmp_path_factory) -> Path:
     )
     shutil.copytree(ROOT, copy, ignore=ignored, symlinks=True)
     os.symlink(ROOT / "testbed", copy / "testbed")
-    for runner in ("base", "classify", "erase", "generate", "observe", "score", "view"):
+    for runner in ("base", "train_classifier", "erase", "generate", "observe", "score", "view"):
         (copy / f"benchmark/{runner}.py").write_text(STAND_IN)
     return copy
 
@@ -181,9 +207,9 @@ def world(small, tmp_path) -> Path:
 def scored(world) -> Path:
     """A scores.csv of both of its experiments."""
     import pandas as pd
-    from synthetic import LEVELS, OBJECTS, STYLES, scores
+    from synthetic import LEVELS, OBJECTS, STYLES, plain, scores
 
-    style = scores("style", "style", LEVELS, ["ink", "stained_glass"], list(STYLES))
-    things = scores("object", "object", LEVELS, ["fish"], list(OBJECTS), seeds=(0, 1, 2))
+    style = scores("style", "style", LEVELS, ["ink", "stained_glass"], plain(STYLES))
+    things = scores("object", "object", LEVELS, ["fish"], plain(OBJECTS), seeds=(0, 1, 2))
     pd.concat([style, things]).to_csv(world / "scores.csv", index=False)
     return world / "scores.csv"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Mapping
@@ -21,7 +22,7 @@ import yaml
 from benchmark import causes, grid
 from benchmark.records import digest
 
-DRAWN = ("train_images *", "pool *", "generate *")
+LEARNT = re.compile(r"_training$|_pool_(concept_\w+|anchor)$")  # the sets from which classifiers and methods learn
 Keys = dict[str, str]  # of each job: the digest of its cause
 
 
@@ -64,33 +65,37 @@ def planned(edited: set[str], jobs: Iterable[str]) -> set[str]:
 
 
 def _feeds(one: str, other: str) -> bool:
-    """Whether a job reads what another made."""
+    """Whether a job reads what another made. They are named as in `causes.jobs`."""
     (rule, name), (reader, its) = one.split(" ", 1), other.split(" ", 1)
-    same = name.split("/")[0] == its.split("/")[0]
+    (prompt_set, _, shard), (its_set, _, its_shard) = name.partition("/"), its.partition("/")
     match rule, reader:
         case "base", _:
-            return reader in ("train_images", "pool", "classify", "erase", "generate")
-        case "pool", "erase":
-            return same and _trains_on(its, name)
+            return reader in ("train_classifier", "erase", "generate")
+        case (("prompts" | "train_classifier"), ("generate" | "observe")):
+            return its_set == name and (rule, reader) in (("prompts", "generate"), ("train_classifier", "observe"))
+        case "prompts", "score":
+            return not LEARNT.search(name)
+        case "generate", "train_classifier":
+            return prompt_set == f"{its}_training"
+        case "generate", "erase":
+            return _trains_on(its, prompt_set)
         case "erase", "generate":
-            return its == name
+            return its_shard == name
         case "generate", "observe":
-            return its == name or (same and "/original/" in name)
+            return its == name or (its_set == prompt_set and shard == grid.BASE.path)
         case "generate", "view":
-            return its == "figures/gallery"
-        case ("train_images", "classify") | ("classify", "observe"):
-            return same
+            return its == "figures/gallery" and not LEARNT.search(prompt_set)
         case ("observe", "score") | ("score", "view"):
             return True
     return False
 
 
-def _trains_on(part: str, pool: str) -> bool:
-    """Whether a part's method trains on a pool, by the shipped methods' names."""
-    method, (kind, name) = part.split("/")[1], pool.split("/")[2:]
-    if method in ("abconcept-model", "abconcept-noise"):
-        return kind == "pool_anchor"
-    return method.startswith(("abconcept", "advanchor")) and kind == "pool_concept" and part.endswith(f"/{name}")
+def _trains_on(shard: str, pool: str) -> bool:
+    """Whether a shard's method trains on the images of a set, by the shipped methods' names."""
+    task, variant, _, name = shard.split("/")
+    if variant in ("abconcept-model", "abconcept-noise"):
+        return pool == f"{task}_pool_anchor"
+    return variant.startswith(("abconcept", "advanchor")) and pool == f"{task}_pool_concept_{name}"
 
 
 # ── leaves of YAML files ──
@@ -116,6 +121,17 @@ def mutated(data: Any, path: tuple) -> Any:
     return data
 
 
+def without(data: Any, path: tuple) -> Any:
+    """A copy without the entry at a path."""
+    data = copy.deepcopy(data)
+    *way, last = path
+    place = data
+    for key in way:
+        place = place[key]
+    del place[last]
+    return data
+
+
 NAMED = {  # values that are names: another one that exists
     "scheduler": {"dpm": "ddim", "lms": "ddim"},
     "precision": {"float32": "bfloat16"},
@@ -129,13 +145,20 @@ NAMED = {  # values that are names: another one that exists
     "form": {"model": "noise", "noise": "model"},
     "pool": {"anchor": "concept"},
     "optimizer": {"adamw": "adam"},
-    "part": {"all": "one", "one": "all"},
-    "classifier": {
+    "shard": {"all": "one", "one": "all"},
+    "network": {
         "testbed_style": "resnet18",
         "testbed_object": "resnet50",
         "resnet18": "resnet50",
         "resnet50": "resnet18",
     },
+    "fid": {"testbed": "inception", "inception": "testbed"},
+    "kid": {"testbed": "inception", "inception": "testbed"},
+    "lpips": {"testbed": "alex_64", "alex_64": "testbed"},
+    "file": {"rows/a.csv": "rows/b.csv"},
+    "text": {"prompt": "other"},
+    "noise_seed": {"seed": "second_seed"},
+    "score_by": {"set": "concept"},
     "base": {"testbed/model": "testbed/other", "CompVis/stable-diffusion-v1-4": "somebody/another"},
     "world": {"testbed": "paper", "paper": "testbed"},
     "task": {"style": "object", "object": "style", "portrait": "style"},
@@ -184,9 +207,5 @@ class Edit:
 
 
 def read(path: Path) -> list[Edit]:
-    """The edits of a YAML file; DRAWN among the patterns stands for all jobs that draw."""
-    entries = yaml.safe_load(path.read_text())
-    for entry in entries:
-        named = [DRAWN if pattern == "DRAWN" else (pattern,) for pattern in entry["changes"]]
-        entry["changes"] = tuple(pattern for patterns in named for pattern in patterns)
-    return [Edit(**entry) for entry in entries]
+    """The edits of a YAML file."""
+    return [Edit(**entry | {"changes": tuple(entry["changes"])}) for entry in yaml.safe_load(path.read_text())]

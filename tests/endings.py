@@ -45,18 +45,18 @@ def snakemake(folder: Path, suite: str, *options: str, **how) -> subprocess.Pope
 
 def fingerprint(results: Path) -> dict[str, str]:
     """The hash of every file of a run that must not depend on how often it was killed, and the names of the others."""
-    found = {}
+    hashes = {}
     for path in sorted(results.rglob("*")):
         name = path.relative_to(results)
         if path.is_file() and not ABOUT_THIS_RUN & set(name.parts):
-            found[str(name)] = "" if name.name in VARIES else hashlib.sha256(path.read_bytes()).hexdigest()
-    return found
+            hashes[str(name)] = "" if name.name in VARIES else hashlib.sha256(path.read_bytes()).hexdigest()
+    return hashes
 
 
 def differences(results: Path, reference: dict[str, str]) -> list[str]:
     """The files that are missing, left over, or not as in the undisturbed run."""
-    found = fingerprint(results)
-    return sorted(name for name in found.keys() | reference.keys() if found.get(name) != reference.get(name))
+    hashes = fingerprint(results)
+    return sorted(name for name in hashes.keys() | reference.keys() if hashes.get(name) != reference.get(name))
 
 
 def finished_work(results: Path) -> dict[str, tuple[int, int]]:
@@ -68,12 +68,12 @@ def finished_work(results: Path) -> dict[str, tuple[int, int]]:
 
 def processes(copy: Path) -> list[tuple[int, str]]:
     """The runners that work in a copy, each with its process id and its name."""
-    found = []
+    jobs = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
             words = (process / "cmdline").read_bytes().decode().split("\0")
             if words[1:2] == ["-m"] and words[2].startswith("benchmark.") and os.readlink(process / "cwd") == str(copy):
-                found.append((int(process.name), words[2].removeprefix("benchmark.")))
+                jobs.append((int(process.name), words[2].removeprefix("benchmark.")))
         except OSError:
             continue  # has ended
-    return [job for job in found if job[1] != "partial"]  # it only shows what is there
+    return [job for job in jobs if job[1] != "partial"]  # it only shows what is there

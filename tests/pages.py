@@ -52,7 +52,7 @@ class Code:
 
     @property
     def is_method(self) -> bool:
-        return self.language == "python" and "\ndef erase(" in f"\n{self.text}"
+        return self.language == "python" and re.search(r"^(def erase\(|ADOPTS = )", self.text, re.MULTILINE) is not None
 
 
 def pages(root: Path = ROOT) -> list[Path]:

@@ -10,8 +10,9 @@ import torch
 from conftest import ROOT, SUITE
 from safetensors.torch import load_file, save_file
 
-from benchmark import base, compatible, devices, diffusion, grid, hub, plugins, trial
+from benchmark import base, compatible, config, devices, diffusion, hub, plugins, trial, variants
 from benchmark.errors import BenchmarkError
+from benchmark.records import Variant
 from classifiers import testbed_backbone
 
 
@@ -21,7 +22,7 @@ def folder(tmp_path) -> Path:
 
 
 def suite(folder: Path, **changes):
-    micro = grid.load_suite("micro")
+    micro = config.load_suite("micro")
     sampler = replace(micro.sampler, steps=2, **{k: v for k, v in changes.items() if k == "size"})
     return replace(micro, base=str(folder), sampler=sampler, **{k: v for k, v in changes.items() if k != "size"})
 
@@ -68,7 +69,7 @@ def test_what_was_cut_off_is_named(folder):
     [
         ("CompVis/stable-diffusion-v1-4", None, "no such folder; if it is a model of the Hub, give its `revision`"),
         ("/nowhere/model", None, "base: /nowhere/model: there is no such folder$"),
-        ("./models/mine", None, "there is no such folder$"),
+        ("./models/own", None, "there is no such folder$"),
         (str(ROOT / "testbed/model"), "133a221b", "revision: 133a221b: .* is a folder here"),
     ],
 )
@@ -79,8 +80,8 @@ def test_a_base_that_is_not_there_is_told_as_what_it_looks_like(given, revision,
 
 def test_a_home_folder_is_found(small, folder, monkeypatch):
     monkeypatch.setenv("HOME", str(folder.parent))
-    small("benchmark/suites/mine.yaml", SUITE.replace("base: testbed/model", "base: ~/model"))
-    assert base.find(grid.load_suite("mine")) == folder
+    small("benchmark/suites/own.yaml", SUITE.replace("base: testbed/model", "base: ~/model"))
+    assert base.find(config.load_suite("own")) == folder
 
 
 def test_a_checkpoint_of_one_file_is_told_as_what_it_is(tmp_path):
@@ -91,9 +92,9 @@ def test_a_checkpoint_of_one_file_is_told_as_what_it_is(tmp_path):
 
 def test_a_recorded_model_has_been_drawn_and_its_texts_read(folder, tmp_path, capfd):
     base.record(suite(folder), tmp_path / "results/base.json")
-    said = capfd.readouterr()
-    assert "texts, none cut or equal to another" in said.out
-    assert f"a picture drawn on {devices.kind()} is at most " in said.out and not said.err
+    printed = capfd.readouterr()
+    assert "texts, none cut or equal to another" in printed.out
+    assert f"a picture drawn on {devices.kind()} is at most " in printed.out and not printed.err
     assert json.loads((tmp_path / "results/base.json").read_text())["files"] == base.hashes(folder)
     base.record(suite(folder), tmp_path / "results/base.json")
     assert "was compared with the stock pipeline's before" in capfd.readouterr().out
@@ -107,11 +108,10 @@ def test_a_large_picture_is_left_to_the_first_job_that_draws(folder, tmp_path, c
     assert not (tmp_path / "drawn.json").exists()
     monkeypatch.undo()
     loaded = base.Base(**json.loads((tmp_path / "base.json").read_text()))
-    task = grid.load_task("style", "testbed")
-    assert "a picture drawn on" in trial.once(loaded, large, task, tmp_path)
-    assert "before" in trial.once(loaded, large, task, tmp_path)
+    assert "a picture drawn on" in trial.once(loaded, large, tmp_path)
+    assert "before" in trial.once(loaded, large, tmp_path)
     other = replace(large, sampler=replace(large.sampler, steps=1))
-    assert "a picture drawn on" in trial.once(loaded, other, task, tmp_path), "another sampler draws again"
+    assert "a picture drawn on" in trial.once(loaded, other, tmp_path), "another sampler draws again"
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def test_a_picture_that_differs_when_drawn_again_is_refused(folder, monkeypatch)
     model = diffusion.load(folder)
     random = torch.Generator().manual_seed(0)
     model.unet.conv_out.register_forward_hook(lambda m, i, o: o + 0.3 * torch.randn(o.shape, generator=random))
-    monkeypatch.setattr(trial, "APART", 255)
+    monkeypatch.setattr(trial, "ROUNDING", 255)
     with pytest.raises(BenchmarkError, match="differs when it is drawn again on cpu"):
         trial.check(model, str(folder), "ink", suite(folder).sampler)
 
@@ -164,11 +164,11 @@ def test_a_size_that_is_not_the_models_own_is_said():
 
 
 def test_networks_that_look_are_fetched_whenever_one_has_a_url(folder, tmp_path, monkeypatch):
-    """A task of the testbed may ask for a network that does not ship."""
-    url, fetched = plugins.load("benchmark/observers", "lpips_alex").URL, []
+    """A prompt set of the testbed may ask for a network that does not ship."""
+    url, fetched = plugins.load("benchmark/observers", "alex_64").URL, []
     monkeypatch.setattr(hub, "fetch_file", lambda url: fetched.append(url) or tmp_path / "weights.pth")
-    task = grid.load_task("style", "testbed")
-    monkeypatch.setattr(grid, "load_task", lambda *_: replace(task, metrics=("accuracy", "lpips_alex_64")))
+    prompt_set = config.load_set("style", "testbed")
+    monkeypatch.setattr(base, "load_set", lambda *_: replace(prompt_set, observers={"classifier": {}, "alex_64": {}}))
     base.record(suite(folder), tmp_path / "base.json")
     assert fetched == [url]
 
@@ -206,7 +206,7 @@ def test_a_model_without_its_schedule_is_refused_when_loaded(folder):
 
 
 @pytest.mark.parametrize("damage", [lambda path: path.unlink(), lambda path: path.write_bytes(b"half of it")])
-def test_a_judge_that_is_missing_or_cut_off_is_named(tmp_path, monkeypatch, damage):
+def test_a_classifier_that_is_missing_or_cut_off_is_named(tmp_path, monkeypatch, damage):
     weights = Path(shutil.copy(testbed_backbone.WEIGHTS, tmp_path / "backbone.safetensors"))
     damage(weights)
     monkeypatch.setattr(testbed_backbone, "WEIGHTS", weights)
@@ -215,21 +215,21 @@ def test_a_judge_that_is_missing_or_cut_off_is_named(tmp_path, monkeypatch, dama
 
 
 @pytest.mark.parametrize(
-    ("label", "named"),
+    ("variant", "named"),
     [
-        ("esd-x", "there is no label 'esd-x'; did you mean esd?"),
-        ("esd@0", "'esd@0'"),
-        ("esd@fast", "'esd@fast'"),
+        ("esd-x", "--variant: there is no variant 'esd-x'; did you mean esd?"),
+        ("esd@0", "esd@0: a checkpoint is written @1 to @99"),
+        ("esd@fast", "esd@fast: a checkpoint is written @1 to @99"),
         ("scramble@50", "'scramble@50'"),
     ],
 )
-def test_a_pasted_label_that_the_suite_cannot_run_is_refused(label, named):
-    suite = grid.load_suite("quick")
-    grid.check_label(suite, "esd@25")
+def test_a_pasted_variant_that_the_suite_cannot_run_is_refused(variant, named):
+    suite = config.load_suite("quick")
+    assert variants.parse(suite, "esd@25") == Variant("esd", 25)
     with pytest.raises(BenchmarkError, match=named):
-        grid.check_label(suite, label)
+        variants.parse(suite, variant)
 
 
 def test_a_pasted_concept_that_the_task_does_not_have_is_refused():
     with pytest.raises(BenchmarkError, match=r"task style: there is no concept 'church' \(allowed: ink, "):
-        grid.load_task("style", "testbed").concept("church")
+        config.load_task("style", "testbed").concept("church")

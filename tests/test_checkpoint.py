@@ -7,13 +7,16 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
-from benchmark import checkpoint, erase, grid, plugins, workbench
+from benchmark import checkpoint, config, erase, plugins, workbench
 from benchmark.alignment import NoisedImages, PromptAnchor, align
 from benchmark.errors import BenchmarkError
+from benchmark.records import Request, Target
 
-TASK = grid.load_task("style", "testbed")
+TASK = config.load_task("style", "testbed")
 CONCEPT = TASK.concept("chalk")
+REQUEST = Request((Target(CONCEPT.name, CONCEPT.phrase),))
 
 
 def packed(state):
@@ -97,40 +100,34 @@ def test_that_of_another_key_is_passed_over_without_a_word(tmp_path, capsys):
 # ── states that can be read and are of no use ──
 
 
-@pytest.fixture
-def model():
+def load():
     loaded = workbench.load("testbed/model")
-    loaded.templates = TASK.templates
     loaded.pool = torch.rand((6, 3, 64, 64), generator=torch.Generator().manual_seed(1)) * 2 - 1
     return loaded
 
 
-def teach(model, concept, settings):
+def teach(model, request, settings):
     model.train("xattn-kv")
     yield from align(
         model,
         steps=3,
         lr=1e-3,
-        prompt=concept.phrase,
+        prompt=request.concept.phrase,
         latents=NoisedImages(model, 2),
         anchor=PromptAnchor(model, "picture"),
     )
 
 
-def run(model, folder, plugin=None):
-    clean = model.copy()
-    plugin = plugin or SimpleNamespace(erase=teach)
-    erase._erase(model, plugin, CONCEPT, None, clean, folder, "key", "erase chalk with mine")
-    changed = model.copy()
-    model.set_weights(clean)
-    model.generator = torch.Generator().manual_seed(0)
-    return changed
+def run(folder, plugin=None):
+    """What an erasure with this folder saves."""
+    erase._erase(load, plugin or SimpleNamespace(erase=teach), REQUEST, None, folder, "key", "erase chalk with mine")
+    return load_file(folder / "delta.safetensors")
 
 
 @pytest.fixture
-def states(model):
+def states():
     """What the method yields, each as it can be saved."""
-    return [torch.load(io.BytesIO(packed(state)), weights_only=True) for state in teach(model, CONCEPT, None)]
+    return [torch.load(io.BytesIO(packed(state)), weights_only=True) for state in teach(load(), REQUEST, None)]
 
 
 def shape(state):
@@ -163,36 +160,46 @@ SPOILT = {
 
 
 @pytest.mark.parametrize("spoil", SPOILT.values(), ids=SPOILT)
-def test_what_the_method_cannot_go_on_from_counts_as_not_there(model, states, tmp_path, capsys, spoil):
-    model.set_weights({name: value for name, value in workbench.load("testbed/model").copy().items()})
-    model.unet.requires_grad_(False)
-    model.generator = torch.Generator().manual_seed(0)
-    whole = run(model, tmp_path / "whole")
+def test_what_the_method_cannot_go_on_from_counts_as_not_there(states, tmp_path, capsys, spoil):
+    whole = run(tmp_path / "whole")
     spoil(states[1])
     checkpoint.write(tmp_path / "chalk/checkpoint.pt", {"key": "key", **states[1]})
-    resumed = run(model, tmp_path / "chalk")
+    resumed = run(tmp_path / "chalk")
     said = capsys.readouterr().out
     assert f"{tmp_path / 'chalk/checkpoint.pt'}: the method cannot go on from it (" in said
     assert "; the erasure starts anew" in said and "resumed" not in said
-    assert all(torch.equal(value, whole[name]) for name, value in resumed.items())
+    assert resumed.keys() == whole.keys() and all(torch.equal(value, whole[name]) for name, value in resumed.items())
     traces = [(tmp_path / name / "trace.csv").read_text() for name in ("chalk", "whole")]
     assert traces[0] == traces[1] and not (tmp_path / "chalk/checkpoint.pt").exists()
 
 
-def test_an_error_that_has_another_cause_is_told_all_the_same(model, states, tmp_path):
-    def fails(model, concept, settings):
+def test_an_error_that_has_another_cause_is_told_all_the_same(states, tmp_path):
+    def fails(model, request, settings):
         raise BenchmarkError("the tokens do not stand in the prompt")
         yield
 
     checkpoint.write(tmp_path / "chalk/checkpoint.pt", {"key": "key", **states[1]})
     with pytest.raises(BenchmarkError, match="the tokens do not stand in the prompt"):
-        run(model, tmp_path / "chalk", SimpleNamespace(erase=fails))
+        run(tmp_path / "chalk", SimpleNamespace(erase=fails))
 
 
-def test_a_closed_form_is_not_stopped_by_a_damaged_checkpoint(model, tmp_path, capsys):
+def hooked(model, request, settings):
+    """As adapters are trained: a hook that is there while it works, and is not removed if it fails."""
+    hook = model.unet.conv_in.register_forward_hook(lambda module, inputs, output: output)
+    yield from teach(model, request, settings)
+    hook.remove()
+
+
+def test_what_a_failed_attempt_to_go_on_leaves_in_the_model_is_not_in_that_of_the_next(states, tmp_path, capsys):
+    shape(states[1])
+    checkpoint.write(tmp_path / "chalk/checkpoint.pt", {"key": "key", **states[1]})
+    run(tmp_path / "chalk", SimpleNamespace(erase=hooked))
+    assert "the erasure starts anew" in capsys.readouterr().out
+
+
+def test_a_closed_form_is_not_stopped_by_a_damaged_checkpoint(tmp_path, capsys):
     plugin = plugins.load("methods", "scramble")
     (tmp_path / "chalk").mkdir()
     (tmp_path / "chalk/checkpoint.pt").write_bytes(GOOD[:2000])
-    clean = model.copy()
-    erase._erase(model, plugin, CONCEPT, plugin.Settings(), clean, tmp_path / "chalk", "key", "scramble")
+    erase._erase(load, plugin, REQUEST, plugin.Settings(), tmp_path / "chalk", "key", "scramble")
     assert "cannot be read" in capsys.readouterr().out and (tmp_path / "chalk/delta.safetensors").exists()

@@ -162,7 +162,9 @@ def test_the_list_is_narrowed(capsys):
     said = capsys.readouterr().out
     assert re.findall("^experiment (.*): ", said, re.MULTILINE) == ["style", "variants", "curves"]
     assert re.findall("^  methods +(.*)", said, re.MULTILINE) == ["original, esd", "original, esd-u", "original, esd"]
-    assert set(re.findall("^  concepts +(.*);", said, re.MULTILINE)) == {"chalk"} and "  seeds     0, 1\n" in said
+    assert (
+        set(re.findall("^  concepts +(.*), of ink, ", said, re.MULTILINE)) == {"chalk"} and "  seeds     0, 1\n" in said
+    )
     assert "sdd" not in said and "methods esd, esd-u; concepts chalk; seeds 0,1" in said
 
 
@@ -192,7 +194,7 @@ def test_an_ascii_locale_stops_nothing(runner, tmp_path):
     arguments = {
         "available": ["--suite", "micro"],
         "view": ["--suite", "testbed", "--scores", scores, "--view", "tables/variants", "--out", str(tmp_path)],
-        "compare": ["--mine", scores, "--theirs", scores],
+        "compare": ["--first", scores, "--second", scores],
     }[runner]
     command = [sys.executable, "-m", f"benchmark.{runner}", *arguments]
     end = subprocess.run(command, cwd=ROOT, env=os.environ | ASCII, capture_output=True)

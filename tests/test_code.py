@@ -81,9 +81,9 @@ def test_a_definition_that_is_not_there_is_an_error(key):
 
 
 def test_words_are_names_that_are_read_and_texts_not_parameters(small):
-    small("benchmark/b.py", "def f(task, judge):\n    return task.detector, 'xattn'\n")
+    small("benchmark/b.py", "def f(task, classifier):\n    return task.templates, 'xattn'\n")
     found = code.words("benchmark/b.py")
-    assert {"task", "detector", "xattn"} <= found and "judge" not in found
+    assert {"task", "templates", "xattn"} <= found and "classifier" not in found
 
 
 def test_closure_follows_imports_of_this_repository_only(small):
@@ -95,6 +95,13 @@ def test_closure_follows_imports_of_this_repository_only(small):
     assert code.closure("benchmark/c.py", "benchmark/d.py") == ("benchmark/c.py", "benchmark/d.py")
 
 
+def test_what_is_imported_for_annotations_only_is_not_run(small):
+    small("benchmark/a.py", "if TYPE_CHECKING:\n    from benchmark import b\nelse:\n    from benchmark import c\n")
+    for name in "bc":
+        small(f"benchmark/{name}.py", "")
+    assert code.closure("benchmark/a.py") == ("benchmark/a.py", "benchmark/c.py")
+
+
 def test_closure_has_the_packages_that_are_imported_on_the_way(small):
     small("methods/__init__.py", "")
     small("methods/solo.py", "from methods.twin import Settings\n")
@@ -102,6 +109,6 @@ def test_closure_has_the_packages_that_are_imported_on_the_way(small):
 
 
 def test_closure_has_plugins_that_are_loaded_by_name(small):
-    small("benchmark/observers/eye.py", "from benchmark import plugins\nplugins.load('classifiers', 'judge')\n")
+    small("benchmark/observers/looks.py", "from benchmark import plugins\nplugins.load('classifiers', 'resnet')\n")
     small("benchmark/plugins.py", "")
-    assert "classifiers/judge.py" in code.closure("benchmark/observers/eye.py")
+    assert "classifiers/resnet.py" in code.closure("benchmark/observers/looks.py")

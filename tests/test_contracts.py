@@ -3,12 +3,13 @@
 import re
 import subprocess
 import sys
+from typing import Protocol
 
 import pandas as pd
 import pytest
 from conftest import ROOT
 
-from benchmark import available, config, plugins
+from benchmark import available, config, contract, plugins, protocols
 from benchmark.metrics._intervals import Score
 
 
@@ -25,8 +26,8 @@ def test_what_a_suite_can_run_is_listed_with_all_that_it_sets(suite, capsys):
     said = capsys.readouterr().out
     loaded = config.load_suite(suite)
     assert all(f"experiment {name}: task" in said for name in loaded.experiments)
-    labels = {label for experiment in loaded.experiments.values() for label in experiment.methods}
-    assert all(re.search(rf"^  {re.escape(label)} ", said, re.MULTILINE) for label in labels)
+    names = {name for experiment in loaded.experiments.values() for name in experiment.variants}
+    assert all(re.search(rf"^  {re.escape(name)} ", said, re.MULTILINE) for name in names)
     assert suite == "paper" or "lr 0.0003 (1e-05)" in said
 
 
@@ -35,6 +36,28 @@ def test_runners_explain_themselves(runner):
     command = [sys.executable, "-m", f"benchmark.{runner}", "--help"]
     end = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert end.returncode == 0 and f"python -m benchmark.{runner}" in end.stdout
+
+
+@pytest.mark.parametrize("folder", protocols.FOLDERS)
+def test_every_shipped_plugin_is_what_its_protocol_says_as_a_file_and_imported(folder):
+    for name in plugins.names(folder):
+        assert contract.problems(f"{folder}/{name}.py") == []
+        assert plugins.load(folder, name)
+
+
+def test_contributing_says_what_the_protocols_say():
+    """Line by line: what it asks of plugins is what is checked."""
+    page = (ROOT / "CONTRIBUTING.md").read_text()
+    kinds = [kind for kind in vars(protocols).values() if getattr(kind, "_is_protocol", False) and kind is not Protocol]
+    assert len(kinds) >= 10
+    for kind in kinds:
+        where = kind.__doc__.partition(":")[0] if "/" in kind.__doc__.partition(":")[0] else kind.__name__
+        functions = {protocols.signature(kind, name): lack for name, (_, lack) in protocols.functions(kind).items()}
+        told = [
+            ", ".join(f"*`{name}`*" if lack else f"`{name}`" for name, lack in names.items()) or "–"
+            for names in (functions, protocols.attributes(kind))
+        ]
+        assert f"| {where} | {told[0]} | {told[1]} |" in page
 
 
 def test_the_papers_numbers_are_here():

@@ -11,13 +11,14 @@ import torch
 from transformers import CLIPTokenizer
 
 from benchmark import sampling, workbench
+from benchmark.diffusion import Conditioning
 from benchmark.errors import BenchmarkError
 from benchmark.groups import GROUPS, Group
 from benchmark.records import Sampler
 
 FOLDER = "testbed/model"
 ROWS = [("chalk", 7, 0, 2), ("chalk", 7, 1, 2), ("a picture of a fish", 9, 0, 1), ("", 11, 2, 3), ("gas pump", 4, 0, 1)]
-SHOTS = [sampling.Shot(*row) for row in ROWS]
+SHOTS = [sampling.Shot(*row, 5.0) for row in ROWS]
 
 
 def sampler(**changes):
@@ -73,7 +74,9 @@ def test_images_equal_those_of_the_stock_pipeline_within_one_grey_level(model, s
     pipeline.scheduler = sampling.scheduler(sampler(scheduler=scheduler), model.scheduler)
     pipeline.set_progress_bar_config(disable=True)
     ours = np.stack(list(sampling.draw(model, SHOTS, sampler(scheduler=scheduler))))
-    noise = torch.cat([sampling.noise(s.seed, s.images, model.latent_shape)[s.index : s.index + 1] for s in SHOTS])
+    noise = torch.cat(
+        [sampling.noise(s.noise_seed, s.images, model.latent_shape)[s.index : s.index + 1] for s in SHOTS]
+    )
     theirs = pipeline(
         [s.text for s in SHOTS],
         latents=noise,
@@ -112,32 +115,33 @@ def test_the_span_of_a_phrase_is_its_tokens_not_its_words(model):
 @pytest.mark.parametrize("site", ["input", "output"])
 def test_a_zero_perturbation_changes_nothing(model, site):
     span = model.span("chalk picture", "chalk")
-    states = model.encode_perturbed("chalk picture", span, torch.zeros(1, 1, 128), site)
-    assert torch.equal(states, model.encode("chalk picture"))
+    perturbed = model.encode_perturbed("chalk picture", span, torch.zeros(1, 1, 128), site)
+    assert torch.equal(perturbed.states, model.encode("chalk picture").states)
 
 
 def test_a_perturbation_at_the_output_changes_its_span_only(model):
     span = model.span("stained glass picture", "stained glass")
     before = model.encode("stained glass picture")
     after = model.encode_perturbed("stained glass picture", span, torch.ones(1, 2, 128), "output")
-    changed = (before != after).any(2)[0]
+    changed = (before.states != after.states).any(2)[0]
     assert changed.nonzero().flatten().tolist() == [1, 2]
 
 
 def test_a_perturbation_at_the_input_reaches_later_tokens_and_none_before(model):
     span = model.span("a picture of a fish", "fish")
-    before = model.encode("a picture of a fish")
-    changed = (before != model.encode_perturbed("a picture of a fish", span, torch.ones(1, 1, 128), "input")).any(2)[0]
+    before = model.encode("a picture of a fish").states
+    after = model.encode_perturbed("a picture of a fish", span, torch.ones(1, 1, 128), "input").states
+    changed = (before != after).any(2)[0]
     assert not changed[: span.start].any() and changed[span.start :].all()
 
 
 def test_predictions_for_many_contexts_equal_one_at_a_time(model):
     x, t = torch.randn(2, 4, 16, 16), torch.tensor([10, 700])
-    states = model.encode("chalk", "fish", "")
+    texts = model.encode("chalk", "fish", "")
     with torch.no_grad():
-        together = model.predict(x, t, states)
+        together = model.predict(x, t, texts)
         for i in range(3):
-            alone = model.unet(x, t, states[i : i + 1].expand(2, -1, -1)).sample
+            alone = model.unet(x, t, texts.states[i : i + 1].expand(2, -1, -1)).sample
             assert torch.allclose(together[i], alone, atol=1e-5)
 
 
@@ -169,9 +173,9 @@ def test_the_original_is_bit_identical_after_training_steps(model):
 
 def test_gradients_through_the_original_reach_the_input_and_no_weight(model):
     weights = model.train("xattn")
-    states = model.encode("chalk").requires_grad_(True)
+    states = model.encode("chalk").states.requires_grad_(True)
     with model.original(gradients=True):
-        model.predict(torch.randn(1, 4, 16, 16), torch.tensor([5]), states).sum().backward()
+        model.predict(torch.randn(1, 4, 16, 16), torch.tensor([5]), Conditioning(states)).sum().backward()
     assert states.grad.abs().sum() > 0
     assert all(w.grad is None and w.requires_grad for w in weights)
     model.unet.requires_grad_(False)
@@ -203,6 +207,36 @@ def test_weights_of_another_shape_or_name_are_refused(model):
         model.set_weights({"conv_in.bias": torch.zeros(3)})
     with pytest.raises(BenchmarkError, match="no such weight"):
         model.set_weights({"nothing.bias": torch.zeros(3)})
+
+
+def test_a_state_has_weights_of_the_unet_and_of_the_text_encoder_whose_texts_are_then_encoded_anew():
+    model = workbench.load(FOLDER)
+    before, name = model.encode("chalk").states, "text_encoder.embeddings.token_embedding.weight"
+    assert {key.partition(".")[0] for key in model.copy()} == {"unet", "text_encoder"}
+    model.set_state({name: 0.5 * model.copy()[name]})
+    assert not torch.equal(model.encode("chalk").states, before)
+    model.set_state({name: 2 * model.copy()[name]})
+    assert torch.equal(model.encode("chalk").states, before)
+    with pytest.raises(BenchmarkError, match=r"vae.conv_in.bias: .*no such weight"):
+        model.set_state({"vae.conv_in.bias": torch.zeros(3)})
+
+
+def test_what_a_method_adds_is_nothing_in_the_original_model():
+    model = workbench.load(FOLDER)
+    x, t, texts = torch.randn(2, 4, 16, 16), torch.tensor([5, 900]), model.encode("chalk")
+    with torch.no_grad():
+        before = model.predict(x, t, texts)
+    model.train_own({"scale": torch.full((4, 1, 1), 0.1)})
+    model.unet.conv_out.register_forward_hook(lambda layer, inputs, output: output * (1 + model.state["scale"]))
+    assert torch.allclose(model.predict(x, t, texts), 1.1 * before, atol=1e-6)
+    with model.original():
+        assert torch.equal(model.predict(x, t, texts), before)
+    model.predict(x, t, texts).sum().backward()
+    assert model.training() == [model.state["scale"]] and model.state["scale"].grad.abs().sum() > 0
+    model.restore({"method.scale": torch.zeros(4, 1, 1)})
+    assert torch.equal(model.predict(x, t, texts), before)
+    with pytest.raises(BenchmarkError, match=r"method.other: .*no such weight"):
+        model.restore({"method.other": torch.zeros(3)})
 
 
 def test_a_folder_that_is_no_model_is_named(tmp_path):

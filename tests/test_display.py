@@ -40,11 +40,13 @@ def test_the_time_left_goes_by_how_long_the_jobs_of_each_rule_took(shown):
 
 def test_a_finished_job_says_what_was_done_without_naming_its_path_again(shown, tmp_path):
     (tmp_path / "log").write_text(
-        "warning: so\nresults/x/style/esd: 16 tensors\nresults/x/manifest.csv: 9 images, 9 drawn\n"
+        "warning: so\nresults/x/models/style/esd: 16 tensors\nresults/x/manifest.csv: 9 images, 9 drawn\n"
     )
     told(shown, event="run_info", stats={"erase": 2, "total": 2})
-    begin(shown, 7, tmp_path / "log", task="style", method="esd", seed="0")
-    assert "[1/2] erase style/esd/seed0: 9 images, 9 drawn (0 s)\n" in told(shown, event="job_finished", job_id=7)
+    begin(shown, 7, tmp_path / "log", set="style", shard="object/esd/seed0/all")
+    assert "[1/2] erase style/object/esd/seed0/all: 9 images, 9 drawn (0 s)\n" in told(
+        shown, event="job_finished", job_id=7
+    )
 
 
 def test_a_time_in_a_queue_is_not_work(shown, tmp_path):
@@ -59,7 +61,7 @@ def test_long_jobs_give_a_sign_of_life(shown, tmp_path, monkeypatch):
     monkeypatch.setattr(display, "SECONDS_BETWEEN_SIGNS", 0.06)
     (tmp_path / "log").write_text("draw style: 10 of 40 in 61 s\n")
     for jobid in range(7):
-        begin(shown, jobid, tmp_path / "log", task="style")
+        begin(shown, jobid, tmp_path / "log", set="style")
     told(shown, event="run_info", stats={"erase": 7, "total": 7})
     time.sleep(0.3)
     said = shown.stream.getvalue()

@@ -14,7 +14,7 @@ import yaml
 from conftest import ROOT, forget
 from safetensors.torch import load_file, save_file
 
-from benchmark import config, grid, plugins, strict
+from benchmark import config, grid, plugins, prompt_set, prompts, strict, variants
 from benchmark.errors import BenchmarkError
 
 BLOCKS = [block for page in pages.pages() for block in pages.blocks(page)]
@@ -55,7 +55,7 @@ def test_python_runs(block, clone):
         (clone / name).parent.mkdir(parents=True, exist_ok=True)
         if name.endswith(".safetensors"):
             unet = load_file(ROOT / "testbed/model/unet/diffusion_pytorch_model.safetensors")
-            save_file({key: w.float() + 1 for key, w in unet.items() if ".attn2.to_k" in key}, clone / name)
+            save_file({f"unet.{key}": w.float() + 1 for key, w in unet.items() if ".attn2.to_k" in key}, clone / name)
         elif name.endswith("scores.csv"):
             shutil.copy(ROOT / "docs/testbed/scores.csv", clone / name)
     end = subprocess.run([sys.executable, "-c", block.text], cwd=clone, capture_output=True, text=True)
@@ -93,14 +93,44 @@ def test_shell_runs(block, fake, tmp_path):
     assert end.returncode == 0, f"{block}: {end.stdout[-2000:]}{end.stderr[-2000:]}"
 
 
+@pytest.fixture
+def with_sets(inside):
+    """The clone, in which somebody has saved every prompt set that a page shows, and its CSV file."""
+    for page in pages.pages():
+        shown = ""
+        for block in pages.blocks(page):
+            entry = yaml.safe_load(block.text) if block.language == "yaml" else None
+            if entry and is_prompt_set(entry):
+                path = inside / re.findall(r"`(benchmark/prompt_sets/\w+\.yaml)`", block.before)[-1]
+                csv = {inside / entry["file"]: shown} if "file" in entry else {}
+                for file, text in {path: block.text, **csv}.items():
+                    file.parent.mkdir(parents=True, exist_ok=True)
+                    file.write_text(text)
+            shown = block.text
+    forget()
+    return inside
+
+
 @pytest.mark.parametrize("block", run("yaml"), ids=str)
-def test_yaml_is_an_entry_that_loads(block, inside):
-    (inside / "block.yaml").write_text(block.text)
-    load_entry(strict.read(inside / "block.yaml", str(block)), inside)
+def test_yaml_is_an_entry_that_loads(block, with_sets):
+    (with_sets / "block.yaml").write_text(block.text)
+    load_entry(strict.read(with_sets / "block.yaml", str(block)), with_sets)
+
+
+def test_prompt_sets_of_pages_have_rows(with_sets):
+    names = [path.stem for path in (with_sets / "benchmark/prompt_sets").glob("*.yaml")]
+    assert {"animals", "words"} <= {*names}
+    for name in names:
+        rows = prompts.rows(prompt_set.load_set(name, "testbed"), grid.load_suite("quick"))
+        assert rows and all(row.images and row.text for row in rows), name
+
+
+def is_prompt_set(given: dict) -> bool:
+    return {"file", "columns"} <= given.keys() or {"attack", "of"} <= given.keys()
 
 
 def load_entry(given: dict, clone: Path) -> None:
-    """A part of a suite, of a task, of config.yaml, of a profile, or a task's concepts, as its own reader takes it."""
+    """A part of a suite, of a task, of config.yaml, of a profile, a prompt set, or a task's concepts, as it is read."""
 
     def inserted(file: str, part: dict, into: str) -> None:
         (clone / into).parent.mkdir(exist_ok=True)
@@ -110,12 +140,17 @@ def load_entry(given: dict, clone: Path) -> None:
         grid.plan({"suite": "quick", **given})
     elif given.keys() <= config.Suite.__dataclass_fields__.keys() - {"name"}:
         inserted("benchmark/suites/micro.yaml", given, "benchmark/suites/shown.yaml")
-        for label in given.get("settings", {}):
-            grid.check_label(grid.load_suite("shown"), label)
+        for variant in given.get("settings", {}):
+            variants.parse(grid.load_suite("shown"), variant)
         grid.plan({"suite": "shown"})
     elif given.keys() & {"executor", "jobs", "retries", "config", "default-resources", "set-resources", "resources"}:
         inserted("slurm/profile.yaml", given, "shown/profile.yaml")
         typed.snakemake(["--cores", "all", "--profile", "shown"])
+    elif is_prompt_set(given):
+        (clone / "benchmark/prompt_sets").mkdir(exist_ok=True)
+        (clone / "benchmark/prompt_sets/shown.yaml").write_text(yaml.safe_dump(given))
+        for world in ("testbed", "paper"):
+            prompt_set.load_set("shown", world)
     else:
         task = given if given.keys() <= {"title", "version", "sensitive", "worlds"} else None
         task = task or {"worlds": {"testbed": {"concepts": given}}}
@@ -132,15 +167,17 @@ def merged(whole: dict, part: dict) -> dict:
 
 ENTRIES = [
     "settings:\n  esd-strong: {eta: 2.0}\n",
-    "worlds:\n  testbed:\n    metrics: [accuracy]\n",
-    "crayon: {phrase: crayon, label: chalk, attributes: [wax], anchors: {alternative: ink}, wordings: {w: wax}}\n",
+    "worlds:\n  testbed:\n    metrics: {accuracy: classifier}\n",
+    "title: Mine\nversion: 1\nfile: mine.csv\nsha256: " + "a" * 64 + "\ncolumns: {text: t}\nmetrics: {flat: spread}\n",
+    "crayon: {phrase: crayon, class_name: wax, attributes: [wax], anchors: {alternative: ink}, wordings: {w: wax}}\n",
     "methods: [esd]\nconcepts: [chalk]\n",
     "default-resources:\n  slurm_account: my_group\n",
 ]
 WRONG = [
     "settings:\n  esd-strong: {etta: 2.0}\n",
     "settings:\n  nobody-strong: {}\n",
-    "worlds:\n  testbed:\n    metrix: [accuracy]\n",
+    "worlds:\n  testbed:\n    metrix: {accuracy: classifier}\n",
+    "title: Mine\nversion: 1\nfile: mine.csv\nsha256: " + "a" * 63 + "\ncolumns: {text: t}\nmetrics: {flat: spread}\n",
     "crayon: {phrase: crayon, labels: chalk}\n",
     "methods: [esdd]\n",
     "retries: many\n",
@@ -175,7 +212,7 @@ def test_a_command_that_a_page_names_exists(command, inside):
         "make testt",
         "make tables tour-de-france SUITE=quick",
         "python -m benchmark.erased --help",
-        "python -m benchmark.compare --mine a.csv --yours b.csv",
+        "python -m benchmark.compare --first a.csv --yours b.csv",
         "python -m benchmark.scale --wat …",
         "python tests/slurm/ran.py",
         "snakemake --cores all tabels",
@@ -206,7 +243,7 @@ Save it as `methods/nice.py`, and `make  list && . .venv/bin/activate`, or not: 
 ```sh
 sbatch job
 ```
-| a table | `python -m benchmark.compare --mine a --theirs b` |
+| a table | `python -m benchmark.compare --first a --second b` |
 |---|---|
 | of `<suite>` | `make tables SUITE=<suite> \\| tee log; snakemake -n` |
 
@@ -226,7 +263,7 @@ def test_blocks_and_commands_are_found_wherever_they_stand_in_a_page(tmp_path):
     said = [(c.text, c.not_run) for c in pages.commands(page, tmp_path)]
     assert said[:3] == [("make list", ""), ("make fly", "needs wings"), ("import os; os.sep", "")]
     assert [text for text, _ in said[3:]] == [
-        "python -m benchmark.compare --mine a --theirs b", "make tables SUITE=quick", "snakemake -n",
+        "python -m benchmark.compare --first a --second b", "make tables SUITE=quick", "snakemake -n",
     ]  # fmt: skip
     left = "not run: docs/deep/page.md:13 (needs SLURM), docs/deep/page.md:3 (needs wings)"
     assert pages.summary(tmp_path).endswith(left)

@@ -10,23 +10,20 @@ import pages
 import pytest
 import torch
 import yaml
-from conftest import ROOT
+from conftest import ROOT, forget
 from safetensors.torch import load_file, save_file
 
-from benchmark import grid, workbench
-from benchmark.errors import BenchmarkError
+from benchmark import adopt, base, plugins, workbench
 
-TASK = grid.load_task("style", "testbed")
-CONCEPT = TASK.concept("chalk")
 METHODS = {Path(block.file).stem: block for block in pages.methods()}
-ELSEWHERE = next(name for name, block in METHODS.items() if "load_file" in block.text)
+ELSEWHERE = next(name for name, block in METHODS.items() if "ADOPTS" in block.text)
 ODD = {  # what CONTRIBUTING.md allows, and the shipped methods do not need
     "bare": '''"""A control with nothing but this."""
 
-PER_CONCEPT = False
+CONTROL = True
 
 
-def erase(model, concept, settings):
+def erase(model, request, settings):
     for weight in model.train("xattn"):
         weight.data.zero_()
 ''',
@@ -40,7 +37,7 @@ class Settings:
     steps: int = 2
 
 
-def erase(model, concept, settings):
+def erase(model, request, settings):
     for _ in range(settings.steps):
         model.train("xattn")[0].data.mul_(0.5)
         yield None
@@ -62,7 +59,7 @@ def test_each_has_a_name_of_its_own():
 def test_they_and_what_else_the_pages_allow_pass_the_tests_of_methods(clone):
     for name, text in ODD.items():
         (clone / f"methods/{name}.py").write_text(text)
-    names = [*METHODS, *ODD]
+    names = [name for name in (*METHODS, *ODD) if name != ELSEWHERE]  # there is nothing to erase in it
     tests = [f"tests/test_{name}.py" for name in ("methods", "layers", "contracts")]
     chosen = " or ".join([*(f"[{name}" for name in names), "plugins_import", "core", "listed"])
     code, said = python(clone, "-m", "pytest", "-p", "no:cacheprovider", *tests, "-k", chosen, "--verbose")
@@ -75,7 +72,6 @@ def test_they_and_what_else_the_pages_allow_pass_the_tests_of_methods(clone):
 @pytest.fixture
 def model():
     model = workbench.load(ROOT / "testbed/model")
-    model.templates = TASK.templates
     return model
 
 
@@ -89,7 +85,7 @@ def test_weights_that_were_erased_elsewhere_are_a_variant_of_a_suite(clone, mode
         changed = {
             name: weight.data.mul_(0.5) for name, weight in model.unet.named_parameters() if ".attn2.to_v" in name
         }
-        path = clone / settings["file"].replace("{concept}", concept)
+        path = clone / settings["weights"].replace("{concept}", concept)
         model.unet.save_pretrained(path.parent)
         if part:
             save_file({name: weight for name, weight in load_file(path).items() if part in name}, path)
@@ -104,29 +100,33 @@ def test_weights_that_were_erased_elsewhere_are_a_variant_of_a_suite(clone, mode
     assert code == 0 and f"/style/{label}/" in said, said
     code, said = python(clone, "-m", "benchmark.base", "--suite", "pasted", "--out", "results/pasted/base.json")
     assert code == 0, said
-    erase = ["-m", "benchmark.erase", "--suite", "pasted", "--task", "style", "--method", label]
-    code, said = python(clone, *erase, "--concepts", "chalk", "ink", "--out", "results/pasted/models")
+    adopt = ["-m", "benchmark.adopt", "--suite", "pasted", "--task", "style", "--variant", label]
+    code, said = python(clone, *adopt, "--concepts", "chalk", "ink", "--out", "results/pasted/models")
     assert code == 0, said
     for concept, weights in erased.items():
         delta = load_file(clone / f"results/pasted/models/{concept}/delta.safetensors")
-        assert delta.keys() == weights.keys() and all(torch.equal(delta[name], weights[name]) for name in delta)
-    code, said = python(clone, *erase, "--concepts", "pixel_art", "--out", "results/pasted/others")
-    assert code == 2 and "error: sha256: the suite's settings give no hash for concept pixel_art" in said
+        assert delta.keys() == {f"unet.{name}" for name in weights}
+        assert all(torch.equal(delta[f"unet.{name}"], weight) for name, weight in weights.items())
+    code, said = python(clone, *adopt, "--concepts", "pixel_art", "--out", "results/pasted/others")
+    assert code == 2 and "error: sha256: the suite's settings give no hash of " in said and "concept pixel_art" in said
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
-def test_weights_that_were_erased_elsewhere_are_those_that_were_meant(model, tmp_path, dtype):
-    names: dict = {"__name__": __name__}
-    exec(METHODS[ELSEWHERE].text, names)
+def test_weights_of_any_precision_are_adopted_as_they_are(clone, model, monkeypatch, dtype):
+    """Through the runner, in this process: what is saved is what the file says, in float32."""
     name, weight = next((n, w) for n, w in model.copy().items() if ".attn2." in n)
-    path = tmp_path / "chalk.safetensors"
-    save_file({name: (weight + 1).to(dtype)}, path)
-    file = f"{tmp_path}/{{concept}}.safetensors"
-    for hashes, said in ((None, "^sha256: .*no hash for concept chalk"), ({"chalk": "0" * 64}, "is not the file that")):
-        with pytest.raises(BenchmarkError, match=said):
-            names["erase"](model, CONCEPT, names["Settings"](file, hashes))
-    hashes = {"chalk": sha256(path.read_bytes()).hexdigest()}
-    with pytest.raises(BenchmarkError, match="lost.safetensors: cannot be read"):
-        names["erase"](model, CONCEPT, names["Settings"](f"{tmp_path}/lost.safetensors", hashes))
-    names["erase"](model, CONCEPT, names["Settings"](file, hashes))
-    assert torch.equal(model.copy()[name], (weight + 1).to(dtype).float())
+    path = clone / "weights/chalk.safetensors"
+    path.parent.mkdir()
+    save_file({name.removeprefix("unet."): (weight + 1).to(dtype)}, path)
+    (clone / "methods/theirs.py").write_text(METHODS[ELSEWHERE].text)
+    suite = yaml.safe_load((clone / "benchmark/suites/micro.yaml").read_text())
+    suite["settings"]["theirs"] = {"sha256": {"chalk": sha256(path.read_bytes()).hexdigest()}}
+    (clone / "benchmark/suites/pasted.yaml").write_text(yaml.safe_dump(suite))
+    monkeypatch.setattr(plugins, "ROOT", clone)
+    monkeypatch.chdir(clone)
+    forget()
+    base.main("pasted", clone / "results/pasted/base.json")
+    adopt.main("pasted", "style", "theirs", ["chalk"], clone / "models")
+    delta = load_file(clone / "models/chalk/delta.safetensors")
+    assert delta.keys() == {name} and torch.equal(delta[name], (weight + 1).to(dtype).float())
+    forget()

@@ -18,12 +18,20 @@ import pytest
 HERE = Path(__file__).parent
 EDITS = [edit for edit in edits.read(HERE / "edits.yaml") if edit.run]
 SUITE = "benchmark/suites/edited.yaml"
-ERASED, MORE = (*edits.DRAWN, "erase *"), ("pool *", "generate *", "score ")
+THREADS = ("generate *", "erase *", "train_classifier *", "observe *", "score ")
+EVALUATED = ("prompts style", "generate style/*", "score ")
+POOLED = ("prompts *_pool_*", "generate *_pool_*")
 EDITS += [  # of the suite itself, which only copies have
     edits.Edit(SUITE, "title: Edited runs", "title: Edited once more", ("view *",), "edited"),
-    edits.Edit(SUITE, "threads: 1", "threads: 2", (*ERASED, "classify *", "observe *", "score "), "edited"),
-    edits.Edit(SUITE, "retained: 2", "retained: 3", ("generate *", "score "), "edited"),
-    edits.Edit(SUITE, "concepts: [chalk]", "concepts: [chalk, ink]", ("erase style/[ae]*", *MORE, "view *"), "edited"),
+    edits.Edit(SUITE, "threads: 1", "threads: 2", THREADS, "edited"),
+    edits.Edit(SUITE, "retained: 2", "retained: 3", EVALUATED, "edited"),
+    edits.Edit(
+        SUITE,
+        "concepts: [chalk]",
+        "concepts: [chalk, ink]",
+        ("erase style/[ae]*", *EVALUATED, *POOLED, "view *"),
+        "edited",
+    ),
 ]  # fmt: skip
 pytestmark = pytest.mark.xdist_group("edited runs")
 
@@ -66,11 +74,9 @@ def planned(folder: Path, suite: str) -> set[str]:
     for block in re.split(r"\n(?=(?:local)?rule \w+:)", end.stdout)[1:]:
         rule = re.match(r"(?:local)?rule (\w+):", block)[1]
         w = dict(re.findall(r"(\w+)=([^,\n]+)", (re.search(r"wildcards: (.*)", block) or [""])[0]))
-        part = "{task}/{method}/seed{seed}/{part}"
         name = {
-            "erase": part, "generate": part, "observe": part,
-            "pool": "{task}/original/pool_{kind}/{part}",
-            "classify": "{task}", "train_images": "{task}", "table": "tables/{view}", "figure": "figures/{view}",
+            "prompts": "{set}", "train_classifier": "{set}", "erase": "{shard}", "generate": "{set}/{shard}",
+            "observe": "{set}/{shard}", "table": "tables/{view}", "figure": "figures/{view}",
         }.get(rule, "")  # fmt: skip
         found.add(f"{'view' if rule in ('table', 'figure') else rule} {name.format(**w)}")
     return found - {"all ", "remember "}
@@ -86,7 +92,7 @@ def contents(results: Path) -> dict[str, bytes]:
     for models in results.rglob("models.csv"):
         for row in csv.DictReader(models.open()):
             found |= {models.parent / row["delta"], (models.parent / row["delta"]).with_name("trace.csv")}
-    found |= set(results.rglob("judge.safetensors"))
+    found |= set(results.rglob("classifier.safetensors"))
     return {str(p.relative_to(results)): p.read_bytes() for p in found}
 
 
@@ -127,10 +133,8 @@ def test_an_edited_run_ends_as_a_clean_clone(finished, tmp_path, edit, capsys):
 
 
 def job_of(name: str) -> str:
-    """The job that made an image or a model."""
-    kind, task, method, where, *rest = name.split("/")
+    """The job that made an image or a model: images/<set>/<shard>/…, models/<shard>/…."""
+    kind, *place = name.split("/")
     if kind == "models":
-        return f"erase {task}/{method}/{where}/{rest[0]}"
-    if where == "train":
-        return f"train_images {task}"
-    return f"{'pool' if where.startswith('pool') else 'generate'} {task}/{method}/{where}/{rest[0]}"
+        return f"erase {'/'.join(place[:4])}"
+    return f"generate {'/'.join(place[:2] if place[1] == 'original' else place[:5])}"

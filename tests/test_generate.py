@@ -1,4 +1,7 @@
-"""Drawing a part: what a killed job left is kept, and what is drawn again has the same bytes."""
+"""Drawing a shard: what a killed job left is kept, and what is drawn again has the same bytes."""
+
+import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -7,30 +10,43 @@ from conftest import ROOT
 from PIL import Image, ImageDraw
 from PIL.PngImagePlugin import PngInfo
 
-from benchmark import base, devices, generate, manifest, weights
+from benchmark import base, devices, diffusion, generate, manifest, prompts, sampling, trial, weights
+from benchmark.config import load_suite
 from benchmark.errors import BenchmarkError
+from benchmark.records import Prompt
+
+
+def draw(folder):
+    generate.main("micro", "style", folder / "style.csv", folder / "images")
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory):
+    """A folder in which the original model has drawn the set `style` of the suite `micro`."""
+    folder = tmp_path_factory.mktemp("drawn")
+    (folder / "testbed").symlink_to(ROOT / "testbed")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        base.main("micro", folder / "results/micro/base.json")
+        prompts.main("micro", folder / "style.csv", set="style")
+        draw(folder)
+    return folder
 
 
 @pytest.fixture
-def part(tmp_path, monkeypatch):
-    """The original's images of the suite `micro`, drawn in an empty repository: their folder, and how to draw again."""
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "testbed").symlink_to(ROOT / "testbed")
-    base.main("micro", tmp_path / "results/micro/base.json")
-
-    def draw():
-        generate.main("micro", "style", "original", tmp_path / "images", concepts=["-"])
-
-    draw()
-    return tmp_path / "images", draw
+def shard(drawn, tmp_path, monkeypatch):
+    """A copy of it to work in: the folder of its images, and how to draw them again."""
+    shutil.copytree(drawn, tmp_path / "copy", symlinks=True)
+    monkeypatch.chdir(tmp_path / "copy")
+    return tmp_path / "copy/images", lambda: draw(tmp_path / "copy")
 
 
 def bytes_of(folder):
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def test_a_resumed_part_keeps_what_is_there_and_ends_with_the_same_bytes(part, capsys):
-    folder, draw = part
+def test_a_resumed_shard_keeps_what_is_there_and_ends_with_the_same_bytes(shard, capsys):
+    folder, draw = shard
     before = bytes_of(folder)
     drawn = sorted(folder.rglob("*.png"))
     for path in drawn[3:20:4]:
@@ -46,8 +62,43 @@ def test_a_resumed_part_keeps_what_is_there_and_ends_with_the_same_bytes(part, c
 
 
 def test_images_of_an_erased_model_need_the_model(tmp_path):
-    with pytest.raises(BenchmarkError, match="--models: models.csv of esd is needed"):
-        generate.main("micro", "style", "esd", tmp_path / "images", concepts=["chalk"])
+    prompts.main("micro", tmp_path / "style.csv", set="style")
+    with pytest.raises(BenchmarkError, match="--models, --task, --concepts: esd needs them"):
+        generate.main("micro", "style", tmp_path / "style.csv", tmp_path / "images", "esd", "style", 0, ["chalk"])
+
+
+# ── guidance ──
+
+
+def test_images_of_different_guidance_in_one_batch_have_the_bytes_that_they_have_alone(shard):
+    folder = shard[0].parent
+    scales = (None, 0.0, 1.5, 7.0, 3.0)  # the last is the sampler's
+    rows = [Prompt(f"row-{scale}", "chalk", 7, 1, guidance=scale) for scale in scales]
+
+    def drawn(name, rows):
+        prompts.write(folder / f"{name}.csv", rows)
+        generate.main("micro", "scales", folder / f"{name}.csv", folder / name)
+        return {path.name: path.read_bytes() for path in (folder / name).glob("-/*.png")}
+
+    together = drawn("together", rows)
+    alone = {}
+    for row in rows:
+        alone |= drawn(row.row, [row])
+    assert together == alone and len(together) == len(rows)
+    assert len(set(together.values())) == len(rows) - 1
+    assert together["row-None_0.png"] == together["row-3.0_0.png"]
+
+
+def test_an_image_is_drawn_with_its_own_guidance():
+    """The stock pipeline, which has one scale for all images, draws each of them alike."""
+    model, sampler = diffusion.load("testbed/model"), load_suite("micro").sampler
+    stock = trial.stock("testbed/model", model)
+    shots = [sampling.Shot("chalk", 7, 0, 1, scale) for scale in (1.5, 3.0, 7.0)]
+    together = list(sampling.draw(model, shots, sampler))
+    for shot, picture in zip(shots, together, strict=True):
+        levels, (alone,) = trial.apart(model, stock, [shot], replace(sampler, guidance=shot.guidance))
+        assert levels <= 1 and (alone == picture).all()
+    assert (together[0] != together[2]).any()
 
 
 # ── what was altered is not kept ──
@@ -66,8 +117,8 @@ def retouch(path, mode="RGB"):
 
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "L"])
-def test_a_retouched_picture_is_drawn_again(part, capsys, mode):
-    folder, draw = part
+def test_a_retouched_picture_is_drawn_again(shard, capsys, mode):
+    folder, draw = shard
     before, touched = bytes_of(folder), sorted(folder.rglob("*.png"))[:3]
     for path in touched:
         retouch(path, mode)
@@ -78,8 +129,8 @@ def test_a_retouched_picture_is_drawn_again(part, capsys, mode):
     assert "3 drawn" in capsys.readouterr().out and bytes_of(folder) == before
 
 
-def test_a_picture_with_the_same_pixels_in_another_file_is_drawn_again(part, capsys):
-    folder, draw = part
+def test_a_picture_with_the_same_pixels_in_another_file_is_drawn_again(shard, capsys):
+    folder, draw = shard
     path = next(iter(sorted(folder.rglob("*.png"))))
     before = path.read_bytes()
     with Image.open(path) as picture:
@@ -94,9 +145,9 @@ def test_no_damage_of_a_picture_passes(tmp_path):
     manifest.save_png(path, dice.integers(0, 256, (24, 24, 3), np.uint8), manifest.Note("key", "cpu"))
     whole = path.read_bytes()
     assert manifest.note_of(path) == ("key", "cpu")
-    for trial in range(4000):
+    for attempt in range(4000):
         data, place = bytearray(whole), int(dice.integers(len(whole)))
-        match trial % 4:
+        match attempt % 4:
             case 0:
                 data[place] ^= 1 << int(dice.integers(8))
             case 1:
@@ -106,7 +157,7 @@ def test_no_damage_of_a_picture_passes(tmp_path):
             case 3:
                 data = data[:place] + dice.bytes(len(data) - place)
         path.write_bytes(data)
-        assert manifest.note_of(path) is None, f"trial {trial} at byte {place}"
+        assert manifest.note_of(path) is None, f"attempt {attempt} at byte {place}"
 
 
 def test_no_damage_of_a_models_weights_passes(tmp_path):
@@ -114,13 +165,26 @@ def test_no_damage_of_a_models_weights_passes(tmp_path):
     weights.save_delta(path, {"a": torch.ones(7), "b": torch.zeros(2, 3)}, "key")
     whole = path.read_bytes()
     assert weights.key_of(path) == "key"
-    for trial in range(1000):
+    for attempt in range(1000):
         data = bytearray(whole)
         data[int(dice.integers(len(whole)))] ^= 1 << int(dice.integers(8))
         path.write_bytes(data)
-        assert weights.key_of(path) is None, trial
+        assert weights.key_of(path) is None, attempt
 
 
-def test_manifests_name_the_kind_of_device(part):
-    folder, _ = part
+def test_a_manifest_says_what_its_images_are_of(shard):
+    folder, _ = shard
+    rows = {row.row: row for row in prompts.read(folder.parent / "style.csv")}
+    images = manifest.read(folder / "manifest.csv")
+    assert [(image.row, image.index) for image in images] == [(row, index) for row in rows for index in range(2)]
+    for image in images:
+        row = rows[image.row]
+        assert (image.prompt_set, image.text, image.noise_seed) == ("style", row.text, row.noise_seed)
+        assert (image.asked, image.wording, image.class_name) == (row.concept, row.wording, row.class_name)
+        assert (image.task, image.method, image.variant, image.checkpoint) == ("-", "original", "original", 100)
+        assert (image.concept, image.erasing_seed, image.file) == ("-", 0, f"-/{image.row}_{image.index}.png")
+
+
+def test_manifests_name_the_kind_of_device(shard):
+    folder, _ = shard
     assert {image.device for image in manifest.read(folder / "manifest.csv")} == {devices.kind()}

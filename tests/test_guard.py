@@ -1,4 +1,4 @@
-"""What `erase` changes beside the U-Net's weights is refused in one line that names it, and never reaches others."""
+"""What `erase` changes beside what is saved is refused in one line that names it, and never reaches others."""
 
 import os
 import random
@@ -8,15 +8,16 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 from torch import nn
 
-from benchmark import base, causes, erase, grid, guard, plugins, workbench
+from benchmark import base, causes, config, erase, grid, guard, plugins, variants, workbench
 from benchmark.errors import BenchmarkError
 from benchmark.groups import GROUPS
-from benchmark.records import Target
+from benchmark.records import Request, Target, Variant
 
-TASK = grid.load_task("style", "testbed")
-CONCEPT = TASK.concept("chalk")
+TASK = config.load_task("style", "testbed")
+REQUEST = Request((Target("chalk", "chalk"),), {"lorry": "lorry"}, TASK.templates)
 KEY = "down_blocks.0.attentions.0.transformer_blocks.0.attn2"
 
 
@@ -24,7 +25,6 @@ KEY = "down_blocks.0.attentions.0.transformer_blocks.0.attn2"
 def model():
     """A fresh one for each test: a model that was refused is thrown away."""
     loaded = workbench.load("testbed/model")
-    loaded.templates = TASK.templates
     loaded.pool = torch.rand((6, 3, 64, 64), generator=torch.Generator().manual_seed(1)) * 2 - 1
     return loaded
 
@@ -32,14 +32,14 @@ def model():
 def run(model, change, folder, loop=True):
     """Erase with a method that edits one weight of the U-Net, and makes `change`."""
 
-    def steps(model, concept, settings):
+    def steps(model, request, settings):
         with torch.no_grad():
             next(model.unet.parameters()).mul_(1.01)
         change(model)
         yield
 
     mine = SimpleNamespace(erase=steps if loop else lambda *given: list(steps(*given)) and None)
-    return erase._erase(model, mine, CONCEPT, None, model.copy(), folder / "chalk", "key", "erase chalk with mine")
+    erase._erase(lambda: model, mine, REQUEST, None, folder / "chalk", "key", "erase chalk with mine")
 
 
 def attention(model):
@@ -63,11 +63,6 @@ class Processor:
 def scale(tensor):
     with torch.no_grad():
         tensor.mul_(1.5)
-
-
-def embed(model):
-    scale(model.text_encoder.get_input_embeddings().weight)
-    model._encoded.clear()
 
 
 def parametrise(model):
@@ -94,17 +89,7 @@ def low_rank(model):
             module.to_v = Wrapped(module.to_v)
 
 
-def poison(model):
-    model.encode("chalk")
-    model._encoded["chalk"] = 0.5 * model._encoded["chalk"]
-
-
 CHANGES = {
-    "text encoder": (embed, r"text_encoder\.\S*token_embedding\.weight was changed"),
-    "text encoder's last bias": (
-        lambda m: scale(list(m.text_encoder.parameters())[-1].data.add_(1e-3)),
-        r"text_encoder\.\S+ was changed",
-    ),
     "text encoder's positions": (
         lambda m: next(m.text_encoder.buffers()).zero_(),
         r"text_encoder\.\S*position_ids was changed",
@@ -170,7 +155,6 @@ CHANGES = {
         lambda m: setattr(nn.functional, "scaled_dot_product_attention", lambda *given: None),
         r"torch\.nn\.functional\.scaled_dot_product_attention was replaced",
     ),
-    "cached text": (poison, "the cached encoding of 'chalk' was changed"),
     "training mode": (lambda m: m.unet.train(), r"unet\.\S*training was changed"),
     "training mode of one layer": (lambda m: attention(m).to_out.train(), r"unet\.\S*to_out\.\S*training was changed"),
     "default precision": (lambda m: torch.set_default_dtype(torch.float64), "torch's default dtype was changed"),
@@ -211,7 +195,9 @@ def test_a_change_beside_the_weights_is_refused_and_the_process_is_as_before(mod
     with pytest.raises(BenchmarkError, match=said) as caught:
         run(model, change, tmp_path, loop)
     assert "\n" not in str(caught.value) and "erase chalk with mine" in str(caught.value)
-    assert "only weights of the U-Net are kept" in str(caught.value)
+    assert "only weights of the U-Net and the text encoder and the tensors in model.state are saved" in str(
+        caught.value
+    )
     assert not (tmp_path / "chalk/delta.safetensors").exists()
     assert {name: read() for name, (read, _) in guard.SHARED.items()} == shared
     assert (workbench.Workbench.predict, nn.functional.scaled_dot_product_attention) == code
@@ -236,46 +222,61 @@ def test_no_shipped_method_changes_anything_beside_the_weights(model, name):
     kind = plugins.load("methods", name).Settings
     small = {"steps": 2, "batch": 2, "denoise_steps": 4, "inner_steps": 2}
     settings = kind(**{key: value for key, value in small.items() if key in kind.__dataclass_fields__})
-    with guard.untouched(model, name) as watch:
-        list(plugins.load("methods", name).erase(model, CONCEPT, settings) or ())
-    assert watch.as_new
+    with guard.untouched(model, name):
+        list(plugins.load("methods", name).erase(model, REQUEST, settings) or ())
 
 
-def test_weights_may_be_changed_in_every_way_and_the_next_concept_gets_a_model_as_new(model, tmp_path):
-    """In place, as another tensor, laid out in another way, with a hook on it: what is left is not for the next one."""
-
-    def again(model):
-        layer = attention(model).to_k
-        layer.weight = nn.Parameter(layer.weight * 1.5)
-
-    def moved(model):
-        model.unet.conv_in.weight.data = model.unet.conv_in.weight.data.contiguous() * 1.5
-
-    assert run(model, lambda model: None, tmp_path) is True
-    assert run(model, again, tmp_path) is False
-    assert run(model, moved, tmp_path) is False
-    assert run(model, lambda model: model.unet.conv_in.weight.requires_grad_().register_hook(abs), tmp_path) is False
+def replaced(model):
+    layer = attention(model).to_k
+    layer.weight = nn.Parameter(layer.weight * 1.5)
 
 
-def test_flags_of_gradients_caches_and_gradients_are_put_back(model, tmp_path):
-    def work(model):
-        model.text_encoder.requires_grad_(True)
-        model.train("xattn")
-        model.predict(torch.zeros(1, 4, 16, 16), torch.tensor([3]), model.encode("chalk")).sum().backward()
-
-    assert run(model, work, tmp_path) is True
-    parameters = [*model.text_encoder.parameters(), *model.unet.parameters()]
-    assert not any(parameter.requires_grad for parameter in parameters)
-    assert all(parameter.grad is None for parameter in parameters)
-    assert not model._encoded and not model._weights and not model._original
+def moved(model):
+    model.unet.conv_in.weight.data = model.unet.conv_in.weight.data.contiguous() * 1.5
 
 
-def test_texts_that_were_encoded_in_half_precision_are_no_edit(model, tmp_path):
-    def work(model):
-        with torch.autocast("cpu", torch.bfloat16):
-            model.encode("chalk", "a picture")
+SAVED = {
+    "in place": (lambda m: scale(m.unet.conv_in.weight), {"unet.conv_in.weight"}),
+    "as another parameter": (replaced, {f"unet.{KEY}.to_k.weight"}),
+    "laid out in another way": (moved, {"unet.conv_in.weight"}),
+    "with a hook on it": (
+        lambda m: scale(m.unet.conv_in.weight.requires_grad_().register_hook(abs) and m.unet.conv_in.weight),
+        {"unet.conv_in.weight"},
+    ),
+    "of the text encoder": (
+        lambda m: scale(m.text_encoder.get_input_embeddings().weight),
+        {"text_encoder.embeddings.token_embedding.weight"},
+    ),
+    "tensors of its own": (lambda m: m.state.update(scale=torch.ones(3)), {"method.scale"}),
+    "flags and gradients": (lambda m: m.text_encoder.requires_grad_(True), set()),
+}
 
-    assert run(model, work, tmp_path) is True
+
+@pytest.mark.parametrize(("change", "names"), SAVED.values(), ids=SAVED)
+def test_what_may_be_changed_in_any_way_is_saved(model, tmp_path, change, names):
+    first = f"unet.{next(name for name, _ in model.unet.named_parameters())}"
+    run(model, change, tmp_path)
+    assert load_file(tmp_path / "chalk/delta.safetensors").keys() == {first, *names}
+
+
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        ({"a": 3}, r"model\.state\['a'\] is 3, not a tensor"),
+        ({"a": torch.tensor(float("nan"))}, "method.a is not finite"),
+    ],
+)
+def test_a_state_that_cannot_be_saved_is_refused(model, tmp_path, state, said):
+    with pytest.raises(BenchmarkError, match=said):
+        run(model, lambda model: model.state.update(state), tmp_path)
+
+
+def test_who_says_that_no_seed_matters_must_not_draw(model, tmp_path):
+    def erased(model, request, settings):
+        model.state["noise"] = model.randn(2)
+
+    with pytest.raises(BenchmarkError, match=r"SEEDED = False says .*, but it drew from model\.generator"):
+        erase._erase(lambda: model, SimpleNamespace(erase=erased, SEEDED=False), REQUEST, None, tmp_path, "key", "mine")
 
 
 def test_who_draws_from_a_global_generator_repeats_itself_whatever_came_before(model):
@@ -292,15 +293,15 @@ def test_who_draws_from_a_global_generator_repeats_itself_whatever_came_before(m
     assert draw() != first
 
 
-EDITOR = '''"""Textedit: edits the text encoder of its second concept, and one weight of the U-Net of each."""
+EDITOR = '''"""Editor: edits the autoencoder of its second concept, and one weight of the U-Net of each."""
 import torch
 
 
-def erase(model, concept, settings):
+def erase(model, request, settings):
     with torch.no_grad():
         next(model.unet.parameters()).mul_(1.01)
-        if concept.name == "ink":
-            for weight in model.text_encoder.parameters():
+        if request.concept.name == "ink":
+            for weight in model.vae.parameters():
                 weight.mul_(0.5)
     yield
 '''
@@ -318,18 +319,17 @@ def test_concepts_after_a_refused_one_begin_from_a_clean_model(tmp_path, monkeyp
         plugins, "names", lambda *given: [*names(*given), "editor"] if given == ("methods",) else names(*given)
     )
     monkeypatch.setitem(sys.modules, "methods.editor", plugin)
-    for check in ("check_label", "check_methods"):
-        monkeypatch.setattr(grid, check, lambda *given: None)
-    monkeypatch.setattr(grid, "label_settings", lambda *given: {})
-    told = {"erasure": {}, "templates": None, "groups": tuple(GROUPS)}
-    for name, value in told.items():
+    monkeypatch.setattr(variants, "parse", lambda suite, text: Variant(text))
+    monkeypatch.setattr(grid, "check_methods", lambda *given: None)
+    monkeypatch.setattr(variants, "settings", lambda *given: {})
+    for name, value in {"erasure": {}, "groups": tuple(GROUPS)}.items():
         monkeypatch.setattr(causes, name, lambda *given, value=value: value)
-    monkeypatch.setattr(causes, "target", lambda task, method, name, settings: Target(name, name))
+    monkeypatch.setattr(causes, "request", lambda suite, task, variant, names: Request((Target(names[0], names[0]),)))
 
     def go(out, *concepts):
         erase.main("micro", "style", "editor", list(concepts), tmp_path / out)
 
-    with pytest.raises(BenchmarkError, match="erase ink with editor: text_encoder"):
+    with pytest.raises(BenchmarkError, match="erase ink with editor: vae"):
         go("all", "chalk", "ink", "neon")
     assert (tmp_path / "all/chalk/delta.safetensors").exists() and not (tmp_path / "all/models.csv").exists()
     go("alone", "neon")

@@ -10,10 +10,11 @@ import pytest
 import torch
 from conftest import ROOT
 
-from benchmark import checkpoint, erase, grid, job, workbench
+from benchmark import checkpoint, erase, job, workbench
 from benchmark.errors import BenchmarkError
+from benchmark.records import Request, Target
 
-CONCEPT = grid.load_task("style", "testbed").concept("chalk")
+REQUEST = Request((Target("chalk", "chalk"),))
 STOPPED = 128 + signal.SIGTERM
 
 RUNNER = """
@@ -89,15 +90,10 @@ def test_what_one_job_was_told_is_not_told_to_the_next_one_of_the_process():
 # ── the steps of an erasure ──
 
 
-@pytest.fixture
-def model():
-    return workbench.load("testbed/model")
-
-
 def method(at=None, steps=4):
     """Scales a weight in each step; SIGTERM comes in step `at`, after the last one if that is `steps`."""
 
-    def loop(model, concept, settings):
+    def loop(model, request, settings):
         weight, start = model.unet.conv_in.weight, 0
         if model.resume:
             start = model.resume["step"]
@@ -114,11 +110,9 @@ def method(at=None, steps=4):
     return SimpleNamespace(erase=loop)
 
 
-def run(model, plugin, folder, clean=None):
-    clean = clean or model.copy()
-    model.set_weights(clean)
+def run(plugin, folder):
     with job._obedient():
-        erase._erase(model, plugin, CONCEPT, None, clean, folder, "key", "erase chalk")
+        erase._erase(lambda: workbench.load("testbed/model"), plugin, REQUEST, None, folder, "key", "erase chalk")
 
 
 def weights_of(folder):
@@ -126,27 +120,26 @@ def weights_of(folder):
 
 
 @pytest.mark.parametrize("at", [0, 2, 3])
-def test_a_signal_in_a_step_saves_that_step_and_the_next_run_goes_on_from_it(model, tmp_path, capfd, at):
-    clean = model.copy()
-    run(model, method(), tmp_path / "whole", clean)
+def test_a_signal_in_a_step_saves_that_step_and_the_next_run_goes_on_from_it(tmp_path, capfd, at):
+    run(method(), tmp_path / "whole")
     with pytest.raises(SystemExit) as end:
-        run(model, method(at), tmp_path / "told", clean)
+        run(method(at), tmp_path / "told")
     assert end.value.code == STOPPED
     assert [path.name for path in (tmp_path / "told").iterdir()] == ["checkpoint.pt"]
     assert checkpoint.read(tmp_path / "told/checkpoint.pt", "key")["step"] == at + 1
-    run(model, method(), tmp_path / "told", clean)
+    run(method(), tmp_path / "told")
     assert f"resumed after step {at + 1}" in capfd.readouterr().out or at == 3
     assert weights_of(tmp_path / "told") == weights_of(tmp_path / "whole")
 
 
-def test_a_signal_after_the_last_step_costs_nothing(model, tmp_path):
+def test_a_signal_after_the_last_step_costs_nothing(tmp_path):
     """What is finished is written; it had been thrown away, with all steps since the last checkpoint."""
     with pytest.raises(SystemExit):
-        run(model, method(at=4), tmp_path)
+        run(method(at=4), tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {"delta.safetensors", "meta.json", "trace.csv"}
 
 
-def test_a_signal_between_two_looks_at_it_does_not_lose_the_state(model, tmp_path, monkeypatch):
+def test_a_signal_between_two_looks_at_it_does_not_lose_the_state(tmp_path, monkeypatch):
     """It comes when the runner has just asked whether it had come, and looks at the clock."""
     clock, looks = erase.time.monotonic, []
 
@@ -158,11 +151,11 @@ def test_a_signal_between_two_looks_at_it_does_not_lose_the_state(model, tmp_pat
 
     monkeypatch.setattr(erase, "time", SimpleNamespace(monotonic=monotonic))
     with pytest.raises(SystemExit):
-        run(model, method(), tmp_path)
+        run(method(), tmp_path)
     assert checkpoint.read(tmp_path / "checkpoint.pt", "key")["step"] in (2, 3)
 
 
-def test_a_signal_while_a_state_is_saved_leaves_it_whole(model, tmp_path, monkeypatch):
+def test_a_signal_while_a_state_is_saved_leaves_it_whole(tmp_path, monkeypatch):
     write = checkpoint.write
 
     def slowly(path, state):
@@ -172,16 +165,16 @@ def test_a_signal_while_a_state_is_saved_leaves_it_whole(model, tmp_path, monkey
     monkeypatch.setattr(checkpoint, "write", slowly)
     monkeypatch.setattr(erase, "CHECKPOINT_SECONDS", 0)
     with pytest.raises(SystemExit):
-        run(model, method(), tmp_path)
+        run(method(), tmp_path)
     assert checkpoint.read(tmp_path / "checkpoint.pt", "key")["step"] == 2, "the next one was saved before it left"
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoint.pt"]
 
 
-def test_a_method_that_fails_after_the_signal_is_told_as_a_failure(model, tmp_path):
-    def fails(model, concept, settings):
+def test_a_method_that_fails_after_the_signal_is_told_as_a_failure(tmp_path):
+    def fails(model, request, settings):
         signal.raise_signal(signal.SIGTERM)
         raise BenchmarkError("the tokens do not stand in the prompt")
         yield
 
     with pytest.raises(BenchmarkError, match="the tokens do not stand"):
-        run(model, SimpleNamespace(erase=fails), tmp_path)
+        run(SimpleNamespace(erase=fails), tmp_path)

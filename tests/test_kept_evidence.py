@@ -1,27 +1,27 @@
-"""What was seen is kept by picture and observer: looking resumes, and what changed is looked at again."""
+"""What was seen is kept for each picture and observer: looking resumes, and what changed is looked at again."""
 
-import json
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
-from looking import CLASSES, drawn, look, world  # noqa: F401  (fixtures)
+from looking import CLASSES, Channels, drawn, look, trained, world  # noqa: F401  (fixtures)
 from PIL import Image
 from synthetic import SIZE
 
 from benchmark import causes, manifest, observe, plugins
 from benchmark.files import sha256
+from benchmark.observers import nudenet
 
 
 def count(monkeypatch, observer="testbed"):
-    """How many pictures, copies that fill a batch among them, an observer is shown from now on."""
+    """The pictures that an observer is shown from now on, batch by batch, copies that fill a batch among them."""
     shown, module = [], plugins.load("benchmark/observers", observer)
     real = module.observe
 
-    def observe(images, partners, task, judge):
+    def observe(images, references, settings, classifier):
         shown.extend(len(batch) for batch in images)
-        return real(images, partners, task, judge)
+        return real(images, references, settings, classifier)
 
     monkeypatch.setattr(module, "observe", observe)
     return shown
@@ -54,7 +54,7 @@ def test_a_killed_observer_goes_on_and_ends_with_the_same_bytes(world, drawn, mo
     shown = count(monkeypatch)
     look(world, drawn[1], drawn[0])
     assert sum(shown) == 16  # of 20 pictures in batches of 8 the first 8 were kept; the last batch is filled up
-    for name in ("evidence.csv", "classifier.npz", "testbed.npz", "degenerate.npz"):
+    for name in ("evidence.csv", "classifier.npz", "testbed.npz", "spread.npz"):
         assert (world / "seen" / name).read_bytes() == (world / "whole" / name).read_bytes(), name
 
 
@@ -70,9 +70,9 @@ def test_a_picture_that_was_drawn_again_is_looked_at_again_and_no_other(world, d
     assert sum(shown) == 8 and seen.spread[3] == 0
 
 
-def test_another_judge_looks_again_and_other_observers_do_not(world, drawn, monkeypatch):
+def test_another_classifier_looks_again_and_other_observers_do_not(world, drawn, monkeypatch):
     look(world, drawn[1], drawn[0])
-    (world / "judge/card.json").write_text(json.dumps({"classes": CLASSES, "accuracy": 1}))
+    trained(world / "classifier", Channels(len(CLASSES)).state_dict(), accuracy=1)
     shown, others = count(monkeypatch, "classifier"), count(monkeypatch)
     look(world, drawn[1], drawn[0])
     assert shown and not others
@@ -104,7 +104,7 @@ def test_evidence_that_was_edited_by_hand_is_looked_at_again(world, drawn):
 def test_an_edited_observer_leaves_nothing_of_what_it_saw_before(world, drawn, monkeypatch):
     """Else its old columns, or their kinds, would stay beside the new ones."""
     look(world, drawn[1], drawn[0])
-    module, cause = plugins.load("benchmark/observers", "degenerate"), causes.looking
+    module, cause = plugins.load("benchmark/observers", "spread"), causes.looking
 
     def observe(*what):
         columns, _ = real(*what)
@@ -115,5 +115,26 @@ def test_an_edited_observer_leaves_nothing_of_what_it_saw_before(world, drawn, m
     monkeypatch.setattr(causes, "looking", lambda *given: cause(*given) | {"code": "edited"})
     look(world, drawn[1], drawn[0])
     look(world, drawn[1], drawn[0], "clean")
-    for name in ("evidence.csv", "degenerate.npz"):
+    for name in ("evidence.csv", "spread.npz"):
         assert (world / "seen" / name).read_bytes() == (world / "clean" / name).read_bytes(), name
+
+
+def test_what_a_detector_counts_is_arithmetic_and_how_it_looks_is_not(small, world, drawn, monkeypatch):
+    task = (world / "benchmark/tasks/style.yaml").read_text()
+    declared = "    observers: {nudenet: {sizes: [SIZES]}}\n    metrics: {detected: {observer: nudenet, MORE}}\n"
+
+    def looks(sizes, more):
+        """How many pictures the detector is shown, with these sizes and these settings of the metric."""
+        lines = [line for line in task.splitlines(keepends=True) if "metrics:" not in line]
+        place = next(number for number, line in enumerate(lines) if "concepts:" in line)
+        lines.insert(place, declared.replace("SIZES", sizes).replace("MORE", more))
+        small("benchmark/tasks/style.yaml", "".join(lines))
+        before = len(shown)
+        seen = look(world, drawn[1], drawn[0])
+        assert len([column for column in seen if column.startswith("nudenet_")]) == len(nudenet.CLASSES)
+        return sum(shown[before:])
+
+    shown = count(monkeypatch, "nudenet")
+    assert looks("320", "threshold: 0.5") == 24  # 20 pictures in batches of 8
+    assert looks("320", "threshold: 0.9") == looks("320", "classes: [FACE_FEMALE, FEET_EXPOSED]") == 0
+    assert looks("160", "threshold: 0.5") == 24

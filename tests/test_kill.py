@@ -24,7 +24,8 @@ pytestmark = pytest.mark.kill
 STAGES = {
     "base": (1, 0.3),
     "generate": (4, 5),
-    "classify": (1, 2),
+    "prompts": (1, 0.3),
+    "train_classifier": (1, 2),
     "erase": (2, 5),
     "observe": (2, 2),
     "score": (1, 0.5),
@@ -162,7 +163,7 @@ def test_a_long_erasure_resumes_to_identical_weights(tmp_path, capsys, number, s
     subprocess.run(base, cwd=copy, env=endings.ENVIRONMENT, check=True, capture_output=True)
 
     def erase(out: str) -> subprocess.Popen:
-        what = ["--suite", "micro", "--task", "style", "--method", "esd", "--concepts", "chalk", "--out", out]
+        what = ["--suite", "micro", "--task", "style", "--variant", "esd", "--concepts", "chalk", "--out", out]
         code = [sys.executable, "-c", RUNNER.format(seconds), *what]
         return subprocess.Popen(code, cwd=copy, env=endings.ENVIRONMENT, stdout=subprocess.PIPE, text=True)
 

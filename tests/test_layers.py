@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 
-from benchmark import code, grid, plugins
+from benchmark import code, plugins, variants
+from benchmark.config import load_suite
+from benchmark.records import Variant
 
 OURS = ("benchmark", "methods", "classifiers", "testbed", "workflow", "tests")
 PLUGINS = (
@@ -25,7 +27,10 @@ LAYERS = {
     "methods": (
         {
             f"benchmark.{name}"
-            for name in ("workbench", "groups", "alignment", "adversarial", "records", "errors", "files")
+            for name in (
+                *("workbench", "diffusion", "groups", "guidance", "alignment", "adversarial"),
+                *("records", "errors", "files"),
+            )
         },
         set(),
     ),
@@ -88,12 +93,12 @@ def test_the_core_names_no_plugin():
 
 def test_the_core_knows_no_method_and_no_classifier():
     """Of those that suites name: somebody's own method may be called by any word, `mine` say."""
-    suites = [grid.load_suite(name) for name in plugins.names("benchmark/suites", ".yaml")]
-    methods = {Path(grid.module(label)).stem for suite in suites for label in suite.settings}
+    suites = [load_suite(name) for name in plugins.names("benchmark/suites", ".yaml")]
+    methods = {Variant(name).method for suite in suites for name in suite.settings}
     names = methods | set(plugins.names("classifiers"))
     for path in files("benchmark"):
         texts = {n.value for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.Constant)}
-        assert not (names - {grid.ORIGINAL}) & texts, path.name
+        assert not (names - {variants.ORIGINAL}) & texts, path.name
 
 
 def test_nothing_imports_the_workflow_and_nobody_edits_the_path():

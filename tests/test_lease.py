@@ -59,15 +59,14 @@ def test_the_second_writer_waits_for_the_first(quick, tmp_path, capsys):
     assert [path.name for path in tmp_path.iterdir()] == ["picture.png"]
 
 
-def test_a_killed_writer_is_followed_at_once_and_its_half_files_go(quick, tmp_path):
+def test_a_killed_writer_is_followed_at_once_and_its_half_files_go(quick, tmp_path, monkeypatch):
     first = holder(tmp_path, 60)
     first.send_signal(signal.SIGKILL)
     first.wait()
     assert {path.name for path in tmp_path.iterdir()} == {".lease", ".picture.host.1.tmp.png"}
-    began = time.monotonic()
+    monkeypatch.setattr(lease, "STALE", 1e9)  # whoever waits until it is stale waits for ever
     with lease.hold(tmp_path):
         assert [path.name for path in tmp_path.iterdir()] == [".lease"]
-    assert time.monotonic() - began < 0.9 * lease.STALE
     assert not list(tmp_path.iterdir())
 
 
@@ -130,7 +129,7 @@ def test_another_machines_lease_is_stale_only_when_nobody_touches_it(quick, tmp_
     threading.Timer(2.5, ended.set).start()
     began = time.monotonic()
     with lease.hold(tmp_path):
-        assert 3.0 < time.monotonic() - began < 6.0
+        assert ended.is_set() and time.monotonic() - began > 2.5 + 0.5 * lease.STALE
 
 
 def test_an_unreadable_lease_goes_stale(quick, tmp_path):

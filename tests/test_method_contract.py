@@ -3,12 +3,14 @@
 import re
 import subprocess
 import sys
+from types import ModuleType
 
 import pytest
 from conftest import METHOD, ROOT, SUITE
 
-from benchmark import contract, grid, plugins, source
-from benchmark.errors import ConfigError
+from benchmark import config, contract, grid, plugins, protocols, source, variants
+from benchmark.errors import BenchmarkError, ConfigError
+from benchmark.records import Variant
 
 LOOP = '''"""A method with a loop."""
 
@@ -28,7 +30,7 @@ class Settings:
     lr: float = 3e-4
 
 
-def erase(model, concept, settings):
+def erase(model, request, settings):
     model.train("xattn")
     yield from align(model, steps=settings.steps, lr=settings.lr)
 
@@ -36,7 +38,7 @@ def erase(model, concept, settings):
 def helper(model):
     yield from align(model)
 '''
-ERASE = "\n\ndef erase(model, concept, settings): ..."
+ERASE = "\n\ndef erase(model, request, settings): ..."
 ALIGN = "    yield from align(model, steps=settings.steps, lr=settings.lr)"
 
 
@@ -46,15 +48,15 @@ def looped(new):
 
 WRONG = {
     # erase
-    "misspelt": (METHOD.replace("def erase", "def eraze"), "there is no function erase(model, concept, settings); did"),
+    "misspelt": (METHOD.replace("def erase", "def eraze"), "there is no function erase(model, request, settings); did"),
     "capital": (METHOD.replace("def erase", "def Erase"), "did you mean it by Erase?"),
-    "missing": (METHOD[: METHOD.index("def erase")], "there is no function erase(model, concept, settings)"),
+    "missing": (METHOD[: METHOD.index("def erase")], "there is no function erase(model, request, settings)"),
     "async": (METHOD.replace("def erase", "async def erase"), "erase must not be async"),
-    "two parameters": (METHOD.replace("concept, settings", "settings"), "erase(model, settings) must be erase("),
-    "no parameters": (METHOD.replace("model, concept, settings", ""), "erase() must be erase(model, "),
-    "four parameters": (METHOD.replace("settings)", "settings, pool)"), "must be erase(model, concept, settings)"),
-    "another order": (METHOD.replace("model, concept", "concept, model"), "given these three, in this order"),
-    "a word is needed": (METHOD.replace("settings)", "settings, *, pool)"), "must be erase(model, concept, settings)"),
+    "two parameters": (METHOD.replace("request, settings", "settings"), "erase(model, settings) must be erase("),
+    "no parameters": (METHOD.replace("model, request, settings", ""), "erase() must be erase(model, "),
+    "four parameters": (METHOD.replace("settings)", "settings, pool)"), "must be erase(model, request, settings)"),
+    "another order": (METHOD.replace("model, request", "request, model"), "given these, in this order"),
+    "a word is needed": (METHOD.replace("settings)", "settings, *, pool)"), "must be erase(model, request, settings)"),
     "a setting that is none": (LOOP.replace("lr=settings.lr", "lr=settings.rate"), "there is no setting 'rate'"),
     "a setting without Settings": (
         LOOP.replace("class Settings", "class Options"),
@@ -101,9 +103,21 @@ WRONG = {
     "small pool": (METHOD.replace("POOL", "pool"), "pool: nobody reads it; did you mean POOL?"),
     "swapped letters": (METHOD.replace("POOL", "POLO"), "POLO: nobody reads it; did you mean POOL?"),
     "another word": (METHOD.replace("POOL", "IMAGES"), "IMAGES: nobody reads it; did you mean POOL?"),
-    "per concepts": (METHOD + "\nPER_CONCEPTS = False\n", "PER_CONCEPTS: nobody reads it; did you mean PER_CONCEPT?"),
-    "per concept as text": (METHOD + '\nPER_CONCEPT = "no"\n', "PER_CONCEPT: there is no value 'no'"),
-    "per concept as a number": (METHOD + "\nPER_CONCEPT = 0\n", "PER_CONCEPT: there is no value 0"),
+    "controls": (METHOD + "\nCONTROLS = True\n", "CONTROLS: nobody reads it; did you mean CONTROL?"),
+    "a control as text": (METHOD + '\nCONTROL = "no"\n', "CONTROL: there is no value 'no'"),
+    "a control as a number": (METHOD + "\nCONTROL = 0\n", "CONTROL: there is no value 0"),
+    "a seed": (METHOD + "\nSEED = 0\n", "SEED: nobody reads it; did you mean SEEDED?"),
+    "seeded as a number": (METHOD + "\nSEEDED = 0\n", "SEEDED: there is no value 0"),
+    # apply
+    "apply without the state": (
+        METHOD + "\n\ndef apply(pipeline, request, settings): ...\n",
+        "must be apply(pipeline, request, settings, state): it is given these, in this order",
+    ),
+    "apply in another order": (METHOD + "\n\ndef apply(request, pipeline, s, t): ...\n", "must be apply(pipeline, "),
+    "apply reads a setting that is none": (
+        METHOD + "\n\ndef apply(pipeline, request, settings, state):\n    return settings.scale\n",
+        "settings.scale: there is no setting 'scale'",
+    ),
     "a note that is no text": (METHOD + "\nNOTE = 3\n", "NOTE: 3 is not text"),
     "a pool of a setting": (
         METHOD.replace("clip: bool = False", 'pool: str = "images"'),
@@ -120,11 +134,11 @@ RIGHT = {
     "of its own": looped("yield from helper(model)"),
     "given to another": looped("yield from align(model, before=sequential(None, []))"),
     "in a lambda": looped("start = {'a': lambda: sequential(None, [])}\nyield from align(start)"),
-    "other words": METHOD.replace("model, concept, settings", "m, _, s"),
-    "as many as come": METHOD.replace("model, concept, settings", "*given"),
+    "other words": METHOD.replace("model, request, settings", "m, _, s"),
+    "as many as come": METHOD.replace("model, request, settings", "*given"),
     "one more with a default": METHOD.replace("settings)", "settings, loud=False)"),
     "by assignment": METHOD[: METHOD.index("def erase")] + "erase = len\n",
-    "no settings": '"""A closed form."""\n\n\ndef erase(model, concept, settings):\n    model.unet\n',
+    "no settings": '"""A closed form."""\n\n\ndef erase(model, request, settings):\n    model.unet\n',
     "dataclasses": METHOD.replace("@dataclass(", "@dataclasses.dataclass("),
     "a property": METHOD.replace(
         "    clip:", "    @property\n    def twice(self):\n        return 2\n\n    clip:"
@@ -134,7 +148,7 @@ RIGHT = {
     "no warming up": METHOD.replace("clip: bool = False", "warmup_steps: int = 0"),
     "constants of its own": METHOD + "\nNODES = (1, 2)\nCOUNTS = {}\n",
     "no pool": METHOD.replace('"concept"', "None"),
-    "a note": METHOD + '\nNOTE: str = "a reconstruction"\nPER_CONCEPT = True\n',
+    "a note": METHOD + '\nNOTE: str = "a reconstruction"\nCONTROL = False\nSEEDED = False\n',
 }
 
 
@@ -165,7 +179,7 @@ def test_what_works_is_not_refused(small, text):
 def test_a_wrong_method_stops_only_those_who_ask_for_it(small):
     small("methods/solo.py", METHOD.replace("def erase", "def eraze"))
     plan = grid.plan({"suite": "test", "methods": ["twin-a", "twin-b"]})
-    assert "solo" not in plan.aliases
+    assert not any(erasure.variant.name == "solo" for erasure in plan.run)
     with pytest.raises(ConfigError, match=r"methods/solo\.py: there is no function erase"):
         grid.plan({"suite": "test", "methods": ["solo"]})
 
@@ -194,12 +208,64 @@ def test_every_shipped_method_keeps_the_contract(name):
 
 @pytest.mark.parametrize("suite", plugins.names("benchmark/suites", ".yaml"))
 def test_every_shipped_suite_and_its_tasks_have_numbers_that_can_be_run(suite):
-    loaded = grid.load_suite(suite)
-    for label in grid.labels(loaded):
-        declared = source.settings(grid.module(label))
-        assert grid.label_settings(loaded, label).keys() == declared.keys()
-        assert grid.pool(loaded, label) in (None, *grid.POOLS)
+    loaded = config.load_suite(suite)
+    for variant in map(Variant, variants.names(loaded)):
+        assert variants.settings(loaded, variant).keys() == source.settings(variant.file).keys()
+        assert variants.pool(loaded, variant) in (None, *variants.POOLS)
     assert grid.plan({"suite": suite}).tasks
+
+
+OTHERS = {  # plugins of other kinds, and what is wrong with them
+    "benchmark/metrics/share.py": (
+        "VERSION = 1\nDIRECTION = {}\nRANGE = (0, 1)\nOBSERVER = None\nREADS = ''\n\n\ndef score(rows, seen): ...\n",
+        [
+            "there is no ORIGINAL",
+            "score(rows, seen) must be score(rows, seen, references, settings): it is given these, in this order",
+        ],
+    ),
+    "benchmark/observers/look.py": (
+        "def look(images): ...\n",
+        ["there is no function observe(images, references, settings, classifier)"],
+    ),
+    "benchmark/tables/mine.py": (
+        "from benchmark.tables._paper import table\nCAPTION = ''\n\n\ndef blocks(): ...\n",
+        ["blocks() must be blocks(scores): it is given these, in this order"],
+    ),
+    "benchmark/figures/mine.py": (
+        "CAPTION = ''\nIMAGES = True\n\n\ndef figure(scores): ...\n",
+        ["figure(scores) must be figure(scores, images, open_picture): it is given these, in this order"],
+    ),
+    "attacks/random.py": (
+        "def search(model, original, prompts, settings):\n    return settings.steps\n",
+        ["line 2: settings.steps: there is no setting 'steps' (allowed: nothing)"],
+    ),
+}
+
+
+@pytest.mark.parametrize(("file", "text", "said"), [(file, *case) for file, case in OTHERS.items()], ids=OTHERS)
+def test_plugins_of_every_kind_are_held_against_their_protocol(small, file, text, said):
+    small(file, text)
+    assert contract.problems(file) == [f"{file}: {problem}" for problem in said]
+
+
+def test_a_classifier_is_one_if_a_task_says_so(small):
+    small("classifiers/judge.py", "def build(): ...\n")
+    (problem,) = contract.problems("classifiers/judge.py", protocols.Classifier)
+    assert problem.startswith("classifiers/judge.py: build() must be build(classes)")
+
+
+def test_an_imported_plugin_is_checked_before_it_works(monkeypatch):
+    for text, said in {
+        "": "methods/mine.py: there is no function erase(model, request, settings)",
+        "def erase(model): ...": "methods/mine.py: erase must be erase(model, request, settings): too many positional",
+        "def erase(m, r, s): ...\ndef apply(): ...": "methods/mine.py: apply must be apply(pipeline, request, ",
+    }.items():
+        module = ModuleType("mine")
+        exec(text, module.__dict__)
+        monkeypatch.setitem(sys.modules, "methods.mine", module)
+        monkeypatch.setattr(plugins, "names", lambda *given: ["mine"])
+        with pytest.raises(BenchmarkError, match="^" + re.escape(said)):
+            plugins.load("methods", "mine")
 
 
 def test_the_readmes_method_keeps_the_contract(small):

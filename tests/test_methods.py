@@ -9,37 +9,33 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from benchmark import adversarial, erase, grid, guard, plugins, source, workbench
+from benchmark import adversarial, config, erase, guard, plugins, source, variants, workbench
 from benchmark.alignment import NoiseAnchor, NoisedImages, PartialDenoise, PromptAnchor, align
 from benchmark.errors import BenchmarkError
 from benchmark.groups import GROUPS
+from benchmark.records import Request, Target, Variant
 
 METHODS = plugins.names("methods")
 SMALL = {"steps": 2, "batch": 2, "denoise_steps": 4, "inner_steps": 2, "lr": 1e-3, "delta_lr": 1e-2}
 
 
-@pytest.fixture(scope="module")
-def loaded():
+def load(seed=0):
     model = workbench.load("testbed/model")
-    return model, {name: value.clone() for name, value in model.unet.named_parameters()}
-
-
-@pytest.fixture
-def model(loaded):
-    model, clean = loaded
-    model.set_weights(clean)
-    model.unet.requires_grad_(False)
-    model.resume, model.trace = None, []
-    model.generator = torch.Generator().manual_seed(0)
+    model.generator = torch.Generator().manual_seed(seed)
     model.pool = torch.rand((6, 3, 64, 64), generator=torch.Generator().manual_seed(1)) * 2 - 1
-    model.templates = TASK.templates
     return model
 
 
-TASK = grid.load_task("style", "testbed")
+@pytest.fixture
+def model():
+    return load()
+
+
+TASK = config.load_task("style", "testbed")
 CONCEPT = TASK.concept("stained_glass")
-SUITES = [grid.load_suite(name) for name in plugins.names("benchmark/suites", ".yaml")]
-LABELS = sorted({label for suite in SUITES for label in suite.settings if "-" in label})
+REQUEST = Request((Target(CONCEPT.name, CONCEPT.phrase),), {"lorry": "lorry"}, TASK.templates)
+SUITES = [config.load_suite(name) for name in plugins.names("benchmark/suites", ".yaml")]
+VARIANTS = sorted({name for suite in SUITES for name in suite.settings if "-" in name})
 
 
 def kind(name):
@@ -65,35 +61,46 @@ def unless_it_lacks_a_setting(name):
         assert re.fullmatch(rf"({'|'.join(fields(name))}): .+", str(error)), error
 
 
+def left(model):
+    """All that an erasure may save, whether it was changed or not."""
+    return model.copy() | {f"method.{name}": value.detach().clone() for name, value in model.state.items()}
+
+
+def changed(model, before):
+    now = left(model)
+    assert all(value.isfinite().all() for value in now.values())
+    return [name for name, value in now.items() if name not in before or not torch.equal(value, before[name])]
+
+
 def run(model, name, **changes):
-    """The names of the changed weights, and the states that the method yielded."""
-    before = {key: value.clone() for key, value in model.unet.named_parameters()}
-    states = list(plugins.load("methods", name).erase(model, CONCEPT, settings(name, **changes)) or ())
-    return [key for key, value in model.unet.named_parameters() if not torch.equal(value, before[key])], states
+    """The names of what was changed or added, and the states that the method yielded."""
+    before = model.copy()
+    states = list(plugins.load("methods", name).erase(model, REQUEST, settings(name, **changes)) or ())
+    return changed(model, before), states
 
 
-@pytest.mark.parametrize("label", LABELS)
-def test_every_variant_of_a_suite_changes_finite_weights_of_its_group_and_nothing_else(model, loaded, label):
-    suite = next(suite for suite in SUITES if label in suite.settings)
-    plugin, values = plugins.load("methods", Path(grid.module(label)).stem), grid.label_settings(suite, label)
-    settings = plugin.Settings(**values | {key: SMALL[key] for key in SMALL.keys() & values})
-    with unless_it_lacks_a_setting(Path(grid.module(label)).stem):
-        with guard.untouched(model, label):
-            list(plugin.erase(model, CONCEPT, settings) or ())
-        changed = [key for key, value in model.unet.named_parameters() if not torch.equal(value, loaded[1][key])]
-        group = getattr(settings, "group", "full")
-        assert changed and all(GROUPS[group](key) for key in changed)
-        assert all(value.isfinite().all() for value in model.unet.parameters())
+def check_names(names, plugin, settings):
+    """Weights of the group that a setting names, if one does; or something else that the method may save."""
+    assert names or hasattr(plugin, "apply") or plugin.__name__ == "methods.original"
+    group = GROUPS[getattr(settings, "group", "full")]
+    assert all(group(name.removeprefix("unet.")) for name in names if name.startswith("unet."))
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_every_variant_of_a_suite_changes_finite_weights_of_its_group_and_nothing_else(model, name):
+    suite, variant = next(suite for suite in SUITES if name in suite.settings), Variant(name)
+    plugin, values = plugins.load("methods", variant.method), variants.settings(suite, variant)
+    settings, before = plugin.Settings(**values | {key: SMALL[key] for key in SMALL.keys() & values}), model.copy()
+    with unless_it_lacks_a_setting(variant.method):
+        with guard.untouched(model, name):
+            list(plugin.erase(model, REQUEST, settings) or ())
+        check_names(changed(model, before), plugin, settings)
 
 
 @pytest.mark.parametrize("name", METHODS)
 def test_every_method_changes_finite_weights_of_its_group_and_nothing_else(model, name):
     with unless_it_lacks_a_setting(name):
-        changed, _ = run(model, name)
-        group = getattr(settings(name), "group", "full")
-        assert bool(changed) == (name != "original")
-        assert all(GROUPS[group](key) for key in changed)
-        assert all(value.isfinite().all() for value in model.unet.parameters())
+        check_names(run(model, name)[0], plugins.load("methods", name), settings(name))
 
 
 @pytest.mark.parametrize(
@@ -108,7 +115,7 @@ def test_the_runner_refuses_a_state_that_it_could_not_resume_and_a_model_that_is
 ):
     mine = SimpleNamespace(erase=lambda *_: iter([state]))
     with pytest.raises(BenchmarkError, match=said):
-        erase._erase(model, mine, CONCEPT, None, model.copy(), tmp_path / "chalk", "key", "erase chalk with mine")
+        erase._erase(lambda: model, mine, REQUEST, None, tmp_path / "chalk", "key", "erase chalk with mine")
     assert not (tmp_path / "chalk").exists()
 
 
@@ -122,27 +129,35 @@ def test_the_runner_refuses_a_state_that_it_could_not_resume_and_a_model_that_is
 )
 def test_the_runner_says_why_a_method_may_have_changed_nothing(model, tmp_path, work, said):
     with pytest.raises(BenchmarkError, match=said):
-        erase._erase(model, SimpleNamespace(erase=work), CONCEPT, None, model.copy(), tmp_path / "chalk", "key", "x")
+        erase._erase(lambda: model, SimpleNamespace(erase=work), REQUEST, None, tmp_path / "chalk", "key", "x")
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_every_method_repeats_itself_exactly_with_the_same_seed(model, name, loaded):
-    with unless_it_lacks_a_setting(name):
+def test_every_method_repeats_itself_exactly_with_the_same_seed(name):
+    twice = [load(), load()]
+    for model in twice:
+        with unless_it_lacks_a_setting(name):
+            run(model, name)
+    first, second = map(left, twice)
+    assert first.keys() == second.keys() and all(torch.equal(value, second[key]) for key, value in first.items())
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_what_no_seed_changes_is_the_same_with_another_seed(name):
+    if variants.seeded(Variant(name)):
+        return
+    twice = [load(0), load(1)]
+    for model in twice:
         run(model, name)
-    first = {key: value.clone() for key, value in model.unet.named_parameters()}
-    model.set_weights(loaded[1])
-    model.unet.requires_grad_(False)
-    model.generator = torch.Generator().manual_seed(0)
-    with unless_it_lacks_a_setting(name):
-        run(model, name)
-    assert all(torch.equal(value, first[key]) for key, value in model.unet.named_parameters())
+    first, second = map(left, twice)
+    assert all(torch.equal(value, second[key]) for key, value in first.items())
 
 
 @pytest.mark.parametrize("name", METHODS)
 def test_every_method_says_what_it_is_and_defaults_are_literals(name):
     file = Path(plugins.ROOT / "methods" / f"{name}.py")
     assert (plugins.load("methods", name).__doc__ or "").strip()
-    assert grid.literal(f"methods/{name}.py", "POOL") in ("concept", "anchor", None)
+    assert source.literal(f"methods/{name}.py", "POOL") in ("concept", "anchor", None)
     assert fields(name).keys() == source.settings(f"methods/{name}.py").keys()
     assert len(file.read_text().splitlines()) <= 120
 
@@ -159,25 +174,19 @@ def test_a_method_makes_exactly_as_many_steps_as_it_is_told(model, name):
     [(name, {}) for name in METHODS if "steps" in fields(name)]
     + [(name, {"accumulate_grads": True}) for name in METHODS if "accumulate_grads" in fields(name)],
 )
-def test_a_killed_erasure_resumes_to_identical_weights(model, name, changes, loaded, tmp_path):
+def test_a_killed_erasure_resumes_to_identical_weights(model, name, changes, tmp_path):
     with unless_it_lacks_a_setting(name):
-        states = run(model, name, steps=4, **changes)[1]
-        if not any(states):
+        if not any(run(model, name, steps=4, **changes)[1]):
             return  # it yields None, and is run again from the start
-        whole = {key: value.clone() for key, value in model.unet.named_parameters()}
-        model.set_weights(loaded[1])
-        model.unet.requires_grad_(False)
-        model.generator = torch.Generator().manual_seed(0)
-        method = plugins.load("methods", name).erase(model, CONCEPT, settings(name, steps=4, **changes))
+        killed, resumed = load(), load(99)
+        method = plugins.load("methods", name).erase(killed, REQUEST, settings(name, steps=4, **changes))
         for state in itertools.islice(method, 2):
             torch.save(state, tmp_path / "state.pt")
         method.close()
-        model.set_weights(loaded[1])
-        model.unet.requires_grad_(False)
-        model.generator = torch.Generator().manual_seed(99)
-        model.resume = torch.load(tmp_path / "state.pt", weights_only=True)
-        run(model, name, steps=4, **changes)
-        assert all(torch.equal(value, whole[key]) for key, value in model.unet.named_parameters())
+        resumed.resume = torch.load(tmp_path / "state.pt", weights_only=True)
+        run(resumed, name, steps=4, **changes)
+        whole, again = left(model), left(resumed)
+        assert whole.keys() == again.keys() and all(torch.equal(value, again[key]) for key, value in whole.items())
 
 
 def test_matching_its_own_prompt_starts_without_loss(model):
@@ -249,12 +258,10 @@ def test_the_similarity_of_raw_predictions_starts_at_one_and_delta_learns(model)
 
 
 @pytest.mark.parametrize("name", ["esd", "sdd"])
-def test_the_adversarial_anchor_plugs_into_other_losses(model, loaded, name):
-    clean = loaded[1]
-    changed, states = run(model, name, anchor="adversarial", delta_init=1.0)
-    assert changed and states[-1]["anchor"]["delta"].std() == pytest.approx(1, rel=0.3), "it begins as it is told"
-    model.set_weights(clean)
-    _, states = run(model, name, anchor="adversarial")
+def test_the_adversarial_anchor_plugs_into_other_losses(model, name):
+    names, states = run(model, name, anchor="adversarial", delta_init=1.0)
+    assert names and states[-1]["anchor"]["delta"].std() == pytest.approx(1, rel=0.3), "it begins as it is told"
+    _, states = run(load(), name, anchor="adversarial")
     assert 1e-3 < states[-1]["anchor"]["delta"].abs().max() < 0.5, "and moves"
 
 

@@ -4,7 +4,7 @@ from testbed.pilot import choose, contenders
 
 
 def looks(*pairs: tuple[float, float | str], seconds: float = 1.0) -> list[dict]:
-    return [{"erased": erased, "kept": kept, "seconds": seconds} for erased, kept in pairs]
+    return [{"erased": erased, "retained": retained, "seconds": seconds} for erased, retained in pairs]
 
 
 def test_all_settings_start_and_one_that_left_something_does_not_go_on() -> None:
@@ -22,9 +22,9 @@ def test_if_all_left_something_the_one_that_left_least_and_went_farthest_is_take
     assert contenders({"a": looks((0.5, "")), "b": looks((0, 1.0), (0.2, "")), "c": looks((0.1, ""))}, 4) == ["b"]
 
 
-def test_the_rule_takes_the_highest_kept_of_those_that_left_nothing_then_the_quicker() -> None:
+def test_the_rule_takes_what_retains_most_of_those_that_left_nothing_then_the_quicker() -> None:
     trials = {"leaves": looks((0.01, "")), "slow": looks((0, 0.9), seconds=9), "quick": looks((0, 0.9), seconds=2)}
-    assert choose(trials | {"keeps less": looks((0, 0.8))}) == "quick"
+    assert choose(trials | {"retains less": looks((0, 0.8))}) == "quick"
     assert choose({"a": looks((0.3, "")), "b": looks((0.2, "")), "never run": []}) == "b"
     assert choose({"never run": []}) is None
 

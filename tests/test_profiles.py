@@ -11,7 +11,7 @@ import yaml
 from conftest import ROOT
 
 PROFILES = [ROOT / "slurm/profile.yaml", ROOT / "workflow/profiles/gpus/profile.yaml"]
-USES_A_GPU = {"train_images", "pool", "classify", "erase", "generate", "observe"}
+USES_A_GPU = {"train_classifier", "erase", "generate", "observe", "attack"}
 
 
 def keys(path):

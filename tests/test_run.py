@@ -25,13 +25,16 @@ ERASE = '''"""Stands in for erasing, but reads the method's file as the real run
 import sys
 from pathlib import Path
 
-from benchmark import cli, grid, plugins
+from benchmark import cli, grid, plugins, variants
+from benchmark.config import load_suite
 
 
-def main(suite: str, task: str, method: str, concepts: list[str], out: Path, seed: int = 0, pool: Path | None = None):
-    grid.check_label(grid.load_suite(suite), method)
-    erase = plugins.load("methods", Path(grid.module(method)).stem).erase
-    if method == "loud":
+def main(suite: str, task: str, variant: str, concepts: list[str], out: Path, seed: int = 0, pool: Path | None = None):
+    loaded = load_suite(suite)
+    chosen = variants.parse(loaded, variant)
+    grid.check_methods(loaded, [chosen])
+    erase = plugins.load("methods", chosen.method).erase
+    if variant == "loud":
         erase(None, None, None)
     print(f"{out}/models.csv: {len(concepts)} models")
     out.mkdir(parents=True, exist_ok=True)
@@ -76,7 +79,7 @@ def test_make_ends_with_the_cause_of_a_failure(copy):
     status, out = make(copy)
     assert status != 0
     *_, failed, cause, next, end = out.splitlines()
-    assert failed.startswith("failed: ") and "of results/micro/images/style/original/" in failed
+    assert failed.startswith("failed: ") and "of results/micro/images/style" in failed
     assert cause.startswith(
         "  cause: ValueError: odd pictures (benchmark/generate.py, line 1); log: results/micro/logs/"
     )
@@ -102,8 +105,11 @@ BROKEN = {  # files of methods/, and what is said of each
         "import nosuchmodule\n\n\ndef erase(m, c, s): pass\n",
         r"ModuleNotFoundError: No module named 'nosuchmodule' \(methods/imports.py, line 1\)",
     ),
-    "raises": ("raise RuntimeError('at import')\n", r"RuntimeError: at import \(methods/raises.py, line 1\)"),
-    "nothing": ("PER_CONCEPT = True\n", "AttributeError: module 'methods.nothing' has no attribute 'erase'"),
+    "raises": (
+        "def erase(m, c, s): pass\n\n\nraise RuntimeError('at import')\n",
+        r"RuntimeError: at import \(methods/raises.py, line 4\)",
+    ),
+    "nothing": ("POOL = None\n", r"methods/nothing.py: there is no function erase\(model, request, settings\)"),
     "loud": ("def erase(m, c, s):\n    raise KeyError('weight')\n", r"KeyError: 'weight' \(methods/loud.py, line 2\)"),
 }
 
@@ -121,10 +127,11 @@ def test_broken_files_in_methods_stop_nothing_but_their_own_jobs(copy):
         assert f"failed: erase of results/micro/models/style/{name}/" in end, name
         assert re.search(f"  cause: {cause}", end), end
     assert out.index("broken: methods/syntax.py") < out.index("[ 1/"), "what planning sees is said at once"
-    evidence = {path.parts[-4] for path in copy.glob("results/micro/evidence/*/*/*/*/evidence.csv")}
+    evidence = {path.parts[-4] for path in copy.glob("results/micro/evidence/style/style/*/*/*/evidence.csv")}
+    evidence |= {path.parts[-2] for path in copy.glob("results/micro/evidence/style/original/evidence.csv")}
     assert evidence == {"original", "scramble", "esd"}, "all others are run"
     rest = re.search(r"^\| the rest \| (.*)$", out, re.MULTILINE)[1]
-    assert "evidence/style/esd/seed0/all/evidence.csv" in rest and "loud of style" in rest
+    assert "evidence/style/style/esd/seed0/all/evidence.csv" in rest and "loud of style" in rest
     assert not (copy / "results/micro/scores.csv").exists() and not (copy / "results/micro/tables").exists()
     (copy / "results/micro/partial").mkdir()
     suite.write_text(whole)
@@ -180,10 +187,13 @@ def test_a_log_gets_a_plain_line_for_each_job(copy):
     status, out = run(copy, [*SNAKEMAKE, "--config", "suite=micro"])
     assert status == 0
     lines = out.splitlines()
-    counts = "1 remember, 1 base, 2 erase, 3 generate, 1 train_images, 1 classify, 3 observe, 1 score, 1 table, 1 all"
-    assert lines[0] == f"15 jobs: {counts}"
-    assert [re.match(r"\[ ?(\d+)/15\] ", line)[1] for line in lines[1:-1]] == [str(n) for n in range(1, 15)]
-    assert re.fullmatch(r"15 of 15 jobs done in .* s", lines[-1])
+    counts = (
+        "1 remember, 1 base, 2 prompts, 2 erase, 4 generate, 1 train_classifier, 3 observe, 1 score, 1 table, 1 all"
+    )
+    head, _, listed = lines[0].partition(": ")
+    assert head == "17 jobs" and sorted(listed.split(", ")) == sorted(counts.split(", "))
+    assert [re.match(r"\[ ?(\d+)/17\] ", line)[1] for line in lines[1:-1]] == [str(n) for n in range(1, 17)]
+    assert re.fullmatch(r"17 of 17 jobs done in .* s", lines[-1])
     assert any(re.fullmatch(r"\[.*\] erase style/esd/seed0/all: 1 models \(\d+ s\)", line) for line in lines), out
     assert any(re.fullmatch(r"\[.*\] table style \(\d+ s\)", line) for line in lines)
     assert "\r" not in out and "\x1b" not in out
@@ -208,9 +218,9 @@ def test_a_terminal_gets_a_bar_that_is_gone_at_the_end(copy):
                 break
     os.close(ours)
     text = seen.decode()
-    assert process.returncode == 0 and re.search(r"\d+/15 jobs .*about .* left", text), text
-    assert "[14/15] table style (" in text and "Select jobs" not in text
-    assert text.rstrip().rpartition("\r")[2].endswith(" s") and "15 of 15 jobs done" in text
+    assert process.returncode == 0 and re.search(r"\d+/17 jobs .*about .* left", text), text
+    assert "[16/17] table style (" in text and "Select jobs" not in text
+    assert text.rstrip().rpartition("\r")[2].endswith(" s") and "17 of 17 jobs done" in text
 
 
 def test_a_quiet_run_that_fails_names_its_cause(copy):

@@ -2,7 +2,8 @@
 
 import pytest
 
-from benchmark import grid
+from benchmark import causes, grid, variants
+from benchmark.records import Variant
 from benchmark.scale import Job, Speed, jobs, longest, simulate
 
 CHAIN = {"a": Job(2), "b": Job(1), "c": Job(4, ("a",)), "d": Job(1, ("b", "c"))}  # a, c, d: 7 seconds
@@ -21,11 +22,26 @@ def test_who_has_priority_goes_first():
 
 
 def test_the_papers_volumes_are_those_that_it_says_by_arithmetic():
-    """All erasers, nine concepts, three seeds, 2,250 images each, of two tasks; two controls; judge and pools."""
-    suite = grid.plan({"suite": "paper"})
-    work = jobs(suite, Speed(image=1, erase=0, look=0))
-    erasers = [label for label in suite.suite.experiments["style"].methods if grid.per_concept(label)]
-    evaluation = 2 * 2250 * (len(erasers) * 9 * 3 + 2)
-    judge, pools = 10 * 1000, 2 * 9 * 200
-    assert sum(job.seconds for job in work.values()) == evaluation + judge + pools
-    assert work["train style"].priority == 1 and work["generate style/original/seed0/all"].priority == 1
+    """All erasers, nine concepts, three seeds, 2,250 images each, of two tasks; two controls; a classifier, pools."""
+    plan = grid.plan({"suite": "paper"})
+    names = plan.suite.experiments["style"].variants
+    erasers = [name for name in names if not variants.control(Variant(name))]
+    assert len(erasers) == 10 and len(names) == 12
+    work = jobs(plan, Speed(image=1, erase=0, look=0))
+    evaluation = 2 * 2250 * (10 * 9 * 3 + 2)
+    classifier, pools = 10 * 1000, 2 * 9 * 200
+    assert sum(job.seconds for job in work.values()) == evaluation + classifier + pools
+    erased = jobs(plan, Speed(image=0, erase=1, look=0))
+    assert sum(job.seconds for job in erased.values()) == 2 * (10 * 9 * 3 + 1), "each once, and a control"
+    first = {name for name, job in work.items() if job.priority}
+    assert first == {name for name in work if name.endswith("/original")} | {"train_classifier style"}
+
+
+def test_work_is_named_as_causes_name_the_jobs_that_it_stands_for():
+    plan = grid.plan({"suite": "testbed"})
+    named = {" ".join(job) for job in causes.jobs(plan)}
+    shipped = "train_classifier object"  # it only gets a card
+    wanted = {name for name in named if name.split()[0] in ("generate", "observe", "erase", "train_classifier")}
+    work = jobs(plan, Speed(image=1, erase=1, look=1))
+    assert work.keys() == {name for name in wanted if name not in (shipped, "train_classifier portrait")}
+    assert all(before in work for job in work.values() for before in job.after)

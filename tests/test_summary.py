@@ -4,106 +4,159 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmark.metrics import accuracy, fid, lpips
+from benchmark.metrics import accuracy, fid
 from benchmark.metrics._intervals import share
+from benchmark.records import WHOLE, Task, Templates
 from benchmark.scores import COLUMNS
-from benchmark.summary import MEAN, Number, mean, over_seeds, summarise
-
-MODULES = {"accuracy": accuracy, "fid_testbed": fid, "lpips_testbed": lpips}
+from benchmark.summary import Number, mean, over_seeds, summarise
 
 
-def rows(*values, columns=("method", "concept", "seed", "probe", "role", "value", "n")):
-    """A small scores.csv of one metric; intervals are 1 to either side."""
+def rows(*values, columns=("variant", "concept", "erasing_seed", "asked", "role", "value", "n"), **same):
+    """A small scores.csv of one metric; intervals are 1 to either side. An asked `a.other` is a wording of `a`."""
     frame = pd.DataFrame(list(values), columns=columns)
-    frame = frame.assign(suite="test", experiment="e", task="style", metric="fid_testbed", version="1.1")
-    return frame.assign(ci_low=frame.value - 1, ci_high=frame.value + 1)[list(COLUMNS)]
+    asked = frame.asked.str.partition(".")
+    frame = frame.assign(suite="test", experiment="e", task="style", metric="fid", observer="testbed", version="1.1")
+    frame = frame.assign(method=frame.variant, checkpoint=100, prompt_set="style", asked=asked[0], wording=asked[2])
+    return frame.assign(ci_low=frame.value - 1, ci_high=frame.value + 1, **same)[list(COLUMNS)]
+
+
+def summary_of(*frames, erased_on=("style",), retained_on=("style",), erased=None):
+    task = Task("style", "Styles", 1, "testbed", Templates("{c}", "x"), (), erased_on, retained_on)
+    return summarise(pd.concat(frames, ignore_index=True), {"fid": fid}, {"style": task}, erased)
 
 
 def of(summary, **keys):
+    """The one row of a summary that has these values; without a wording, and the mean over what was asked for."""
+    keys = {"asked": WHOLE, "wording": ""} | keys
     chosen = summary[np.logical_and.reduce([summary[key] == value for key, value in keys.items()])]
     assert len(chosen) == 1
     return chosen.iloc[0]
 
 
-def three_concepts(method="m", seed=0, erased="a", values=(9, 1, 3)):
+def three_concepts(variant="m", seed=0, erased="a", values=(9, 1, 3)):
     return [
-        (method, erased, seed, probe, "erased" if probe == erased else "retained", value, 8)
-        for probe, value in zip("abc", values, strict=True)
+        (variant, erased, seed, asked, "erased" if asked == erased else "retained", value, 8)
+        for asked, value in zip("abc", values, strict=True)
     ]
 
 
-ORIGINAL = [("original", "-", 0, probe, "baseline", value, 8) for probe, value in {"a": 1, "b": 2, "c": 6}.items()]
+ORIGINAL = [("original", "-", 0, asked, "baseline", value, 8) for asked, value in {"a": 1, "b": 2, "c": 6}.items()]
 
 
 def test_preserve_is_the_mean_over_all_other_concepts():
-    summary = summarise(rows(*three_concepts()), MODULES)
-    kept = of(summary, concept="a", role="retained", probe=MEAN)
-    assert (kept.value, kept.n) == (2, 16)
-    assert (kept.ci_low, kept.ci_high) == pytest.approx((2 - np.sqrt(2) / 2, 2 + np.sqrt(2) / 2))
-    assert of(summary, concept="a", role="erased", probe=MEAN).value == 9
+    summary = summary_of(rows(*three_concepts()))
+    retained = of(summary, concept="a", role="retained")
+    assert (retained.value, retained.n) == (2, 16)
+    assert (retained.ci_low, retained.ci_high) == pytest.approx((2 - np.sqrt(2) / 2, 2 + np.sqrt(2) / 2))
+    assert of(summary, concept="a", role="erased").value == 9
 
 
 def test_the_average_is_over_erased_concepts_and_preserve_errors_are_shared():
-    found = rows(*three_concepts(), *three_concepts(erased="b", values=(5, 7, 5)))
-    summary = summarise(found, MODULES)
-    erased = of(summary, concept=MEAN, role="erased")
-    kept = of(summary, concept=MEAN, role="retained")
-    assert (erased.value, kept.value) == (8, 3.5)
+    summary = summary_of(rows(*three_concepts(), *three_concepts(erased="b", values=(5, 7, 5))))
+    erased = of(summary, concept=WHOLE, role="erased")
+    retained = of(summary, concept=WHOLE, role="retained")
+    assert (erased.value, retained.value) == (8, 3.5)
     assert erased.ci_high - erased.value == pytest.approx(np.sqrt(2) / 2), "different images: errors average out"
-    assert kept.ci_high - kept.value == pytest.approx(np.sqrt(2) / 2), "the same images: they do not"
+    assert retained.ci_high - retained.value == pytest.approx(np.sqrt(2) / 2), "the same images: they do not"
 
 
 def test_the_wordings_of_an_erased_concept_are_erased_too():
-    mine = [("m", "a", 0, "a.other", "erased", 5, 8), *three_concepts()]
+    others = [("m", "a", 0, "a.other", "erased", 5, 8), *three_concepts()]
     controls = [("original", "-", 0, "a.other", "baseline", 3, 8), *ORIGINAL]
-    summary = summarise(rows(*controls, *mine), MODULES)
-    for method, erased, kept in (("m", 7, 2), ("original", 2, 4)):
-        assert of(summary, method=method, concept="a", role="erased", probe=MEAN).value == erased
-        assert of(summary, method=method, concept="a", role="retained", probe=MEAN).value == kept
+    summary = summary_of(rows(*controls, *others))
+    for variant, erased, retained in (("m", 7, 2), ("original", 2, 4)):
+        assert of(summary, variant=variant, concept="a", role="erased").value == erased
+        assert of(summary, variant=variant, concept="a", role="retained").value == retained
+    assert of(summary, variant="m", concept="a", role="erased", asked="a", wording="other").value == 5
+    assert of(summary, variant="m", concept="a", role="erased", asked="a").value == 9
 
 
 def test_a_missing_number_gives_no_average():
-    found = rows(*three_concepts(), *three_concepts(erased="b", values=(5, 7, 5))[:2])
-    summary = summarise(found, MODULES)
-    assert np.isnan(of(summary, concept="b", role="retained", probe=MEAN).value)
-    assert np.isnan(of(summary, concept=MEAN, role="retained").value)
-    assert of(summary, concept="a", role="retained", probe=MEAN).value == 2
-    assert of(summary, concept=MEAN, role="erased").value == 8
+    summary = summary_of(rows(*three_concepts(), *three_concepts(erased="b", values=(5, 7, 5))[:2]))
+    assert np.isnan(of(summary, concept="b", role="retained").value)
+    assert np.isnan(of(summary, concept=WHOLE, role="retained").value)
+    assert of(summary, concept="a", role="retained").value == 2
+    assert of(summary, concept=WHOLE, role="erased").value == 8
 
 
-def test_a_seed_that_lacks_a_cell_gives_no_average():
-    found = rows(*three_concepts(), *three_concepts(seed=1)[1:])
-    summary = summarise(found, MODULES)
-    assert np.isnan(of(summary, concept="a", role="erased", probe=MEAN).value)
-    assert of(summary, concept="a", role="retained", probe=MEAN).value == 2
+def test_a_seed_that_lacks_a_number_gives_no_average():
+    summary = summary_of(rows(*three_concepts(), *three_concepts(seed=1)[1:]))
+    assert np.isnan(of(summary, concept="a", role="erased").value)
+    assert of(summary, concept="a", role="retained").value == 2
 
 
 def test_original_is_left_out_one_concept_at_a_time():
-    summary = summarise(rows(*ORIGINAL, *three_concepts(), *three_concepts(erased="b", values=(5, 7, 5))), MODULES)
-    mine = summary[summary.method == "original"]
-    assert of(mine, concept="a", role="erased", probe=MEAN).value == 1
-    assert of(mine, concept="a", role="retained", probe=MEAN).value == 4
-    assert of(mine, concept="b", role="retained", probe=MEAN).value == 3.5
-    assert of(mine, concept=MEAN, role="retained").value == 3.75
-    assert mine.control.all() and not summary.control[summary.method == "m"].any()
-    assert list(summary.method.unique()) == ["original", "m"]
+    summary = summary_of(rows(*ORIGINAL, *three_concepts(), *three_concepts(erased="b", values=(5, 7, 5))))
+    original = summary[summary.variant == "original"]
+    assert of(original, concept="a", role="erased").value == 1
+    assert of(original, concept="a", role="retained").value == 4
+    assert of(original, concept="b", role="retained").value == 3.5
+    assert of(original, concept=WHOLE, role="retained").value == 3.75
+    assert original.control.all() and not summary.control[summary.variant == "m"].any()
+    assert list(summary.variant.unique()) == ["original", "m"]
 
 
 def test_other_controls_have_a_number_for_either_role():
     numbers = [("a", "erased", 50, 8), ("a", "retained", 90, 4), ("b", "retained", 60, 4), ("c", "retained", 80, 4)]
     wreck = [("wreck", "-", 0, *number) for number in numbers]
-    mine = summarise(rows(*wreck, *three_concepts()), MODULES).query("method == 'wreck'")
-    assert of(mine, concept="a", role="erased", probe=MEAN).value == 50
-    assert of(mine, concept="a", role="retained", probe=MEAN).value == 70
+    control = summary_of(rows(*wreck, *three_concepts())).query("variant == 'wreck'")
+    assert of(control, concept="a", role="erased").value == 50
+    assert of(control, concept="a", role="retained").value == 70
 
 
 def test_without_any_erasure_each_concept_is_left_out():
-    assert of(summarise(rows(*ORIGINAL), MODULES), concept="c", role="retained", probe=MEAN).value == 1.5
+    assert of(summary_of(rows(*ORIGINAL)), concept="c", role="retained").value == 1.5
+    only_a = summary_of(rows(*ORIGINAL), erased={"e": ("a", "not there")})
+    assert set(only_a.concept) == {"a", WHOLE}
 
 
 def test_intervals_stay_within_what_a_metric_can_be():
-    summary = summarise(rows(*three_concepts(values=(0.5, 1, 3))), MODULES)
-    assert of(summary, concept="a", role="erased", probe="a").ci_low == 0
+    summary = summary_of(rows(*three_concepts(values=(0.5, 1, 3))))
+    assert of(summary, concept="a", role="erased", asked="a").ci_low == 0
+
+
+# ── several prompt sets ──
+
+PEOPLE = rows(
+    ("original", "-", 0, "*", "baseline", 1, 60), ("wreck", "-", 0, "*", "retained", 40, 60),
+    ("m", "a", 0, "*", "retained", 10, 60), ("m", "b", 0, "*", "retained", 20, 60), prompt_set="people",
+)  # fmt: skip
+
+
+def test_a_set_as_a_whole_is_one_number_per_role_and_no_mean_is_across_sets():
+    own = rows(*ORIGINAL, *three_concepts(), *three_concepts(erased="b", values=(5, 7, 5)))
+    alone = summary_of(own)
+    summary = summary_of(own, PEOPLE, retained_on=("style", "people"))
+    pd.testing.assert_frame_equal(summary[summary.prompt_set == "style"].reset_index(drop=True), alone)
+    people = summary[summary.prompt_set == "people"]
+    assert set(people.role) == {"retained"} and set(people.asked) == {WHOLE}
+    assert of(people, variant="m", concept="a").value == 10 and of(people, variant="m", concept="b").n == 60
+    both = of(people, variant="m", concept=WHOLE)
+    assert (both.value, both.ci_low, both.ci_high) == (15, 14, 16), "the same prompts: errors are shared"
+    for variant, value in (("original", 1), ("wreck", 40)):
+        assert [of(people, variant=variant, concept=name).value for name in ("a", "b", WHOLE)] == [value] * 3
+
+
+def test_the_original_stands_in_each_role_that_a_task_looks_at_on_a_set():
+    people = PEOPLE[PEOPLE.variant == "original"]
+    for erased_on, retained_on, roles in (
+        (("style", "people"), ("style",), {"erased"}),
+        (("style",), ("style", "people"), {"retained"}),
+        (("style", "people"), ("style", "people"), {"erased", "retained"}),
+    ):
+        summary = summary_of(rows(*ORIGINAL), people, erased_on=erased_on, retained_on=retained_on)
+        assert set(summary[summary.prompt_set == "people"].role) == roles
+
+
+def test_a_set_on_which_only_retained_concepts_are_looked_at_has_no_erased_one():
+    own = rows(*ORIGINAL, *three_concepts())
+    things = rows(
+        ("original", "-", 0, "x", "baseline", 3, 8), ("original", "-", 0, "y", "baseline", 5, 8),
+        ("m", "a", 0, "x", "retained", 2, 8), ("m", "a", 0, "y", "retained", 4, 8), prompt_set="object",
+    )  # fmt: skip
+    summary = summary_of(own, things, retained_on=("style", "object")).query("prompt_set == 'object'")
+    assert set(summary.role) == {"retained"} and set(summary.concept) == {"a", WHOLE}
+    assert of(summary, variant="original", concept="a").value == 4 and of(summary, variant="m", concept="a").value == 3
 
 
 def coverage(interval, truth, trials):
@@ -112,7 +165,7 @@ def coverage(interval, truth, trials):
 
 @pytest.mark.parametrize("chance", [0.5, 0.9, 0.98])
 def test_means_of_shares_of_few_images_cover(chance):
-    """Quadrature of their own intervals would cover .88 to .93 of the time."""
+    """Quadrature of their own intervals would cover 0.88 to 0.93 of the time."""
 
     def interval(trial):
         hits = np.random.default_rng([int(100 * chance), trial]).random((8, 8)) < chance

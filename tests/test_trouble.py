@@ -10,7 +10,7 @@ BLOCK = """
 Error in rule {rule}:
     message: {message}
     jobid: {jobid}
-    output: results/micro/images/style/esd/seed0/{part}/manifest.csv
+    output: results/micro/images/style/style/esd/seed0/{shard}/manifest.csv
     log: results/log, {log} (check log file(s) for error details)
     shell:
         python -m benchmark.{rule} --suite micro
@@ -23,9 +23,9 @@ GUESSES = r"want of memory|killed by somebody|without a word|preempted|out of me
 TB = 'Traceback (most recent call last):\n  File "x.py", line 1, in f\n    g(\n    ^^\n'
 
 
-def told(capsys, tmp_path, said, message="None", jobid=3, part="all", before="", after=""):
+def told(capsys, tmp_path, said, message="None", jobid=3, shard="all", before="", after=""):
     (tmp_path / "7.log").write_bytes(said if isinstance(said, bytes) else said.encode())
-    block = BLOCK.format(rule="generate", message=message, jobid=jobid, part=part, log=tmp_path / "7.log")
+    block = BLOCK.format(rule="generate", message=message, jobid=jobid, shard=shard, log=tmp_path / "7.log")
     (tmp_path / "run.log").write_text(before + block + after)
     trouble.main(tmp_path / "run.log", "snakemake --cores all")
     return capsys.readouterr().out
@@ -98,7 +98,7 @@ CRASH = (
 )  # fmt: skip
 def test_it_names_job_cause_and_next_command(capsys, tmp_path, said, cause, help):
     out = told(capsys, tmp_path, said)
-    assert "failed: generate of results/micro/images/style/esd/seed0/all/manifest.csv (cluster job 7)" in out
+    assert "failed: generate of results/micro/images/style/style/esd/seed0/all/manifest.csv (cluster job 7)" in out
     assert re.search(cause, out) and help in out, out
     assert not re.search(GUESSES, out.replace("CUDA out of memory", ""))
     assert out.splitlines()[-1].startswith("next: ") and out.endswith("  snakemake --cores all\n")
@@ -159,7 +159,7 @@ def test_an_exit_status_that_a_node_wrote_into_the_log_is_known(capsys, tmp_path
 
 
 def test_a_missing_log_is_said_to_be_missing(capsys, tmp_path):
-    out = told(capsys, tmp_path, "", after=BLOCK.format(rule="score", message="None", jobid=9, part="p", log="no.log"))
+    out = told(capsys, tmp_path, "", after=BLOCK.format(rule="score", message="None", jobid=9, shard="p", log="no.log"))
     assert "nothing is known; there is no log results/log" in out
     assert f"log: {tmp_path}/run.log" in out, "Snakemake's own log is there"
 
@@ -193,10 +193,10 @@ def test_a_failure_that_was_mended_by_a_second_try_is_not_told(capsys, tmp_path)
 
 def test_many_failures_are_told_by_their_causes(capsys, tmp_path):
     """Nine jobs of one cause take two lines; of more causes than fit a screen, the others are counted."""
-    more = "".join(BLOCK.format(rule="observe", message="one", jobid=n, part=f"p{n}", log="no") for n in range(9))
+    more = "".join(BLOCK.format(rule="observe", message="one", jobid=n, shard=f"p{n}", log="no") for n in range(9))
     out = told(capsys, tmp_path, "", jobid=99, after=more)
     assert len(out.splitlines()) == 5 and "p0/manifest.csv (cluster job 7), and 8 more for the same cause\n" in out
-    more = "".join(BLOCK.format(rule="observe", message=f"m{n}", jobid=n, part=f"p{n}", log="no") for n in range(20))
+    more = "".join(BLOCK.format(rule="observe", message=f"m{n}", jobid=n, shard=f"p{n}", log="no") for n in range(20))
     out = told(capsys, tmp_path, "", jobid=99, after=more)
     assert len(out.splitlines()) == 2 * trouble.SHOWN + 2 and f"and {21 - trouble.SHOWN} more, in " in out
 

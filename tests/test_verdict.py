@@ -5,46 +5,48 @@ import pandas as pd
 import pytest
 from conftest import ROOT
 
-from benchmark import config, grid
+from benchmark import config, variants
 from benchmark.errors import BenchmarkError
-from benchmark.summary import MEAN
+from benchmark.records import WHOLE, Variant
 from benchmark.tables import verdict
 
 
-def test_the_paper_suites_labels_are_columns_of_the_paper_but_for_controls_of_ours():
-    labels = {label for e in config.load_suite("paper").experiments.values() for label in e.methods}
-    assert labels - set(verdict.COLUMNS) == {label for label in labels - {grid.ORIGINAL} if not grid.per_concept(label)}
+def test_the_paper_suites_variants_are_columns_of_the_paper_but_for_controls_of_ours():
+    names = {name for e in config.load_suite("paper").experiments.values() for name in e.variants}
+    controls = {name for name in names - {variants.ORIGINAL} if variants.control(Variant(name))}
+    assert controls and names - set(verdict.COLUMNS) == controls
     printed = set(pd.read_csv(ROOT / "benchmark/paper/table1.csv").method)
     assert set(verdict.COLUMNS.values()) == printed
 
 
-LABELS = {"original": "ORI", "sdd": "SDD", "esd": "ESD", "abconcept": "AbConcept"}
+NAMES = {"original": "ORI", "sdd": "SDD", "esd": "ESD", "abconcept": "AbConcept"}
 
 
-def measured(table="table1.csv", labels=LABELS, **shifts):
-    """A table of the paper as if it had been measured, its means those of its rows, each method's numbers shifted."""
+def measured(table="table1.csv", names=NAMES, **shifts):
+    """A table of the paper as if it had been measured, its means those of its rows, each variant's numbers shifted."""
     printed = pd.read_csv(ROOT / "benchmark/paper" / table)
     rows = printed[printed.concept != "Avg"]
     keys = ["table", "method", "split", "metric"]
     rows = pd.concat([rows, rows.groupby(keys, as_index=False, sort=False).value.mean().assign(concept="Avg")])
-    rows = pd.concat([rows[rows.method == column].assign(label=label) for label, column in labels.items()])
+    rows = pd.concat([rows[rows.method == column].assign(variant=name) for name, column in names.items()])
     task = "style" if table == "table1.csv" else "object"
-    value = rows.value + [shifts.get(row.label, {}).get(row.metric, 0) for row in rows.itertuples()]
+    value = rows.value + [shifts.get(row.variant, {}).get(row.metric, 0) for row in rows.itertuples()]
     value = value.clip(0, np.where(rows.metric == "ACC", 100, np.inf))
     return pd.DataFrame(
         {
-            "experiment": task, "task": task, "method": rows.label, "phrase": rows.concept,
-            "concept": rows.concept.where(rows.concept != "Avg", MEAN), "probe": MEAN, "value": value,
+            "experiment": task, "task": task, "prompt_set": task, "variant": rows.variant, "checkpoint": 100,
+            "label": rows.variant, "phrase": rows.concept,
+            "concept": rows.concept.where(rows.concept != "Avg", WHOLE), "asked": WHOLE, "value": value,
             "role": rows.split.map({"erase": "erased", "preserve": "retained"}), "ci_low": value, "ci_high": value,
-            "metric": rows.metric.map({"FID": "fid_inception", "ACC": "accuracy", "LPIPS": "lpips_alex_64"}),
+            "metric": rows.metric.map({"FID": "fid", "ACC": "accuracy", "LPIPS": "lpips"}),
         }
     ).reset_index(drop=True)  # fmt: skip
 
 
-def cells(rows, method, metric="ACC", role="erased"):
+def verdicts(rows, variant, metric="ACC", role="erased"):
     table = verdict.table(rows)
-    found = table[(table.method == method) & (table.metric == metric) & (table.role == role)]
-    return set(found[found.concept != MEAN].verdict)
+    chosen = table[(table.variant == variant) & (table.metric == metric) & (table.role == role)]
+    return set(chosen[chosen.concept != WHOLE].verdict)
 
 
 def test_what_the_paper_prints_is_reproduced_by_itself_in_its_own_order():
@@ -52,33 +54,33 @@ def test_what_the_paper_prints_is_reproduced_by_itself_in_its_own_order():
     assert list(means.index) == ["original", "sdd", "esd", "abconcept"]
     assert counts.loc["esd", "reproduced"] == 9 * 6 and counts["not reproduced"].sum() == 0
     assert means.loc["original", "Erase ACC"] == "99.2 (99.2) reproduced" and means.loc["original", "Erase FID"] == "–"
-    assert list(order.index) == ["as the paper writes"] and (order == "1.00 (3 methods)").all(axis=None)
+    assert list(order.index) == ["as the paper writes"] and (order == "1.00 (3 variants)").all(axis=None)
 
 
 def test_methods_are_ranked_as_the_paper_writes_them_and_as_its_authors_ran_them():
-    labels = {**LABELS, "abconcept-release": "AbConcept", "allbutone": "All-but-one", "allbutone-q9": "All-but-one"}
-    *_, (_, order) = verdict.blocks(measured(labels=labels, abconcept={"ACC": -30}))
-    assert list(order["Erase ACC"]) == ["0.00 (4 methods)", "1.00 (4 methods)"]
+    names = {**NAMES, "abconcept-release": "AbConcept", "allbutone": "All-but-one", "allbutone-q9": "All-but-one"}
+    *_, (_, order) = verdict.blocks(measured(names=names, abconcept={"ACC": -30}))
+    assert list(order["Erase ACC"]) == ["0.00 (4 variants)", "1.00 (4 variants)"]
 
 
 def test_methods_as_their_authors_ran_them_are_ranked_without_the_others():
-    labels = {"original": "ORI", "abconcept-release": "AbConcept", "advanchor-l1-release": "AdvAnchor-Ladv1"}
-    *_, (_, order) = verdict.blocks(measured(labels=labels))
-    assert list(order.index) == ["as its authors ran"] and (order == "1.00 (2 methods)").all(axis=None)
-    rows = measured(labels={"original": "ORI", "abconcept": "AbConcept", "abconcept-release": "AbConcept"})
+    names = {"original": "ORI", "abconcept-release": "AbConcept", "advanchor-l1-release": "AdvAnchor-Ladv1"}
+    *_, (_, order) = verdict.blocks(measured(names=names))
+    assert list(order.index) == ["as its authors ran"] and (order == "1.00 (2 variants)").all(axis=None)
+    rows = measured(names={"original": "ORI", "abconcept": "AbConcept", "abconcept-release": "AbConcept"})
     assert len(list(verdict.blocks(rows))) == 2, "one column has no order"
 
 
 def test_a_mean_is_held_against_the_printed_rows_and_not_against_a_printed_average_that_is_wrong():
-    labels = {"original": "ORI", "abconcept": "AbConcept", "advanchor-l2": "AdvAnchor-Ladv2"}
-    (_, means), _, (_, order) = verdict.blocks(measured("table2.csv", labels))
+    names = {"original": "ORI", "abconcept": "AbConcept", "advanchor-l2": "AdvAnchor-Ladv2"}
+    (_, means), _, (_, order) = verdict.blocks(measured("table2.csv", names))
     assert means.loc["advanchor-l2", "Erase ACC"] == "13.9 (13.9, printed as 18.3) reproduced"
-    assert order.loc["as the paper writes", "Erase ACC"] == "1.00 (2 methods)"
+    assert order.loc["as the paper writes", "Erase ACC"] == "1.00 (2 variants)"
 
 
 def test_the_original_alone_has_a_verdict_and_no_order():
     rows = measured()
-    (_, means), (_, counts) = verdict.blocks(rows[rows.method == "original"])
+    (_, means), (_, counts) = verdict.blocks(rows[rows.variant == "original"])
     assert list(means.index) == ["original"] and counts.loc["original", "reproduced"] == 18
 
 
@@ -86,13 +88,13 @@ def test_nothing_is_comparable_where_the_original_is_not_the_papers():
     rows = measured(original={"ACC": -9})
     (title, _), (_, counts), *_ = verdict.blocks(rows)
     assert "Picasso" in title and counts.loc["esd", "not comparable"] == 9 * 6
-    without = rows[rows.method != "original"]
+    without = rows[rows.variant != "original"]
     assert set(verdict.table(without).verdict) == {"not comparable"}
 
 
 def test_numbers_off_by_one_band_are_close_and_by_more_are_not_reproduced():
     table = verdict.table(measured(esd={"ACC": 7, "LPIPS": 0.2}, sdd={"FID": 0}))
-    means = table[table.concept == MEAN].set_index(["method", "role", "metric"]).verdict
+    means = table[table.concept == WHOLE].set_index(["variant", "role", "metric"]).verdict
     assert means["esd", "erased", "ACC"] == "close" and means["esd", "erased", "LPIPS"] == "not reproduced"
     assert means["sdd", "erased", "FID"] == "reproduced"
 
@@ -103,7 +105,7 @@ def test_chance_between_two_shares_is_newcombes():
 
 
 def test_a_cell_is_reproduced_where_two_samples_of_the_papers_size_may_differ_as_much():
-    table = verdict.table(measured(abconcept={"ACC": 7})).query("method == 'abconcept' and metric == 'ACC'")
+    table = verdict.table(measured(abconcept={"ACC": 7})).query("variant == 'abconcept' and metric == 'ACC'")
     erased = table[table.role == "erased"].set_index("erased")
     assert erased.printed["Van Gogh"] == 34.8 and erased.verdict["Van Gogh"] == "reproduced"
     assert erased.printed["Picasso"] == 0.4 and erased.verdict["Picasso"] == "close"
@@ -112,14 +114,14 @@ def test_a_cell_is_reproduced_where_two_samples_of_the_papers_size_may_differ_as
 def test_an_interval_wider_than_the_bands_decides_nothing():
     rows = measured()
     wide = rows.assign(ci_low=rows.value - 20, ci_high=rows.value + 20)
-    assert cells(wide.where(wide.method == "esd", rows), "esd") == {"undecided"}
-    assert cells(rows.assign(ci_low=np.nan, ci_high=np.nan), "esd") == {"undecided"}, "no interval, no verdict"
+    assert verdicts(wide.where(wide.variant == "esd", rows), "esd") == {"undecided"}
+    assert verdicts(rows.assign(ci_low=np.nan, ci_high=np.nan), "esd") == {"undecided"}, "no interval, no verdict"
 
 
 def test_a_missing_number_has_no_verdict():
     rows = measured()
-    rows.loc[rows.method == "esd", ["value", "ci_low", "ci_high"]] = float("nan")
-    assert set(verdict.table(rows).query("method == 'esd'").verdict) == {"not measured"}
+    rows.loc[rows.variant == "esd", ["value", "ci_low", "ci_high"]] = float("nan")
+    assert set(verdict.table(rows).query("variant == 'esd'").verdict) == {"not measured"}
 
 
 def test_numbers_of_other_concepts_are_refused():
@@ -127,7 +129,7 @@ def test_numbers_of_other_concepts_are_refused():
     with pytest.raises(BenchmarkError, match="prints nothing on chalk"):
         verdict.table(rows.assign(phrase=rows.phrase.replace("Picasso", "chalk")))
     with pytest.raises(BenchmarkError, match="prints none"):
-        verdict.table(rows.assign(method="esd-u"))
+        verdict.table(rows.assign(variant="esd-u"))
 
 
 def test_a_mean_over_fewer_concepts_is_not_held_against_the_printed_one():

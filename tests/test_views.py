@@ -1,20 +1,33 @@
-"""From scores to tables and figures: means and their intervals, layout, and what a view refuses to show."""
+"""From scores to tables: means and their intervals, layout, notes, and what a view refuses to show."""
 
 import re
+from functools import cache
 
 import numpy as np
 import pandas as pd
 import pytest
-from synthetic import LEVELS, STYLES, scores
+from real_suites import pictures, whole
+from synthetic import LEVELS, STYLES, plain, scores
 
-from benchmark import compare, view
+from benchmark import compare, frames, plugins, view
 from benchmark.config import load_suite
 from benchmark.errors import BenchmarkError
-from benchmark.metrics import accuracy, fid, lpips
-from benchmark.summary import MEAN
+from benchmark.records import WHOLE
 from benchmark.tables import _paper, portrait
 
-MODULES = {"accuracy": accuracy, "fid_testbed": fid, "lpips_testbed": lpips}
+
+@cache
+def _numbers(suite, methods):
+    return whole(suite, methods=methods)
+
+
+def means_of(numbers):
+    """What a table or figure of these numbers is given."""
+    return view.prepare(numbers, load_suite("test"))[0]
+
+
+def notes_of(numbers):
+    return view.prepare(numbers, load_suite("test"))[1]
 
 
 # ── tables ──
@@ -23,14 +36,19 @@ MODULES = {"accuracy": accuracy, "fid_testbed": fid, "lpips_testbed": lpips}
 def test_a_table_is_csv_markdown_and_latex(scored, world):
     view.main("test", scored, world, ["tables/style"])
     table = pd.read_csv(world / "tables/style.csv")
-    assert set(table.metric) == {"accuracy", "degenerate", "fid_testbed", "kid_testbed", "lpips_testbed"}
-    assert {"ci_low", "ci_high", "n"} <= set(table) and set(table.concept) == {"ink", "stained_glass", MEAN}
+    assert set(table.metric) == {"accuracy", "flat", "fid", "kid", "lpips"}
+    assert {"ci_low", "ci_high", "n"} <= set(table) and set(table.concept) == {"ink", "stained_glass", WHOLE}
     text = (world / "tables/style.md").read_text()
-    for said in ("Erase FID ↑", "Erase ACC ↓", "Preserve ACC ↑", "Preserve LPIPS ↓", "| stained glass |", "| Avg "):
-        assert said in text
-    assert "Suite test" in text and "8 of each erased" not in text and "32 of each erased concept" in text
+    for words in ("Erase FID ↑", "Erase ACC ↓", "Preserve ACC ↑", "Preserve LPIPS ↓", "| stained glass |", "| Avg "):
+        assert words in text
+    assert (
+        "Suite test (A suite for tests). Images behind a number: 32 of an erased concept, 8 of a retained concept"
+        in text
+    )
+    assert "Observers: classifier (accuracy), spread (flat), testbed (fid, kid, lpips)." in text
     assert "rival-l1*: a reconstruction." in text
-    assert "Flat pictures (Artistic styles): wreck 12.5 % of erased ones" in text or "wreck 12.5 % of retained" in text
+    flat = "of erased concepts, wreck 12.5 %; of retained concepts, wreck 12.5 %."
+    assert f"Images of a single colour (Artistic styles): {flat}" in text
     latex = (world / "tables/style.tex").read_text()
     assert latex.count(r"\begin{tabular}") == latex.count(r"\end{tabular}") == 3
     assert r"$\uparrow$" in latex and "95 \\%" in latex and not re.search(r"(?<!\\)[%_]", latex.partition("\n")[2])
@@ -44,7 +62,7 @@ def test_columns_of_markdown_are_aligned(scored, world):
 
 
 def test_methods_are_columns_in_the_order_of_the_suite_and_cells_are_triples(scored):
-    frame = view.complete(view.read(scored).query("experiment == 'style'"), load_suite("test"))
+    frame = means_of(view.read(scored).query("experiment == 'style'"))
     (_, means), (erase, triples), (preserve, _) = _paper.blocks(frame)
     assert list(triples.columns) == ["original (ORI)", "wreck", "fast", "rival-l1*", "rival-l2*"]
     assert list(means.index) == list(triples.columns)
@@ -56,17 +74,21 @@ def test_methods_are_columns_in_the_order_of_the_suite_and_cells_are_triples(sco
 
 
 def test_what_each_seed_left_stands_below(scored, world):
-    found = view.read(scored).query("experiment == 'object'").sample(frac=1, random_state=0)
-    frame = view.complete(found[~((found.method == "rival-l1") & (found.seed == 1))], load_suite("test"))
+    numbers = view.read(scored).query("experiment == 'object'").sample(frac=1, random_state=0)
+    numbers = numbers[~((numbers.variant == "rival-l1") & (numbers.erasing_seed == 1))]
+    frame = means_of(numbers)
     *_, (heading, seeds) = _paper.blocks(frame)
-    assert heading == "Erase: ACC ↓, seed by seed of the erasing (0, 1, 2)"
+    assert heading == "Erase: ACC ↓, for each erasing seed (0, 1, 2)"
     assert set(seeds.columns) == {"fast", "rival-l1*", "rival-l2*"}, "controls are not repeated"
-    mine = frame[(frame.method == "fast") & (frame.role == "erased") & (frame.metric == "accuracy")]
-    mine = mine[(mine.concept == "fish") & (mine.probe == MEAN)].iloc[0]
-    assert list(mine.by_seed) == [0, 1, 2] and np.mean(list(mine.by_seed.values())) == pytest.approx(mine.value)
-    assert seeds.loc["fish", "fast"] == "/".join(_paper.number(value, 0) for value in mine.by_seed.values())
+    fast = numbers[(numbers.variant == "fast") & (numbers.asked == "fish") & (numbers.metric == "accuracy")]
+    by_seed = fast.set_index("erasing_seed").value
+    assert seeds.loc["fish", "fast"] == "/".join(_paper.number(by_seed[seed], 0) for seed in (0, 1, 2))
+    row = frame[(frame.variant == "fast") & (frame.role == "erased") & (frame.metric == "accuracy")]
+    assert row[row.asked == WHOLE].value.to_list() == [pytest.approx(by_seed.mean())] * 2, "of the concept, and Avg"
     assert seeds.loc["fish", "rival-l1*"].split("/")[1] == "–", "a seed that is not there"
-    assert any(said.startswith("Fewer seeds (Objects): rival-l1* 2;") for said in view.remarks(frame))
+    notes = notes_of(numbers)
+    assert any(note.startswith("Fewer erasing seeds (Objects): rival-l1* 2 of 3;") for note in notes)
+    assert "Means over several erasing seeds also include the seed-to-seed variation (Student's t)." in notes
 
 
 def test_of_one_concept_no_number_is_printed_twice(scored, world):
@@ -87,23 +109,24 @@ def test_numbers_are_printed_as_the_paper_prints_them():
 
 
 def test_controls_bracket_every_preserve_metric(scored):
-    table = _paper.table(view.complete(view.read(scored), load_suite("test")))
-    kept = table[(table.role == "retained") & (table.concept == MEAN)]
-    for (_, metric), numbers in kept.groupby(["experiment", "metric"]):
-        value = numbers.set_index("method").value * np.where(numbers.direction.iloc[0] == "up", -1, 1)
+    table = _paper.table(means_of(view.read(scored)))
+    retained = table[(table.role == "retained") & (table.concept == WHOLE)]
+    for (_, metric), numbers in retained.groupby(["experiment", "metric"]):
+        value = numbers.set_index("variant").value * np.where(numbers.direction.iloc[0] == "up", -1, 1)
         assert value["original"] == value.min(), metric
         assert value["wreck"] == value.max(), metric
 
 
 def test_the_portraits_table_has_a_row_per_wording(small, world):
     task = (world / "benchmark/tasks/style.yaml").read_text()
-    small("benchmark/tasks/style.yaml", task.replace("ink: ink", "ink: {phrase: ink, wordings: {pen: pen lines}}"))
-    found = scores("style", "style", LEVELS, ["ink"], [*STYLES, "ink.pen"]).query("metric == 'accuracy'")
-    found.loc[found.probe.eq("ink.pen") & found.role.eq("retained"), "role"] = "erased"
-    found = found.drop_duplicates(["method", "probe", "role"]).assign(metric="detected_nudenet")
-    found.loc[found.probe.eq("ink.pen"), "value"] = 17
-    frame = view.complete(found, load_suite("test"))
-    assert set(portrait.table(frame).probe) == {*STYLES, "ink.pen", MEAN}
+    task = task.replace("ink: ink", "ink: {phrase: ink, wordings: {pen: pen lines}}")
+    small("benchmark/tasks/style.yaml", task.replace("{accuracy: classifier,", "{detected: nudenet,"))
+    numbers = scores("style", "style", LEVELS, ["ink"], [*plain(STYLES), ("ink", "pen")])
+    numbers = numbers[numbers.metric == "detected"]
+    numbers.loc[numbers.wording == "pen", "value"] = 17
+    frame = means_of(numbers)
+    table = portrait.table(frame)
+    assert set(table.asked) == {*STYLES, WHOLE} and set(table.wording[table.asked == "ink"]) == {"", "pen"}
     (_, means), (_, wordings) = portrait.blocks(frame)
     assert "Erase detected ↓" in means and "Preserve detected ↓" in means
     assert list(wordings.index) == ["ink", "pen lines"], "their mean stands above"
@@ -111,123 +134,101 @@ def test_the_portraits_table_has_a_row_per_wording(small, world):
     assert list(wordings.columns)[:2] == ["original (ORI)", "wreck"]
 
 
+def test_other_prompt_sets_of_a_task_have_their_means_below_its_own(world, small):
+    small("benchmark/tasks/style.yaml", (world / "benchmark/tasks/style.yaml").read_text().replace(
+        "    concepts:", "    retained_on: [style, object]\n    concepts:"
+    ))  # fmt: skip
+    numbers = whole("test", experiments="style")
+    frame = means_of(numbers)
+    headings = [heading for heading, _ in _paper.blocks(frame)]
+    assert headings[:2] == [
+        "Artistic styles: mean over 2 erased concepts, with 95 % intervals",
+        "Artistic styles, on prompt set object: mean over 2 erased concepts, with 95 % intervals",
+    ]
+    (_, own), (_, other), *_ = _paper.blocks(frame)
+    assert list(other.index) == list(own.index) and list(other) == [name for name in own if "Preserve" in name]
+    assert set(_paper.table(frame).prompt_set) == {"style", "object"}
+    without = means_of(numbers[numbers.prompt_set == "style"])
+    pd.testing.assert_frame_equal(dict(_paper.blocks(without))[headings[0]], own)
+    assert "Preserve: FID ↓ / ACC ↑ / LPIPS ↓ (mean over all retained concepts)" in headings
+
+
+@pytest.mark.parametrize("name", [f"{kind}/{name}" for kind in ("tables", "figures") for name in (
+    plugins.names(f"benchmark/{kind}"))])  # fmt: skip
+def test_every_view_is_content_with_the_columns_that_it_is_promised(name):
+    suite = load_suite("paper" if name == "tables/verdict" else "testbed")
+    feeding = [key for key, experiment in suite.experiments.items() if name in experiment.views]
+    chosen = "original, scramble, esd, abconcept" if suite.name == "paper" else "original, scramble, esd"
+    numbers = _numbers(suite.name, chosen)
+    means, _ = view.prepare(numbers[numbers.experiment.isin(feeding)], suite)
+    assert tuple(means.columns) == frames.MEANS
+    module = view._module(name)
+    shown = pictures(numbers, suite.name) if getattr(module, "IMAGES", False) else ()
+    assert not shown or tuple(shown[0].columns) == frames.IMAGES
+    if name.startswith("tables/"):
+        assert len(module.table(means)) and all(len(block) for _, block in module.blocks(means))
+    else:
+        assert len(module.figure(means, *shown)[1])
+
+
 def test_a_table_without_blocks_is_printed_as_it_is(scored, world, monkeypatch):
     from benchmark.tables import style
 
     monkeypatch.delattr(style, "blocks")
     view.main("test", scored, world, ["tables/style"])
-    assert "| experiment |" in (world / "tables/style.md").read_text()
+    assert re.search(r"^\| experiment +\|", (world / "tables/style.md").read_text(), re.MULTILINE)
 
 
 def test_unfinished_tables_say_so(scored, world):
-    found = pd.read_csv(scored)
-    gone = (found.method == "fast") & (found.concept == "ink")
-    found[~gone].to_csv(scored, index=False)
+    numbers = pd.read_csv(scored, keep_default_na=False)
+    gone = (numbers.variant == "fast") & (numbers.concept == "ink")
+    numbers[~gone].to_csv(scored, index=False)
     view.main("test", scored, world, ["tables/style"])
     lines = (world / "tables/style.md").read_text().splitlines()
     assert next(line for line in lines if line.startswith("| fast")).count("–") == 6
 
 
 def test_two_runs_are_compared_number_by_number(scored, world, capsys):
-    theirs = pd.read_csv(scored)
-    chosen = (theirs.method == "fast") & (theirs.metric == "accuracy") & (theirs.role == "erased")
-    theirs.loc[chosen, ["value", "ci_low", "ci_high"]] += 50
-    unknown = (theirs.method == "wreck") & (theirs.role == "erased")
-    theirs.loc[unknown, ["ci_low", "ci_high"]] = np.nan
-    theirs.loc[theirs.method == "rival-l1", "n"] += 1
-    theirs = theirs[theirs.method != "rival-l2"]
-    theirs.to_csv(world / "theirs.csv", index=False)
-    compare.main(scored, world / "theirs.csv")
-    said = capsys.readouterr().out
-    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in said.splitlines() if line.startswith("| ")][2:]
+    second = pd.read_csv(scored)
+    chosen = (second.variant == "fast") & (second.metric == "accuracy") & (second.role == "erased")
+    second.loc[chosen, ["value", "ci_low", "ci_high"]] += 50
+    unknown = (second.variant == "wreck") & (second.role == "erased")
+    second.loc[unknown, ["ci_low", "ci_high"]] = np.nan
+    second.loc[second.variant == "rival-l1", "n"] += 1
+    second = second[second.variant != "rival-l2"]
+    second.to_csv(world / "second.csv", index=False)
+    compare.main(scored, world / "second.csv")
+    text = capsys.readouterr().out
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines() if line.startswith("| ")][1:]
     assert [row[0].partition(",")[0] for row in rows] == ["original", "wreck", "wreck", "fast", "fast"]
     assert ["fast, erased", "50", "0", "0", "0", "0", f"{chosen.sum()} of {5 * chosen.sum()}"] in rows
     assert ["wreck, erased", "0", "0", "0", "0", "0", "0 of 0"] in rows, "intervals that are unknown do not agree"
-    common = theirs[theirs.method != "rival-l1"]
-    assert f"{len(common)} numbers in common, {len(common) - chosen.sum() - unknown.sum()} of them equal" in said
-    assert "only in mine (or of other counts or versions): of rival-l1, rival-l2." in said
-    assert "only in theirs (or of other counts or versions): of rival-l1." in said
+    common = second[second.variant != "rival-l1"]
+    assert f"{len(common)} numbers in common, {len(common) - chosen.sum() - unknown.sum()} of them equal" in text
+    assert "only in the first (or of other counts or versions): rival-l1, rival-l2." in text
+    assert "only in the second (or of other counts or versions): rival-l1." in text
     with pytest.raises(BenchmarkError, match="no number in common"):
         compare.report(view.read(scored), view.read(scored).assign(suite="other"))
 
 
-# ── what a view marks ──
-
-
-def test_numbers_that_are_not_what_the_suite_says_now_are_marked_and_shown(scored, world, small):
-    suite = (world / "benchmark/suites/test.yaml").read_text()
-    small("benchmark/suites/test.yaml", suite.replace("fast: {}", "fast: {lr: 2.0}"))
-    view.main("test", scored, world, ["tables/style", "figures/tradeoff"])
-    text = (world / "tables/style.md").read_text()
-    assert "| fast† " in text and "| original (ORI) " in text and "| rival-l1* " in text
-    what = "in conditions (base model, sampler, budgets or settings): fast"
-    said = f"†: differs from what suite test says now, {what}."
-    assert said in text and "fast†" in (world / "tables/style.csv").read_text()
-    assert r"fast$\dagger$" in (world / "tables/style.tex").read_text()
-    assert "fast†" in (world / "figures/tradeoff.csv").read_text()
-
-
-def test_what_differs_is_named_of_all_methods_or_some(scored, world, small):
-    suite, task = ((world / f"benchmark/{name}.yaml").read_text() for name in ("suites/test", "tasks/style"))
-    small("benchmark/suites/test.yaml", suite.replace("guidance: 5.0", "guidance: 3.0"))
-    small("benchmark/tasks/style.yaml", task.replace("version: 3", "version: 4"))
-    found = pd.read_csv(scored, dtype=str, keep_default_na=False)
-    old = found.method == "wreck"
-    found.loc[old, "version"] = "3." + (found.version[old].str[2:].str.replace("^1", "0", regex=True))
-    found.to_csv(scored, index=False)
-    view.main("test", scored, world, ["tables/style", "tables/object"])
-    text = (world / "tables/style.md").read_text()
-    assert "| original (ORI)† " in text and "| rival-l1*† " in text
-    assert "task style (version 3, now 4): all methods; " in text
-    assert "metric fid_testbed (version 0, now 1): wreck" in text
-    assert "conditions (base model, sampler, budgets or settings): all methods" in text
-    assert "task" not in (world / "tables/object.md").read_text().rpartition("†")[2]
-
-
-@pytest.mark.parametrize("version", ["3.1", "3", "", "3.1.000000.extra"])
-def test_versions_of_another_format_are_marked_and_never_refused(scored, world, version):
-    pd.read_csv(scored).assign(version=version).to_csv(scored, index=False)
-    view.main("test", scored, world, ["tables/style", "figures/tradeoff"])
-    text = (world / "tables/style.md").read_text()
-    assert "| fast† " in text and ("conditions (not stated): all methods" in text) == (version.count(".") < 2)
-
-
-def test_variants_of_elsewhere_and_methods_that_cannot_be_read_are_marked(scored, world, small):
-    found = pd.read_csv(scored, dtype=str, keep_default_na=False).replace({"method": {"rival-l2": "rival-of-mine"}})
-    found.to_csv(scored, index=False)
-    small("methods/fast.py", "def erase(:\n")
-    view.main("test", scored, world, ["tables/style"])
-    text = (world / "tables/style.md").read_text()
-    assert "| rival-of-mine*† " in text and "| fast† " in text and "| wreck " in text
-    assert "settings): rival-of-mine" in text and "in settings that cannot be read (methods/fast.py: line 1: " in text
-
-
-def test_numbers_of_several_kinds_of_device_are_marked(scored, world):
-    found = pd.read_csv(scored, dtype=str, keep_default_na=False).assign(device="cpu AVX512")
-    found.to_csv(scored, index=False)
-    view.main("test", scored, world, ["tables/style"])
-    assert "‡" not in (world / "tables/style.md").read_text()
-    found.loc[found.method.isin(["fast", "wreck"]), "device"] = "NVIDIA H100"
-    found.loc[found.method == "rival-l1", "device"] = ""
-    found.to_csv(scored, index=False)
-    view.main("test", scored, world, ["tables/style"])
-    text = (world / "tables/style.md").read_text()
-    assert "| fast‡ " in text and "| rival-l1*‡ " in text and "| rival-l2* " in text and "| original (ORI) " in text
-    devices = "original, rival-l2 on cpu AVX512; wreck, fast on NVIDIA H100; rival-l1 on a device that is not stated"
-    assert f"Devices: {devices}." in text
+def test_a_checkpoint_is_compared_with_itself(world):
+    curve = {**dict(list(LEVELS.items())[:2]), "fast@25": (60, 90), "fast": (2, 70)}
+    numbers = scores("style", "style", curve, ["ink"], plain(STYLES))
+    text = compare.report(numbers, numbers[numbers.checkpoint == 100])
+    assert "| fast, erased " in text and "only in the first (or of other counts or versions): fast@25." in text
 
 
 # ── what a view refuses ──
 
 
 def test_a_view_without_numbers_is_left_out_where_that_is_allowed(scored, world, capsys):
-    found = pd.read_csv(scored, dtype=str, keep_default_na=False)
-    found[found.experiment == "object"].to_csv(scored, index=False)
+    numbers = pd.read_csv(scored, dtype=str, keep_default_na=False)
+    numbers[numbers.experiment == "object"].to_csv(scored, index=False)
     (world / "tables").mkdir()
     (world / "tables/style.md").write_text("of a wider run")
     view.main("test", scored, world, ["tables/style", "tables/object"], if_any=True)
-    said = capsys.readouterr().out
-    assert "has no number for tables/style, which shows style: left out; style.md stays as" in said
+    text = capsys.readouterr().out
+    assert "has no number for tables/style, which shows style: left out; style.md stays as" in text
     assert {path.stem for path in (world / "tables").iterdir()} == {"object", "style"}
     assert (world / "tables/style.md").read_text() == "of a wider run"
     view.main("test", scored, world / "nothing")  # of a suite whose figures all show pictures that are not here
@@ -241,7 +242,7 @@ def test_a_view_without_numbers_is_left_out_where_that_is_allowed(scored, world,
         (lambda s: s.assign(value=""), "line 2: value: is empty"),
         (lambda s: pd.concat([s, s.iloc[[4]]]), "line .* gives the number of line 6 again"),
         (lambda s: s.assign(suite="quick"), "has numbers of suite quick, not of test"),
-        (lambda s: s.replace("stained_glass", "marble"), "task style: probe: there is no probe 'marble'"),
+        (lambda s: s.replace("stained_glass", "marble"), "prompt set style: asked: there is no concept 'marble'"),
         (lambda s: s[s.experiment == "object"], "has no number for tables/style, which shows style"),
         (lambda s: s.assign(experiment="styl"), "there is no experiment 'styl'; did you mean style"),
         (lambda s: s.replace("accuracy", "acuracy"), "there is no metric 'acuracy'; did you mean accuracy"),
@@ -265,7 +266,7 @@ def test_views_that_do_not_exist(scored, world):
 
 def test_the_original_alone_has_all_views(world):
     """It is run first, and its numbers are looked at before any GPU is spent on erasing."""
-    alone = scores("style", "style", {"original": (97, 95)}, [], list(STYLES))
+    alone = scores("style", "style", {"original": (97, 95)}, [], plain(STYLES))
     alone.to_csv(world / "scores.csv", index=False)
     view.main("test", world / "scores.csv", world, ["tables/style"])
     means = pd.read_csv(world / "tables/style.csv").query("metric == 'accuracy' and concept != '*'")

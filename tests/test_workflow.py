@@ -1,5 +1,6 @@
 """What Snakemake plans: on real rules and real settings, with runners that take no time."""
 
+import hashlib
 import os
 import re
 import shlex
@@ -11,7 +12,7 @@ from contextlib import contextmanager
 import pytest
 from conftest import CONTROL, ROOT
 
-from benchmark import grid
+from benchmark import grid, variants
 
 SNAKEMAKE = [sys.executable, "-m", "snakemake"]
 
@@ -24,14 +25,14 @@ def snakemake(folder, *arguments, suite="micro"):
 
 
 def planned(folder, *arguments, suite="micro"):
-    """The jobs of a dry run, as (rule, method or what else tells its jobs apart)."""
+    """The jobs of a dry run, as (rule, what tells its jobs apart): a view, or the prompt set and the shard."""
     out = snakemake(folder, *arguments, "--dry-run", suite=suite)
     jobs = set()
     for block in re.split(r"\n(?=(?:local)?rule \w+:)", out)[1:]:
         rule = re.match(r"(?:local)?rule (\w+):", block)[1]
         wildcards = dict(re.findall(r"(\w+)=([^,\n]+)", (re.search(r"wildcards: (.*)", block) or [""])[0]))
         jobs.add(
-            (rule, wildcards.get("method") or wildcards.get("view") or wildcards.get("kind") or wildcards.get("task"))
+            (rule, wildcards.get("view") or "/".join(wildcards[key] for key in ("set", "shard") if key in wildcards))
         )
     return jobs
 
@@ -51,7 +52,7 @@ def edited(path, old, new):
 def done(fake):
     """A finished run of `micro`."""
     out = snakemake(fake)
-    assert len(re.findall(r"^rule ", out, re.MULTILINE)) <= 12
+    assert "steps (100%) done" in out or "jobs done" in out, out
     return fake
 
 
@@ -68,10 +69,10 @@ def test_a_copy_without_snakemakes_memory_is_looked_at_again(done, tmp_path):
     assert planned(copy) == set()
 
 
-def test_a_new_experiment_over_cells_that_are_there_is_scored_and_shown(done):
+def test_a_new_experiment_over_erasures_that_are_there_is_scored_and_shown(done):
     again = "  again: {task: style, methods: [original, esd], concepts: [chalk], views: [tables/style]}\n"
     with edited(done / "benchmark/suites/micro.yaml", "experiments:\n", f"experiments:\n{again}"):
-        assert planned(done) == {("score", None), ("table", "style"), ("all", None)}
+        assert planned(done) == {("score", ""), ("table", "style"), ("all", "")}
 
 
 def test_a_control_of_three_lines_appears_without_another_edit(fake):
@@ -80,7 +81,10 @@ def test_a_control_of_three_lines_appears_without_another_edit(fake):
     control.write_text(CONTROL)
     new = planned(fake, suite="quick") - before
     control.unlink()
-    assert new == {("erase", "nothing"), ("generate", "nothing"), ("observe", "nothing")}
+    shards = {f"{task}/nothing/seed0/all" for task in ("style", "object")}
+    looked = {f"{shard.partition('/')[0]}/{shard}" for shard in shards}
+    erased = {("erase", shard) for shard in shards}
+    assert new == erased | {(rule, place) for rule in ("generate", "observe") for place in looked}
 
 
 def test_a_report_is_on_the_views_that_are_there(fake, tmp_path):
@@ -109,10 +113,11 @@ def test_a_new_method_in_a_suite_of_lists_is_scored_as_it_was_planned(fake):
         "--config",
         "suite=micro",
         "methods=esd, sdd",
+        "seeds=0",
     ]
     out = subprocess.run(command, cwd=fake, capture_output=True, text=True, check=True).stdout
     (score,) = re.findall(r"python -m benchmark.score [^|]*", out.replace("\n", " "))
-    assert "--suite micro --methods esd sdd --evidence" in " ".join(score.split())
+    assert "--suite micro --methods esd sdd --seeds 0 --prompts" in " ".join(score.split())
 
 
 def test_views_are_drawn_from_a_foreign_scores_csv_of_any_age(fake, tmp_path):
@@ -122,11 +127,73 @@ def test_views_are_drawn_from_a_foreign_scores_csv_of_any_age(fake, tmp_path):
     scores.parent.mkdir(parents=True)
     scores.write_text("from another machine")
     os.utime(scores, (0, 0))
-    assert planned(copy, "tables", "figures", suite="quick") == {("tables", None), ("figures", None)}
+    assert planned(copy, "tables", "figures", suite="quick") == {("tables", ""), ("figures", "")}
     snakemake(copy, "tables", "figures", suite="quick")
     assert (copy / "results/quick/tables/style.md").exists() and (copy / "results/quick/figures/tradeoff.svg").exists()
     assert scores.read_text() == "from another machine"
     assert not (copy / "results/quick/figures/gallery.svg").exists(), "the pictures are not here"
+
+
+SET = """
+title: Rows of somebody
+version: 1
+file: rows.csv
+sha256: {sha}
+columns: {{text: prompt}}
+metrics: {{flat: spread, fid: testbed}}
+"""
+
+
+def test_a_prompt_set_that_is_a_file_is_planned_by_one_entry_and_refused_in_one_line(fake, tmp_path):
+    copy = tmp_path / "elsewhere"
+    shutil.copytree(fake, copy, symlinks=True, ignore=shutil.ignore_patterns(".snakemake", "results"))
+    before = planned(copy)
+    task, entry = copy / "benchmark/tasks/style.yaml", copy / "benchmark/prompt_sets/rows.yaml"
+    task.write_text(task.read_text().replace("    templates:", "    retained_on: [style, rows]\n    templates:", 1))
+    (copy / "rows.csv").write_text('prompt\na fish\n"two, dogs"\n')
+    entry.parent.mkdir()
+    entry.write_text(SET.format(sha=hashlib.sha256((copy / "rows.csv").read_bytes()).hexdigest()))
+    shards = {"original", "style/scramble/seed0/all", "style/esd/seed0/all"}
+    drawn = {(rule, f"rows/{shard}") for rule in ("generate", "observe") for shard in shards}
+    assert planned(copy) - before == drawn | {("prompts", "rows")}
+    entry.write_text(SET.format(sha="f" * 64))
+    command = [*SNAKEMAKE, "--dry-run", "--cores", "1", "--config", "suite=micro"]
+    end = subprocess.run(command, cwd=copy, capture_output=True, text=True)
+    assert end.returncode != 0 and end.stderr.splitlines()[-1].startswith(
+        "error: benchmark/prompt_sets/rows.yaml: file rows.csv: is another file than the one that is meant"
+    )
+    assert "Traceback" not in end.stderr
+    (copy / "rows.csv").unlink()
+    end = subprocess.run(command, cwd=copy, capture_output=True, text=True)
+    assert end.returncode != 0 and "rows.csv" in end.stdout + end.stderr
+    scores = copy / "results/micro/scores.csv"
+    scores.parent.mkdir(parents=True)
+    scores.write_text("from another machine")
+    assert planned(copy, "tables") == {("tables", "")}, "views need no prompts"
+
+
+ATTACKED = """
+title: Styles, after a search for words that bring them back
+version: 1
+attack: random_words
+of: style
+metrics: {accuracy: classifier, flat: spread}
+"""
+
+
+def test_an_attack_is_planned_by_one_entry(fake, tmp_path):
+    copy = tmp_path / "elsewhere"
+    shutil.copytree(fake, copy, symlinks=True, ignore=shutil.ignore_patterns(".snakemake", "results"))
+    before = planned(copy)
+    task, entry = copy / "benchmark/tasks/style.yaml", copy / "benchmark/prompt_sets/words.yaml"
+    task.write_text(task.read_text().replace("    templates:", "    erased_on: [style, words]\n    templates:", 1))
+    entry.parent.mkdir()
+    entry.write_text(ATTACKED)
+    erased = {"style/scramble/seed0/all", "style/esd/seed0/all"}
+    drawn = {(rule, f"words/{shard}") for rule in ("generate", "observe") for shard in {"original"} | erased}
+    assert planned(copy) - before == drawn | {("prompts", "words")} | {("attack", f"words/{shard}") for shard in erased}
+    out = " ".join(snakemake(copy, "--dry-run", "--printshellcmds").split())
+    assert "python -m benchmark.prompts --suite micro --set words --out results/micro/prompts/words.csv" in out
 
 
 def test_a_failing_job_fails_the_run(fake, tmp_path):
@@ -143,13 +210,15 @@ def test_suites_plan(fake, suite):
     plan = grid.plan({"suite": suite})
     out = snakemake(fake, "--dry-run", suite=suite)
     counts = {rule: int(count) for rule, count in re.findall(r"^(\w+) +(\d+)$", out, re.MULTILINE)}
-    assert counts["generate"] == counts["observe"] == len(plan.parts)
-    assert counts["erase"] == sum(part.method != grid.ORIGINAL for part in plan.parts.values())
-    assert counts["base"] == counts["score"] == 1 and counts["classify"] == len(plan.tasks)
+    assert counts["observe"] == len(plan.looked_at) and counts["prompts"] == len(plan.sets)
+    only_learnt = [prompt_set for prompt_set in plan.sets.values() if not prompt_set.measures]
+    assert counts["generate"] == len(plan.looked_at) + len(only_learnt)
+    assert counts["erase"] == len(plan.shards) - 1, "of all shards but the original"
+    assert counts["base"] == counts["score"] == 1 and counts["train_classifier"] == len(plan.tasks)
 
 
 def test_the_slurm_profile_plans(fake):
-    assert ("erase", "esd") in planned(fake, "--profile", "slurm", suite="paper")
+    assert ("erase", "style/esd/seed0/van_gogh") in planned(fake, "--profile", "slurm", suite="paper")
 
 
 def test_jobs_are_command_lines_that_their_runners_understand(fake):
@@ -159,13 +228,13 @@ def test_jobs_are_command_lines_that_their_runners_understand(fake):
     for line in re.findall(r"python -m (benchmark\.\w+ .*?) 2>&1", out.replace("\n", " ")):
         module, *arguments = shlex.split(line)
         commands.setdefault(module, set()).add(frozenset(a for a in arguments if a.startswith("--")))
-    assert len(commands) == 7
-    for module, variants in commands.items():
+    assert len(commands) == 8
+    for module, lines in commands.items():
         text = subprocess.run([sys.executable, "-m", module, "--help"], cwd=ROOT, capture_output=True, text=True).stdout
         usage = text.partition("\n\n")[0]
         known = set(re.findall(r"--[a-z-]+", usage))
         required = known - set(re.findall(r"\[(--[a-z-]+)", usage)) - {"--no-" + k[2:] for k in known}
-        for given in variants:
+        for given in lines:
             assert required <= given <= known, module
 
 
@@ -178,7 +247,7 @@ def test_lint_finds_nothing_but_that_all_rules_share_one_environment():
 def test_no_rule_names_a_method_or_concept():
     texts = {path.name: path.read_text() for path in [ROOT / "Snakefile", *ROOT.glob("workflow/rules/*.smk")]}
     plan = grid.plan({"suite": "quick"})
-    names = {grid.module(label)[8:-3] for label in plan.aliases} - {grid.ORIGINAL}
+    names = {erasure.variant.method for erasure in plan.run} - {variants.ORIGINAL}
     names |= {concept.name for task in plan.tasks.values() for concept in task.concepts}
     for name, text in texts.items():
         assert not names & set(re.findall(r"\w+", text)), name

@@ -1,8 +1,8 @@
-"""What is erased against what is kept: one point per method, between the two controls.
+"""Erasing against retaining: one point per variant, between the two controls.
 
-What is kept is measured twice: a model may draw other concepts that a judge still recognises, and yet draw them
-otherwise than before. Methods drawn at checkpoints along their training (`label@25`) are curves, which begin at the
-original model.
+What is retained is measured twice: a model may draw other concepts that the classifier still recognises, and yet draw
+them differently from before. Variants that were also drawn at checkpoints of their training are curves, which begin at
+the original model.
 """
 
 from __future__ import annotations
@@ -15,15 +15,20 @@ from matplotlib.ticker import MaxNLocator
 
 from benchmark.errors import BenchmarkError
 from benchmark.figures._labels import label
+from benchmark.records import END, WHOLE
 
 CAPTION = (
-    "What was erased, as the judge sees it, against what was kept of all other concepts: the judge's accuracy, and how "
-    "far their images are from the original model's (LPIPS), with 95 % intervals; a ring around a point is one more "
-    "model at that place"
+    "Erasing against retaining. Horizontal: the classifier's accuracy on images of the erased concept; lower is "
+    "better. Vertical: what the model retains of all other concepts, as the classifier's accuracy on them and as the "
+    "perceptual distance (LPIPS) of their images from the original model's. Thin lines are 95 % intervals; a ring "
+    "around a point is another variant at the same place"
 )
-MEAN = "*"
 ERASED = "accuracy"
-KEPT = {"accuracy": "accuracy on all other concepts, %", "lpips": "LPIPS of all other concepts"}  # by kind of metric
+RETAINED = {  # by metric
+    "accuracy": "accuracy on retained concepts, %",
+    "lpips": "LPIPS of retained concepts",
+}
+ORIGINAL = "original"
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")  # Okabe and Ito: apart for all eyes
 MARKERS = "osD^v"
 CONTROL = "#444444"
@@ -31,55 +36,56 @@ SIZE, RING = 6.0, 4.0  # points: of a marker, and by how much one must be larger
 
 
 def figure(scores: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
-    """A column of panels per experiment, a row per measure of what is kept; the plotted numbers beside it."""
+    """A column of panels per experiment, a row per measure of what is retained; the plotted numbers beside it."""
     plotted = _points(scores)
     if plotted.empty:
-        raise BenchmarkError("no method has an accuracy on what is erased and a number for what is retained")
-    experiments, kinds = list(plotted.groupby("experiment", sort=False)), list(plotted.kept.unique())
+        raise BenchmarkError("no variant has an accuracy on what is erased and a number for what is retained")
+    experiments, metrics = list(plotted.groupby("experiment", sort=False)), list(plotted.metric.unique())
     styles = _styles(plotted)
-    width, height = 3.9 * len(experiments) + 0.7, 2.9 * len(kinds) + 0.9
-    made = Figure((width, height))
-    panels = made.subplots(len(kinds), len(experiments), sharex=True, sharey="row", squeeze=False)
-    made.subplots_adjust(
+    width, height = 3.9 * len(experiments) + 0.7, 2.9 * len(metrics) + 0.9
+    drawing = Figure((width, height))
+    panels = drawing.subplots(len(metrics), len(experiments), sharex=True, sharey="row", squeeze=False)
+    drawing.subplots_adjust(
         left=0.62 / width, right=1 - 0.08 / width, bottom=0.5 / height, top=1 - 0.5 / height, wspace=0.14, hspace=0.1
     )
-    for row, kind in zip(panels, kinds, strict=True):
-        row[0].set(ylim=_limits(plotted[plotted.kept == kind]), ylabel=f"{KEPT[kind]}   (better →)")
+    for row, metric in zip(panels, metrics, strict=True):
+        row[0].set(ylim=_limits(plotted[plotted.metric == metric]), ylabel=f"{RETAINED[metric]}   (better →)")
         for axes, (_, points) in zip(row, experiments, strict=True):
-            _panel(axes, points[points.kept == kind], styles)
+            _panel(axes, points[points.metric == metric], styles)
     for top, bottom, (_, points) in zip(panels[0], panels[-1], experiments, strict=True):
         top.set_title(points.title.iloc[0], pad=16)
         top.text(0, 1.025, _subtitle(points), transform=top.transAxes, color="#666666", fontsize=7.5)
         bottom.set_xlabel("accuracy on the erased concept, %   (← better)")
-    return made, plotted
+    return drawing, plotted
 
 
 def _points(scores: pd.DataFrame) -> pd.DataFrame:
-    """A row per experiment, method and measure: accuracy on what is erased, what is retained, with intervals."""
-    rows = scores[scores.probe == MEAN]
-    erased = rows[rows.concept != MEAN].groupby("experiment").phrase.unique().map(", ".join).rename("erased")
-    keys = ["experiment", "title", "method", "label", "control"]
+    """A row per experiment, variant and metric: accuracy on what is erased, what is retained, with intervals.
+
+    Of the task's own prompt set, each metric by its first observer.
+    """
+    rows = scores[(scores.asked == WHOLE) & (scores.prompt_set == scores.task)]
+    rows = rows[rows.observer == rows.groupby(["experiment", "metric"]).observer.transform("first")]
+    erased = rows[rows.concept != WHOLE].groupby("experiment").phrase.unique().map(", ".join).rename("erased")
+    keys = ["experiment", "title", "method", "variant", "checkpoint", "label", "control"]
     numbers = ["value", "ci_low", "ci_high"]
-    means = rows[rows.concept == MEAN].assign(kept=rows.metric.str.split("_").str[0])
+    means = rows[rows.concept == WHOLE]
     lost = means[(means.metric == ERASED) & (means.role == "erased")].set_index(keys)[numbers].add_prefix("erased_")
-    retained = means[(means.role == "retained") & means.kept.isin(KEPT)]
-    first = retained.groupby(["experiment", "kept"]).metric.transform("first")  # of two networks' LPIPS
-    kept = retained[retained.metric == first]
-    kept = kept.iloc[np.argsort(kept.kept.map(list(KEPT).index), kind="stable")]  # methods stay in the suite's order
-    kept = kept.set_index([*keys, "kept", "metric", "direction"])[numbers].add_prefix("retained_").reset_index()
-    found = kept.merge(lost.reset_index(), on=keys).merge(erased.reset_index(), on="experiment")
-    return found.dropna(subset=["erased_value", "retained_value"])
+    stays = means[(means.role == "retained") & means.metric.isin(RETAINED)]
+    stays = stays.iloc[np.argsort(stays.metric.map(list(RETAINED).index), kind="stable")]  # variants stay in order
+    stays = stays.set_index([*keys, "metric", "observer", "direction"])[numbers].add_prefix("retained_").reset_index()
+    points = stays.merge(lost.reset_index(), on=keys).merge(erased.reset_index(), on="experiment")
+    return points.dropna(subset=["erased_value", "retained_value"])
 
 
 def _styles(points: pd.DataFrame) -> dict[str, tuple[str, str]]:
-    """Colour and marker of each method; a checkpoint has its method's."""
-    methods = dict.fromkeys(_method(name) for name in points.method[~points.control])
+    """Colour and marker of each variant, at its end and at its checkpoints."""
     looks = [(colour, marker) for marker in MARKERS for colour in COLOURS]
-    return {name: looks[i % len(looks)] for i, name in enumerate(methods)}
+    return {name: looks[i % len(looks)] for i, name in enumerate(points.variant[~points.control].unique())}
 
 
 def _limits(points: pd.DataFrame) -> tuple[float, float]:
-    """What is kept, from what erasers keep to all: a control that wrecks the model may lie far from it.
+    """What is retained, from what erasers retain to everything: a control that wrecks the model may lie far from it.
 
     The first number is the axis' lower end, which is the larger one if smaller is better.
     """
@@ -104,29 +110,28 @@ def _panel(axes: Axes, points: pd.DataFrame, styles: dict[str, tuple[str, str]])
 
     crowd = []  # what labels should not cover
     for name, (colour, marker) in styles.items():
-        way = points[points.method.map(_method) == name]
-        way = way.iloc[np.argsort([_percent(method) for method in way.method], kind="stable")]
+        way = points[points.variant == name].sort_values("checkpoint", kind="stable")
         if len(way) > 1:
-            line = pd.concat([points[points.method == "original"], way])  # where every training begins
+            line = pd.concat([points[points.variant == ORIGINAL], way])  # where every training begins
             axes.plot(line.erased_value, line.retained_value, color=colour, linewidth=1, alpha=0.8, zorder=2)
             crowd += _dots(line.erased_value, line.retained_value)
             axes.plot(way.erased_value[:-1], way.retained_value[:-1], marker, color=colour, markersize=2.5, zorder=3)
-        _intervals(axes, way[way.method == name], colour)
+        _intervals(axes, way[way.checkpoint == END], colour)
 
-    ends = points[~points.method.str.contains("@")]
+    ends = points[points.checkpoint == END]
     low, high = axes.get_ylim()
     beyond = (ends.retained_value - low) * (high - low) < 0
     number = "{:.0f} %" if high > low else "{:.2f}"
     ends = ends.assign(beyond=beyond, y=ends.retained_value.where(~beyond, low + 0.03 * (high - low)))
-    said = ends.label + ends.retained_value.map(f": {number}, beyond this axis".format)
-    ends["text"] = ends.label.where(~beyond, said)
+    numbered = ends.label + ends.retained_value.map(f": {number}, beyond this axis".format)
+    ends["text"] = ends.label.where(~beyond, numbered)
     for end, size in zip(ends.itertuples(), _sizes(axes, ends.erased_value, ends.y), strict=True):
-        colour, marker = (CONTROL, "v" if end.beyond else "o") if end.control else styles[end.method]
+        colour, marker = (CONTROL, "v" if end.beyond else "o") if end.control else styles[end.variant]
         fill = {"markerfacecolor": "white", "markeredgewidth": 1.1} if end.control else {"markeredgecolor": "white"}
         axes.plot(end.erased_value, end.y, marker, color=colour, markersize=size, zorder=5 - size / 100,
                   **{"markeredgewidth": 0.6} | fill)  # fmt: skip
     _intervals(axes, ends[ends.control & ~beyond], CONTROL)
-    colours = [CONTROL if end.control else styles[end.method][0] for end in ends.itertuples()]
+    colours = [CONTROL if end.control else styles[end.variant][0] for end in ends.itertuples()]
     x, y, seen = ends.erased_value, ends.y, ends[~beyond]
     crowd += [
         *zip(seen.erased_ci_low, seen.y, seen.erased_ci_high, seen.y, strict=True),
@@ -144,10 +149,10 @@ def _sizes(axes: Axes, xs: pd.Series, ys: pd.Series) -> list[float]:
 
 def _subtitle(points: pd.DataFrame) -> str:
     concepts = points.erased.iloc[0].split(", ")
-    said = f"erased: {concepts[0]}" if len(concepts) == 1 else f"mean over {len(concepts)} erased concepts"
-    checkpoints = sorted({_percent(method) for method in points.method} - {100})
+    what = f"erased: {concepts[0]}" if len(concepts) == 1 else f"mean over {len(concepts)} erased concepts"
+    checkpoints = sorted(set(points.checkpoint) - {END})
     stops = ", ".join(map(str, checkpoints))
-    return f"{said}; small dots: stopped at {stops} % of the steps" if checkpoints else said
+    return f"{what}; small dots: stopped at {stops} % of the steps" if checkpoints else what
 
 
 def _dots(xs: pd.Series, ys: pd.Series) -> list[tuple[float, float, float, float]]:
@@ -161,11 +166,3 @@ def _intervals(axes: Axes, points: pd.DataFrame, colour: str) -> None:
     style = {"colors": colour, "linewidth": 0.9, "alpha": 0.45, "zorder": 2}
     axes.hlines(points.retained_value, points.erased_ci_low, points.erased_ci_high, **style)
     axes.vlines(points.erased_value, points.retained_ci_low, points.retained_ci_high, **style)
-
-
-def _method(name: str) -> str:
-    return name.partition("@")[0]
-
-
-def _percent(name: str) -> int:
-    return int(name.partition("@")[2] or 100)

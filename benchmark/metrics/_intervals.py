@@ -1,6 +1,6 @@
 """95 % intervals that cover: for shares, for means, and for statistics of whole sets such as FID.
 
-Images of one noise seed are one prompt row. Where images of a row could resemble each other, whole rows are resampled.
+Images of one row of a prompt set are a unit, numbered from 0. They may resemble each other: units are resampled.
 """
 
 from __future__ import annotations
@@ -40,13 +40,13 @@ def wilson(value: float, n: float) -> tuple[float, float]:
     return round(float(100 * (centre - margin)), 9), round(float(100 * (centre + margin)), 9)  # 0 is 0, not 1e-17
 
 
-def mean(values: np.ndarray, seeds: np.ndarray) -> Score:
+def mean(values: np.ndarray, units: np.ndarray) -> Score:
     """The mean, with a bootstrap interval over prompt rows.
 
     The percentile interval is too narrow for few rows; its levels are expanded as in Hesterberg 2015, "What Teachers
     Should Know About the Bootstrap", which makes it as wide as Student's where the latter is right.
     """
-    rows = _row(seeds)
+    rows = _row(units)
     means = np.bincount(rows, values) / np.bincount(rows)
     n = len(means)
     if n < 2:
@@ -56,14 +56,14 @@ def mean(values: np.ndarray, seeds: np.ndarray) -> Score:
     return Score(float(np.mean(values)), len(values), float(low), float(high))
 
 
-def jackknife(statistic: Callable[[np.ndarray], float], seeds: np.ndarray, floor: float = -np.inf) -> Score:
+def jackknife(statistic: Callable[[np.ndarray], float], units: np.ndarray, floor: float = -np.inf) -> Score:
     """A statistic of a set of images, with a delete-group jackknife interval over prompt rows.
 
     `statistic(keep)` computes it from the images that a mask selects. Groups may differ by one row: the variance is
     that of Busing, Meijer and van der Leeden 1999, "Delete-m jackknife for unequal m". No bootstrap: repeated images
     make a set look less diverse than it is, which biases FID upwards.
     """
-    n, rows = len(seeds), _row(seeds)
+    n, rows = len(units), _row(units)
     value = statistic(np.full(n, True))
     group = rows % min(GROUPS, rows.max() + 1)
     sizes = np.bincount(group)
@@ -77,9 +77,9 @@ def jackknife(statistic: Callable[[np.ndarray], float], seeds: np.ndarray, floor
     return Score(value, n, max(floor, value - margin), value + margin)
 
 
-def _row(seeds: np.ndarray) -> np.ndarray:
-    """The prompt row of each image, numbered from 0."""
-    return np.unique(seeds, return_inverse=True)[1]
+def _row(units: np.ndarray) -> np.ndarray:
+    """The unit of each image, numbered from 0 without gaps."""
+    return np.unique(units, return_inverse=True)[1]
 
 
 @lru_cache(16)

@@ -1,4 +1,4 @@
-"""FID: the Fréchet distance between Gaussians fitted to features of images and of their partners by the original model.
+"""FID: the Fréchet distance between Gaussians fitted to features of images and of their reference images.
 
 Heusel et al. 2017 (arXiv 1706.08500): |mu1 - mu2|^2 + tr(S1 + S2 - 2 (S1 S2)^(1/2)). Both sets are generated, from the
 same prompts and noise: `original` reads 0. With centred features X1, X2 as rows the last trace is a nuclear norm,
@@ -21,19 +21,19 @@ from benchmark.metrics._intervals import Score, jackknife
 VERSION = 1
 DIRECTION = {"erased": "up", "retained": "down"}
 RANGE = (0, None)
-EYE = None  # named by the metric: fid_<eye>
+OBSERVER = None  # the prompt set chooses
 LEAST = 2  # images, since it compares how they spread
 READS = "features"
 ORIGINAL = 0.0
 ROUNDING = 1e-10  # relative to the traces: what float64 leaves of a difference that is none
 
 
-def score(rows: pd.DataFrame, seen: np.ndarray, partners: np.ndarray) -> Score:
-    """`seen`, `partners`: features (n, d) of the images and, row by row, of the originals."""
+def score(rows: pd.DataFrame, seen: np.ndarray, references: np.ndarray, settings: None) -> Score:
+    """`seen`, `references`: features (n, d) of the images and, image by image, of their reference images."""
     if len(seen) < 2:
         raise BenchmarkError("FID needs two images at least")
-    x, y = _coordinates(seen, partners)
-    return jackknife(lambda keep: distance(x[keep], y[keep]), rows.seed.to_numpy(), floor=0.0)
+    x, y = _coordinates(seen, references)
+    return jackknife(lambda keep: distance(x[keep], y[keep]), rows.unit.to_numpy(), floor=0.0)
 
 
 def distance(x: np.ndarray, y: np.ndarray) -> float:

@@ -1,4 +1,4 @@
-"""KID: the squared maximum mean discrepancy between features of images and of their partners by the original model.
+"""KID: the squared maximum mean discrepancy between features of images and of their reference images.
 
 Bińkowski et al. 2018 (arXiv 1801.01401), kernel (x·y / d + 1)^3, over all images at once instead of random subsets.
 Images and originals share their noise, which the usual estimator does not expect: its cross term holds the n pairs
@@ -15,23 +15,23 @@ from benchmark.metrics._intervals import Score, jackknife
 VERSION = 1
 DIRECTION = {"erased": "up", "retained": "down"}
 RANGE = (None, None)  # an unbiased estimate of something small may be below 0
-EYE = None  # named by the metric: kid_<eye>
+OBSERVER = None  # the prompt set chooses
 LEAST = 2  # images, since it compares how they spread
 READS = "features"
 ORIGINAL = 0.0
 ROUNDING = 1e-10  # what float64 leaves of a difference that is none
 
 
-def score(rows: pd.DataFrame, seen: np.ndarray, partners: np.ndarray) -> Score:
-    """`seen`, `partners`: features (n, d) of the images and, row by row, of the originals."""
+def score(rows: pd.DataFrame, seen: np.ndarray, references: np.ndarray, settings: None) -> Score:
+    """`seen`, `references`: features (n, d) of the images and, image by image, of their reference images."""
     if len(seen) < 2:
         raise BenchmarkError("KID needs two images at least")
-    terms = discrepancies(seen.astype(np.float64), partners.astype(np.float64))
+    terms = discrepancies(seen.astype(np.float64), references.astype(np.float64))
 
     def statistic(keep: np.ndarray) -> float:
         return float(terms[np.ix_(keep, keep)].sum() / (keep.sum() * (keep.sum() - 1)))
 
-    return jackknife(statistic, rows.seed.to_numpy())
+    return jackknife(statistic, rows.unit.to_numpy())
 
 
 def discrepancies(x: np.ndarray, y: np.ndarray) -> np.ndarray:

@@ -12,11 +12,11 @@ from benchmark.metrics._intervals import Score, mean
 VERSION = 1
 DIRECTION = {"erased": "up", "retained": "down"}
 RANGE = (0, None)
-EYE = None  # named by the metric: lpips_<eye>
-READS = "lpips_{eye}"
+OBSERVER = None  # the prompt set chooses
+READS = "lpips_{observer}"
 ORIGINAL = 0.0
 
 
-def score(rows: pd.DataFrame, seen: np.ndarray, partners: np.ndarray) -> Score:
-    """`seen`: the distance of each image from its partner."""
-    return mean(seen, rows.seed.to_numpy())
+def score(rows: pd.DataFrame, seen: np.ndarray, references: np.ndarray, settings: None) -> Score:
+    """`seen`: the distance of each image from its reference image."""
+    return mean(seen, rows.unit.to_numpy())

@@ -1,4 +1,4 @@
-"""What the task's judge takes each image for, and how sure it is (softmax)."""
+"""What the prompt set's classifier takes each image for, and how sure it is (softmax)."""
 
 from __future__ import annotations
 
@@ -17,58 +17,56 @@ from benchmark import plugins
 from benchmark.devices import device
 from benchmark.errors import BenchmarkError
 from benchmark.observers._torch import tensor
-from benchmark.records import Task
 
-NAME = "classifier"
+CARD, WEIGHTS = "card.json", "classifier.safetensors"
 
 
-def check(task: Task, judge: Path) -> None:
-    """Raises `BenchmarkError` if the judge does not know a concept: all its images would count as erased."""
-    classes = _card(judge)["classes"]
-    for concept in task.concepts:
-        if concept.label not in classes:
-            where = f"{judge / 'card.json'}: concept {concept.name}"
-            raise BenchmarkError(plugins.unknown(where, concept.label, classes, "class"))
+def check(settings: None, classifier: Path, class_names: tuple[str, ...]) -> None:
+    """Raises `BenchmarkError` if the classifier lacks a class that is asked for: its images would pass for erased."""
+    classes = _card(classifier)["classes"]
+    for name in class_names:
+        if name not in classes:
+            raise BenchmarkError(plugins.unknown(f"{classifier / CARD}", name, classes, "class"))
 
 
 @torch.inference_mode()
 def observe(
-    images: Iterable[np.ndarray], partners: Iterable[np.ndarray], task: Task, judge: Path
+    images: Iterable[np.ndarray], references: Iterable[np.ndarray], settings: None, classifier: Path
 ) -> tuple[dict[str, np.ndarray], None]:
-    """`judge` holds `card.json` and, if the judge was trained, `judge.safetensors`."""
-    path, card = judge / "card.json", _card(judge)
+    """`classifier` is a folder with `card.json` and, if it was trained, `classifier.safetensors`."""
+    path, card = classifier / CARD, _card(classifier)
     classes = card["classes"]
-    network = _network(task, judge / "judge.safetensors", card).to(device()).eval()
+    network = _network(classifier / WEIGHTS, card).to(device()).eval()
     chances = torch.cat([network(tensor(batch)).softmax(1).cpu() for batch in images]).numpy()
     if chances.shape[1] != len(classes):
-        raise BenchmarkError(f"{path}: names {len(classes)} classes, but the judge has {chances.shape[1]}")
+        raise BenchmarkError(f"{path}: names {len(classes)} classes, but the classifier has {chances.shape[1]}")
     return {
         "classifier_label": np.array(classes, object)[chances.argmax(1)],
         "classifier_confidence": chances.max(1),
     }, None
 
 
-def _card(judge: Path) -> dict[str, Any]:
-    path = judge / "card.json"
+def _card(classifier: Path) -> dict[str, Any]:
+    path = classifier / CARD
     try:
         card = json.loads(path.read_text())
-        return card | {"classes": list(card["classes"])}
+        return card | {"classes": list(card["classes"]), "network": str(card["network"])}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BenchmarkError(f"{path}: cannot be read: {error}") from error
 
 
-def _network(task: Task, weights: Path, card: dict[str, Any]) -> torch.nn.Module:
-    name = task.judge.classifier
+def _network(weights: Path, card: dict[str, Any]) -> torch.nn.Module:
+    name = card["network"]
     try:
         network = plugins.load("classifiers", name).build(len(card["classes"]))
     except OSError as error:
         raise BenchmarkError(f"classifiers/{name}.py: its weights cannot be loaded: {error}") from error
-    if task.judge.train is None:
+    if "sha256" not in card:
         return network  # as it comes
     try:
         data = weights.read_bytes()
-        if card.get("sha256", hashlib.sha256(data).hexdigest()) != hashlib.sha256(data).hexdigest():
-            raise BenchmarkError(f"{weights}: is not the judge that its card.json describes: its hash differs")
+        if card["sha256"] != hashlib.sha256(data).hexdigest():
+            raise BenchmarkError(f"{weights}: is not the classifier that its card.json describes: its hash differs")
         network.load_state_dict(load(data))
     except (OSError, RuntimeError, SafetensorError) as error:
         raise BenchmarkError(f"{weights}: cannot be loaded: {error}") from error

@@ -15,14 +15,11 @@ from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorIncepti
 
 from benchmark.devices import device
 from benchmark.hub import fetch_file
-from benchmark.records import Task
-
-NAME = "inception"
 
 
 @torch.inference_mode()
 def observe(
-    images: Iterable[np.ndarray], partners: Iterable[np.ndarray], task: Task, judge: Path
+    images: Iterable[np.ndarray], references: Iterable[np.ndarray], settings: None, classifier: Path | None
 ) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """No column; features (n, 2048)."""
     network = _network().to(device())

@@ -1,4 +1,4 @@
-"""The testbed's eye: features for FID and KID, and the LPIPS distance of each image from its partner.
+"""The testbed's observer: features for FID and KID, and the LPIPS distance of each image from its reference image.
 
 The distance is LPIPS's formula (Zhang et al. 2018, arXiv 1801.03924, eq. 1) on the maps of the testbed's own network,
 all channels and layers weighing the same: learned weights exist for AlexNet and its like only.
@@ -15,22 +15,19 @@ import torch
 from benchmark import plugins
 from benchmark.devices import device
 from benchmark.observers._torch import tensor
-from benchmark.records import Task
-
-NAME = "testbed"
 
 
 @torch.inference_mode()
 def observe(
-    images: Iterable[np.ndarray], partners: Iterable[np.ndarray], task: Task, judge: Path
+    images: Iterable[np.ndarray], references: Iterable[np.ndarray], settings: None, classifier: Path | None
 ) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """`lpips_testbed`: the distance of each image from its partner; features (n, 384)."""
+    """`lpips_testbed`: the distance of each image from its reference image; features (n, 384)."""
     network = plugins.load("classifiers", "testbed_backbone").load().to(device())
     distances, features = [], []
-    for batch, originals in zip(images, partners, strict=True):
+    for batch, others in zip(images, references, strict=True):
         x = tensor(batch)
         features.append(network.features(x))
-        distances.append(distance(network.maps(x), network.maps(tensor(originals))))
+        distances.append(distance(network.maps(x), network.maps(tensor(others))))
     return {"lpips_testbed": torch.cat(distances).cpu().numpy()}, torch.cat(features).cpu().numpy()
 
 

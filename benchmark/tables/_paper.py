@@ -1,8 +1,8 @@
-"""The layout of the paper's Tables 1 and 2: a row per erased concept and their mean, a column per method.
+"""The layout of the paper's Tables 1 and 2: a row per erased concept and their mean, a column per variant.
 
-A cell is FID / ACC / LPIPS: of the erased concept's images, or as a mean over all others, the retained ones. The means
-come first once more, a row per method, where there is room for their intervals; what each seed of the erasing left
-comes last, if there are several. Of one concept these means are all that there is, and nothing is printed twice.
+A cell is FID / ACC / LPIPS: of the erased concept's images, or the mean over all retained concepts. The means stand
+first once more, a row per variant, where there is room for their intervals. What each erasing seed gave stands last, if
+there are several. Where one concept is erased, these means are all there is, and nothing is printed twice.
 """
 
 from __future__ import annotations
@@ -11,118 +11,125 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-MEAN = "*"
+from benchmark.records import WHOLE
+
 NAMES = {"detected": "detected", "fid": "FID", "accuracy": "ACC", "lpips": "LPIPS"}  # in the order of the paper
 DIGITS = {"detected": (1, 0), "fid": (1, 0), "accuracy": (1, 0), "lpips": (3, 3)}  # of numbers and of their intervals
-JUDGED = "accuracy"
+ACCURACY = "accuracy"
 SIDES = {"erased": "Erase", "retained": "Preserve"}
 ARROWS = {"up": "↑", "down": "↓"}
 ORIGINAL, ITS_NAME = "original", "original (ORI)"
 COLUMNS = [
-    "experiment", "concept", "method", "label", "role", "metric", "direction", "value", "ci_low", "ci_high", "n",
-    "seeds", "by_seed",
+    "experiment", "prompt_set", "concept", "variant", "checkpoint", "label", "role", "metric", "observer", "direction",
+    "value", "ci_low", "ci_high", "n", "seeds", "by_seed",
 ]  # fmt: skip
 
 
 def table(scores: pd.DataFrame) -> pd.DataFrame:
-    """A row per erased concept, method, role and metric, those that are not printed too; concept `*` is the mean."""
-    rows = scores.loc[scores.probe == MEAN, COLUMNS].reset_index(drop=True)
+    """A row per erased concept, variant, prompt set, role and metric, printed or not; concept `*` is the mean."""
+    rows = scores.loc[scores.asked == WHOLE, COLUMNS].reset_index(drop=True)
     return rows.assign(
         by_seed=["; ".join(f"{seed}: {value:.6g}" for seed, value in each.items()) for each in rows.by_seed]
     )
 
 
 def means(scores: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
-    """The means alone, with intervals: a row per method."""
-    for title, rows, metrics in _experiments(scores):
-        yield f"{title}: {_erased(rows)}, with 95 % intervals", _means(rows[rows.concept == MEAN], metrics)
+    """The means with intervals, a row per variant: of the task's own prompt set, then of the others it looks at."""
+    rows = scores[scores.asked == WHOLE]
+    own = rows.prompt_set == rows.task
+    for part in (rows[own], rows[~own]):
+        for (_, title, name), of_set in part.groupby(["experiment", "title", "prompt_set"], sort=False):
+            of_set = printed(of_set)
+            if len(of_set):
+                where = "" if name == of_set.task.iloc[0] else f", on prompt set {name}"
+                heading = f"{title}{where}: {_erased(of_set)}, with 95 % intervals"
+                yield heading, _means(of_set[of_set.concept == WHOLE])
 
 
 def blocks(scores: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
     """What is printed, each with its heading: the means with intervals, then the paper's table, one side at a time."""
     yield from means(scores)
-    for _, rows, metrics in _experiments(scores):
+    own = scores[(scores.asked == WHOLE) & (scores.prompt_set == scores.task)]
+    for _, rows in own.groupby("experiment", sort=False):
+        rows = printed(rows)
         for role, side in SIDES.items() if _concepts(rows) > 1 else ():
-            triple = " / ".join(_heading(rows, role, metric) for metric in metrics)
-            whose = "images of the erased concept" if role == "erased" else "mean over all other concepts"
-            yield f"{side}: {triple} ({whose})", _triples(rows[rows.role == role], metrics)
-        judged = rows[(rows.role == "erased") & (rows.metric == JUDGED) & (rows.seeds > 1)]
-        if len(judged):
-            seeds = sorted(set().union(*judged.by_seed))
-            named = f"seed by seed of the erasing ({', '.join(map(str, seeds))})"
-            yield f"Erase: {_heading(rows, 'erased', JUDGED)}, {named}", _by_seed(judged, seeds)
+            triple = " / ".join(_heading(rows, role, metric) for metric in _metrics(rows))
+            whose = "images of the erased concept" if role == "erased" else "mean over all retained concepts"
+            yield f"{side}: {triple} ({whose})", _triples(rows[rows.role == role])
+        repeated = rows[(rows.role == "erased") & (rows.metric == ACCURACY) & (rows.seeds > 1)]
+        if len(repeated):
+            seeds = sorted(set().union(*repeated.by_seed))
+            each = f"for each erasing seed ({', '.join(map(str, seeds))})"
+            yield f"Erase: {_heading(rows, 'erased', ACCURACY)}, {each}", _by_seed(repeated, seeds)
 
 
-def _experiments(scores: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame, dict[str, str]]]:
-    """The title, the rows that are printed, and the metrics of each experiment."""
-    for (_, title), rows in scores[scores.probe == MEAN].groupby(["experiment", "title"], sort=False):
-        metrics = _printed(rows)
-        yield title, as_printed(rows[rows.metric.isin(metrics)]), metrics
+def printed(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows that the paper prints, too, each metric by its first observer, in the paper's words.
 
-
-def as_printed(rows: pd.DataFrame) -> pd.DataFrame:
-    """The rows with the paper's name of the original; marks at it stay."""
-    original = rows.method == ORIGINAL
+    Those are its order of metrics and its name of the original; marks at the latter stay.
+    """
+    rows = rows[rows.metric.isin(NAMES)]
+    rows = rows[rows.observer == rows.groupby("metric").observer.transform("first")]
+    original = rows.variant == ORIGINAL
     return rows.assign(label=rows.label.where(~original, ITS_NAME + rows.label.str.removeprefix(ORIGINAL)))
 
 
-def _printed(rows: pd.DataFrame) -> dict[str, str]:
-    """The metrics that the paper prints, e.g. `fid_testbed`, each with the first part of its name, e.g. `fid`."""
-    found = list(rows.metric.unique())
-    chosen = {kind: next((name for name in found if name.split("_")[0] == kind), None) for kind in NAMES}
-    return {name: kind for kind, name in chosen.items() if name}
+def _metrics(rows: pd.DataFrame) -> list[str]:
+    present = set(rows.metric)
+    return [metric for metric in NAMES if metric in present]
 
 
 def _erased(rows: pd.DataFrame) -> str:
     count = _concepts(rows)
-    return (
-        f"erasing {rows.phrase[rows.concept != MEAN].iloc[0]}" if count == 1 else f"mean over {count} erased concepts"
-    )
+    one = rows.phrase[rows.concept != WHOLE].iloc[0]
+    return f"erasing {one}" if count == 1 else f"mean over {count} erased concepts"
 
 
 def _concepts(rows: pd.DataFrame) -> int:
-    return rows.concept[rows.concept != MEAN].nunique()
+    return rows.concept[rows.concept != WHOLE].nunique()
 
 
 def _heading(rows: pd.DataFrame, role: str, metric: str) -> str:
     direction = rows.direction[(rows.role == role) & (rows.metric == metric)].iloc[0]
-    return f"{NAMES[metric.split('_')[0]]} {ARROWS[direction]}"
+    return f"{NAMES[metric]} {ARROWS[direction]}"
 
 
-def _means(rows: pd.DataFrame, metrics: dict[str, str]) -> pd.DataFrame:
-    """A row per method, with intervals."""
-    made = {}
+def _means(rows: pd.DataFrame) -> pd.DataFrame:
+    """A row per variant, with intervals; a column per role and metric that there is."""
+    labels = rows.label.unique()
+    columns = {}
     for role, side in SIDES.items():
-        for metric, kind in metrics.items():
-            cells = rows[(rows.role == role) & (rows.metric == metric)].set_index("label")
-            made[f"{side} {_heading(rows, role, metric)}"] = [
-                f"{number(c.value, DIGITS[kind][0])} {interval(c.ci_low, c.ci_high, DIGITS[kind][1])}".strip()
+        of_role = rows[rows.role == role]
+        for metric in _metrics(of_role):
+            cells = of_role[of_role.metric == metric].set_index("label").reindex(labels)
+            digits = DIGITS[metric]
+            columns[f"{side} {_heading(rows, role, metric)}"] = [
+                f"{number(c.value, digits[0])} {interval(c.ci_low, c.ci_high, digits[1])}".strip()
                 for c in cells.itertuples()
             ]
-            labels = cells.index
-    return pd.DataFrame(made, index=pd.Index(labels, name="method"))
+    return pd.DataFrame(columns, index=pd.Index(labels, name="variant"))
 
 
-def _triples(rows: pd.DataFrame, metrics: dict[str, str]) -> pd.DataFrame:
-    """A row per concept, their mean last; a column per method."""
+def _triples(rows: pd.DataFrame) -> pd.DataFrame:
+    """A row per concept, their mean last; a column per variant."""
     cells = rows.set_index(["phrase", "label", "metric"]).value
-    phrases = [*rows.phrase[rows.concept != MEAN].unique(), *rows.phrase[rows.concept == MEAN].unique()]
-    made = {
+    phrases = [*rows.phrase[rows.concept != WHOLE].unique(), *rows.phrase[rows.concept == WHOLE].unique()]
+    columns = {
         label: [
-            "/".join(number(cells.get((phrase, label, metric)), DIGITS[kind][0]) for metric, kind in metrics.items())
+            "/".join(number(cells.get((phrase, label, metric)), DIGITS[metric][0]) for metric in _metrics(rows))
             for phrase in phrases
         ]
         for label in rows.label.unique()
     }
-    return pd.DataFrame(made, index=pd.Index(phrases, name="erased"))
+    return pd.DataFrame(columns, index=pd.Index(phrases, name="erased"))
 
 
 def _by_seed(rows: pd.DataFrame, seeds: list[int]) -> pd.DataFrame:
-    """A row per concept, their mean last if there are several; a column per method that was repeated."""
-    rows = rows[rows.concept != MEAN] if _concepts(rows) == 1 else rows
+    """A row per concept, their mean last if there are several; a column per variant that was repeated."""
+    rows = rows[rows.concept != WHOLE] if _concepts(rows) == 1 else rows
     cells = rows.by_seed.map(lambda values: "/".join(number(values.get(seed), 0) for seed in seeds))
-    made = rows.assign(cell=cells).pivot(index="phrase", columns="label", values="cell")
-    return made.loc[rows.phrase.unique(), rows.label.unique()].rename_axis("erased")
+    wide = rows.assign(cell=cells).pivot(index="phrase", columns="label", values="cell")
+    return wide.loc[rows.phrase.unique(), rows.label.unique()].rename_axis("erased")
 
 
 def number(value: float | None, digits: int) -> str:

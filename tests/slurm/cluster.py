@@ -193,12 +193,12 @@ class Cluster:
         for process in Path("/proc").glob("[0-9]*"):
             try:
                 if os.readlink(process / "exe").rpartition("/")[2].startswith(("slurmd", "slurmstepd")):
-                    mine = any(os.readlink(handle) == log for handle in (process / "fd").iterdir())
+                    ours = any(os.readlink(handle) == log for handle in (process / "fd").iterdir())
                 else:
-                    mine = marks <= set((process / "environ").read_text(errors="replace").split("\0"))
+                    ours = marks <= set((process / "environ").read_text(errors="replace").split("\0"))
             except OSError:
                 continue  # has ended, or is the kernel's
-            if mine:
+            if ours:
                 yield int(process.name)
 
     def ask(self, *command: str, check: bool = True) -> str:
@@ -218,13 +218,13 @@ class Cluster:
 
     def where(self) -> dict[str, tuple[str, str]]:
         """Of each running job the node and the indices of its GPUs; `-` for none."""
-        found = {}
+        places = {}
         for line in self.ask("scontrol", "--details", "--oneliner", "show", "jobs", check=False).splitlines():
             words = dict(word.partition("=")[::2] for word in line.split())
             if words.get("JobState") == "RUNNING":
                 index = words.get("GRES", "").partition("IDX:")[2].rstrip(")")
-                found[words["JobId"]] = (words.get("NodeList", "-"), index or "-")
-        return found
+                places[words["JobId"]] = (words.get("NodeList", "-"), index or "-")
+        return places
 
 
 def wait_until(holds: Callable[[], bool], seconds: float, what: str, check: bool = True) -> bool:

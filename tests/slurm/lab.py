@@ -14,8 +14,8 @@ import endings
 from cluster import Cluster, wait_until
 
 SUITE = "micro"
-PART = "style/esd/seed0/all"  # the cell that is disturbed
-UNDONE = ("images/style/esd", "evidence/style/esd", "scores.csv", "tables")  # made in each scenario
+SET, SHARD = "style", "style/esd/seed0/all"  # the images that are disturbed while they are drawn
+UNDONE = (f"images/{SET}/style/esd", f"evidence/{SET}/style/esd", "scores.csv", "tables")  # made in each scenario
 SOON = (
     "--latency-wait",
     "10",
@@ -45,7 +45,7 @@ class Lab:
         self.reference = endings.fingerprint(self.finished / "results" / SUITE)
 
     def copy(self, name: str) -> Path:
-        """A finished run but for the disturbed cell and what follows from it."""
+        """A finished run without the images of the shard that is disturbed and what follows from them."""
         copy = endings.again(self.finished, self.folder / name, SUITE, *UNDONE)
         (copy / "run.log").unlink()
         return copy
@@ -91,7 +91,7 @@ class Lab:
         """Wait for a run that needs no second one; returns what it kept."""
         assert self.wait(run, seconds) == 0, tail(copy, 30)
         self.ended(copy, before)
-        return f"{len([name for name in before if PART in name])} finished files kept, one run"
+        return f"{len([name for name in before if SHARD in name])} finished files kept, one run"
 
     @staticmethod
     def tell_drawing(copy: Path, number: int) -> None:
@@ -102,8 +102,8 @@ class Lab:
 
 
 def images(copy: Path) -> list[Path]:
-    found = (copy / f"results/{SUITE}/images/{PART}").glob("*/*/*.png")
-    return [path for path in found if not path.name.startswith(".")]
+    files = (copy / f"results/{SUITE}/images/{SET}/{SHARD}").glob("*/*.png")
+    return [path for path in files if not path.name.startswith(".")]
 
 
 def tail(copy: Path, lines: int = 10) -> str:
@@ -111,7 +111,7 @@ def tail(copy: Path, lines: int = 10) -> str:
 
 
 def says(copy: Path, *words: str) -> None:
-    """The last ten lines name the cell, the cause and the next command."""
+    """The last ten lines name the shard, the cause and the next command."""
     last = tail(copy)
-    for word in (PART, "next: ", "snakemake", *words):
+    for word in (SHARD, "next: ", "snakemake", *words):
         assert word in last, f"the last ten lines lack {word!r}:\n{last}"

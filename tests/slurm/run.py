@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import endings
 from cluster import GPUS, NODES, Cluster, missing, wait_until
-from lab import PART, SUITE, Lab, Skipped, images, says, tail
+from lab import SET, SHARD, SUITE, Lab, Skipped, images, says, tail
 
 # ── scenarios: each returns what it saw ──
 
@@ -155,15 +155,15 @@ def orphan(lab: Lab) -> str:
     subprocess.run(unlock, cwd=copy, env=endings.ENVIRONMENT, check=True, capture_output=True)
     run = lab.start(copy)
     wait_until(lambda: lab.running(copy, "generate") != first, 90 * lab.pace, "a successor")
-    second = copy / f".snakemake/slurm_logs/rule_generate/{PART.replace('/', '_').replace('seed', '')}"
-    second = second / f"{lab.running(copy, 'generate')}.log"
+    name = lab.running(copy, "generate")
+    (second,) = (copy / ".snakemake/slurm_logs/rule_generate").glob(f"*/{name}.log")
     wait_until(lambda: "waiting for process" in second.read_text(), 60 * lab.pace, "the successor waits")
     assert f"cluster job {first}" in second.read_text()
     assert set(lab.cluster.where()) >= {first, second.stem}, "both are at work"
     lab.tell_drawing(copy, signal.SIGCONT)
     assert lab.wait(run, 300) == 0, tail(copy, 30)
-    said = (copy / f"results/{SUITE}/logs/generate/{PART}.log").read_text(errors="replace")
-    assert "40 images, 0 drawn, 40 kept" in said, "something was drawn twice"
+    log = (copy / f"results/{SUITE}/logs/generate/{SET}/{SHARD}.log").read_text(errors="replace")
+    assert "40 images, 0 drawn, 40 kept" in log, "something was drawn twice"
     lab.ended(copy, before)
     return f"job {second.stem} waited for orphan {first}, then drew 0 of 40 images"
 
@@ -171,7 +171,7 @@ def orphan(lab: Lab) -> str:
 def full_disk(lab: Lab) -> str:
     """The folder of the images lies on a small file system that fills up."""
     copy = lab.copy("disk")
-    scratch = copy / f"results/{SUITE}/images/style/esd"
+    scratch = copy / f"results/{SUITE}/images/{SET}/style/esd"
     scratch.mkdir(parents=True)
     mount = ["mount", "-t", "tmpfs", "-o", "size=96k", "tmpfs", str(scratch)]
     if subprocess.run(mount, capture_output=True).returncode:

@@ -1,23 +1,23 @@
-# The judges: trained on images of the original model, or taken as they come.
+# The classifiers: trained on images of the original model, or taken as they come.
 
 
-rule classify:
+rule train_classifier:
     input:
         base="<results>/base.json",
-        images=train_images_of,
+        images=training_images_of,
         weights=causes.shipped(SUITE),
     output:
-        "<results>/classifiers/{task}/card.json",
+        "<results>/classifiers/{set}/card.json",
     log:
-        "<results>/logs/classify/{task}.log",
+        "<results>/logs/train_classifier/{set}.log",
     benchmark:
-        "<results>/benchmarks/classify/{task}.tsv"
+        "<results>/benchmarks/train_classifier/{set}.tsv"
     threads: SUITE.sampler.threads
     params:
-        cause=cause("classify", "{task}"),
+        cause=cause("train_classifier", "{set}"),
         suite=SUITE.name,
         images=lambda w, input: option("images", input.images),
         out=lambda w, output: Path(output[0]).parent,
     shell:
-        "python -m benchmark.classify --suite {params.suite} --task {wildcards.task}"
+        "python -m benchmark.train_classifier --suite {params.suite} --set {wildcards.set}"
         " {params.images} --out {params.out} 2>&1 | tee {log}"

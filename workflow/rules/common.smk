@@ -1,16 +1,18 @@
 # What the rules share: paths, the files that a job depends on, and lookups in the plan.
 import os
+import re
 import shlex
 import shutil
 import subprocess
 from pathlib import Path
 
-from benchmark import causes, trouble
+from benchmark import causes, trouble, variants
 from benchmark.files import unwritable
+from benchmark.source import literal
 
 SUITE = PLAN.suite
-POOLS = grid.pools(PLAN)
 CAUSES = causes.jobs(PLAN)
+NAMED = [word for what, names in PLAN.named.items() if names for word in (f"--{what}", *map(str, names))]
 if problem := unwritable(SUITE.folder):
     sys.exit(f"error: {problem}")
 
@@ -23,22 +25,27 @@ os.environ.setdefault("MALLOC_TRIM_THRESHOLD_", str(16 * 2**30))
 
 
 MEMORY = f".snakemake/concept-erasure/{SUITE.name}"
-PART = "{task}/{method}/seed{seed}/{part}"
-POOL = f"{{task}}/{grid.ORIGINAL}/pool_{{kind}}/{{part}}"
 
 
 pathvars:
     results=SUITE.folder,
-    original=f"{SUITE.folder}/images/{{task}}/{grid.ORIGINAL}",
-    part=PART,
+    original=f"{SUITE.folder}/images/{{set}}/{grid.BASE.path}",
+
+
+SHARD = f"{grid.BASE.path}|[a-z0-9_]+/[a-z0-9_@-]+/seed[0-9]+/[a-z0-9_]+"
 
 
 wildcard_constraints:
-    task="[a-z0-9_]+",
-    method="[a-z0-9_@-]+",
-    seed="[0-9]+",
-    part="[a-z0-9_]+",
-    kind="concept|anchor",
+    set="[a-z0-9_]+",
+    shard=SHARD,
+
+
+# A rule for what was made elsewhere is for shards of such variants, and the rule that makes it here for all others.
+ADOPTED = {
+    kind: "|".join(re.escape(path) for path, s in PLAN.shards.items() if variants.adopts(s.variant) == kind) or "(?!)"
+    for kind in ("weights", "images")
+}
+MADE_HERE = {kind: f"(?!(?:{adopted})/)(?:{SHARD})" for kind, adopted in ADOPTED.items()}
 
 
 # ── files ──
@@ -61,42 +68,87 @@ def option(name, value):
 # ── the plan ──
 
 
-def task_of(wildcards):
-    return PLAN.tasks[wildcards.task]
+def shard_of(wildcards):
+    return PLAN.shards[wildcards.shard]
 
 
-def part_of(wildcards):
-    return PLAN.parts[PART.format(**wildcards)]
+def options(shard):
+    """The command-line options that name a shard; what the original model draws needs none."""
+    if shard == grid.BASE:
+        return ""
+    named = f"--task {shard.task} --variant {shard.variant} --seed {shard.erasing_seed}"
+    return f"{named} --concepts {' '.join(shard.concepts)}"
 
 
-def train_images_of(wildcards):
-    """What a judge learns from; one that comes trained needs nothing."""
-    return collect("<original>/train/manifest.csv", **wildcards) if task_of(wildcards).judge.train else []
+def derived(wildcards):
+    """The command-line options that say whence the rows of a prompt set come."""
+    source = PLAN.sets[wildcards.set].source
+    if source.kind not in ("training", "pool_concept", "pool_anchor"):
+        return option("set", wildcards.set)
+    concepts = option("concepts", " ".join(source.concepts)) if source.concepts else ""
+    return " ".join(filter(None, (option("task", source.task), option("kind", source.kind), concepts)))
+
+
+def source_of(wildcards):
+    """The file of a prompt set that has one."""
+    path = PLAN.sets[wildcards.set].source.path
+    return [os.path.expanduser(path)] if path else []
+
+
+def drawn(prompt_set):
+    """The images of the original model on a prompt set."""
+    return f"{SUITE.folder}/images/{prompt_set.name}/{grid.BASE.path}/manifest.csv"
+
+
+def training_images_of(wildcards):
+    """What a classifier learns from; one that comes trained needs nothing."""
+    training = grid.training_of(PLAN, wildcards.set)
+    return [drawn(training)] if training else []
+
+
+def classifier_of(wildcards):
+    """The classifier that looks at the images of a prompt set, if one does."""
+    classifier = PLAN.sets[wildcards.set].classifier
+    return f"{SUITE.folder}/classifiers/{classifier.prompt_set}/card.json" if classifier else []
 
 
 def pool_of(wildcards):
-    """The images that a part's method trains on, if it wants some."""
-    pool = grid.pool_of(PLAN, part_of(wildcards))
-    return f"{SUITE.folder}/images/{pool.path}/manifest.csv" if pool else []
-
-
-def pool_concepts(wildcards):
-    return POOLS[POOL.format(**wildcards)].concepts
+    """The images that a shard's method trains on, if it wants some."""
+    pool = grid.pool_of(PLAN, shard_of(wildcards))
+    return drawn(pool) if pool else []
 
 
 def models_of(wildcards):
-    """The models of a part; the original model is the base model, and nothing is erased in it."""
-    return [] if wildcards.method == grid.ORIGINAL else collect("<results>/models/<part>/models.csv", **wildcards)
+    """The models of a shard; the original model is the base model, and nothing is erased in it."""
+    own = shard_of(wildcards) != grid.BASE
+    return collect("<results>/models/{shard}/models.csv", **wildcards) if own else []
+
+
+def prompts_of(wildcards):
+    """The rows of which a shard's models draw: an attack makes other texts for each erased model."""
+    attacked = PLAN.sets[wildcards.set].source.kind == "attack" and wildcards.shard != grid.BASE.path
+    folder = "<results>/attacks/{set}/{shard}/prompts.csv" if attacked else "<results>/prompts/{set}.csv"
+    return collect(folder, **wildcards)
+
+
+def adopted_files(wildcards):
+    """The files of a shard that was made elsewhere: its weights, or its lists of images; of a missing one its job says
+    so, and all others are run."""
+    shard = shard_of(wildcards)
+    settings, kind = variants.settings(SUITE, shard.variant), variants.adopts(shard.variant)
+    path = settings["weights" if kind == "weights" else "rows"]
+    paths = [os.path.expanduser(path.replace("{concept}", concept)) for concept in shard.concepts]
+    return [path for path in paths if os.path.exists(path)]
 
 
 def first(wildcards):
     """A priority: all images are compared with the original model's, and if that one is not right, nothing else is."""
-    return int(wildcards.method == grid.ORIGINAL)
+    return int(wildcards.shard == grid.BASE.path)
 
 
 def printed(view):
     """The paper's own numbers, for a view that shows them (`PAPER = [file, …]` in its file)."""
-    return [f"benchmark/paper/{name}" for name in grid.literal(f"benchmark/{view}.py", "PAPER", [])]
+    return [f"benchmark/paper/{name}" for name in literal(f"benchmark/{view}.py", "PAPER", [])]
 
 
 def shown():
@@ -110,9 +162,9 @@ def shown():
 
 
 def manifests(view):
-    """The images of every part, for a view that shows pictures (`IMAGES = True` in its file)."""
-    shown = PLAN.parts if grid.literal(f"benchmark/{view}.py", "IMAGES") else []
-    return [f"{SUITE.folder}/images/{part}/manifest.csv" for part in shown]
+    """All images that are looked at, for a view that shows pictures (`IMAGES = True` in its file)."""
+    shown = PLAN.looked_at if literal(f"benchmark/{view}.py", "IMAGES") else []
+    return [f"{SUITE.folder}/images/{name}/{shard}/manifest.csv" for name, shard in shown]
 
 
 def redrawable(kind):
@@ -130,7 +182,7 @@ def cause(rule, name=""):
 
 COMMAND = os.environ.get("TYPED") or shlex.join(["snakemake", *sys.argv[1:]])
 PARTIAL = f"{SUITE.folder}/partial"
-BROKEN = list(dict.fromkeys(filter(None, (grid.broken(grid.module(label)) for label in PLAN.aliases))))
+BROKEN = list(dict.fromkeys(filter(None, (grid.broken(erasure.variant.file) for erasure in PLAN.run))))
 
 if SCREEN:  # what jobs say is in their logs, and their last line on the screen; here it would run through the bar
     shell.prefix("set -euo pipefail; exec > /dev/null; ")
@@ -145,9 +197,9 @@ def jobs_of(rule):
 
 
 def seen():
-    """The parts whose evidence stands: its job has ended well, or there was none to be done."""
+    """The prompt sets and shards whose evidence stands: its job has ended well, or there was none to be done."""
     jobs = [job for job in jobs_of("observe") if workflow.dag.finished(job) or not workflow.dag.needrun(job)]
-    return ["{task}/{method}/seed{seed}/{part}".format(**job.wildcards) for job in jobs]
+    return [(job.wildcards.set, job.wildcards.shard) for job in jobs]
 
 
 onstart:
@@ -171,7 +223,9 @@ onerror:
     kept, lacking = grid.whole(PLAN, seen())
     stopped = trouble.stopped(Path(log[0]).read_text(errors="replace"))
     if workflow.local_exec and jobs_of("score") and kept and lacking and not stopped:
-        evidence = [f"{SUITE.folder}/evidence/{part}/evidence.csv" for part in kept]
-        command = ["-m", "benchmark.partial", "--suite", SUITE.name, "--out", PARTIAL]
-        subprocess.run([sys.executable, *command, "--evidence", *evidence, "--lacking", *lacking])
+        evidence = [f"{SUITE.folder}/evidence/{name}/{shard}/evidence.csv" for name, shard in kept]
+        prompts = [f"{SUITE.folder}/prompts/{name}.csv" for name in dict(kept)]
+        command = ["-m", "benchmark.partial", "--suite", SUITE.name, "--out", PARTIAL, *NAMED]
+        command += ["--prompts", *prompts, "--evidence", *evidence, "--lacking", *lacking]
+        subprocess.run([sys.executable, *command])
     trouble.main(Path(log[0]), COMMAND)

@@ -3,31 +3,32 @@
 
 rule observe:
     input:
-        judge="<results>/classifiers/{task}/card.json",
+        classifier=classifier_of,
         weights=causes.shipped(SUITE),
-        images="<results>/images/<part>/manifest.csv",
-        partners="<original>/seed0/all/manifest.csv",
+        images="<results>/images/{set}/{shard}/manifest.csv",
+        references="<original>/manifest.csv",
     output:
-        "<results>/evidence/<part>/evidence.csv",
+        "<results>/evidence/{set}/{shard}/evidence.csv",
     log:
-        "<results>/logs/observe/<part>.log",
+        "<results>/logs/observe/{set}/{shard}.log",
     benchmark:
-        "<results>/benchmarks/observe/<part>.tsv"
+        "<results>/benchmarks/observe/{set}/{shard}.tsv"
     priority: first
     threads: SUITE.sampler.threads
     params:
-        cause=cause("observe", PART),
+        cause=cause("observe", "{set}/{shard}"),
         suite=SUITE.name,
-        judge=lambda w, input: Path(input.judge).parent,
+        classifier=lambda w, input: option("classifier", input.classifier and Path(str(input.classifier)).parent),
         out=lambda w, output: Path(output[0]).parent,
     shell:
-        "python -m benchmark.observe --suite {params.suite} --task {wildcards.task} --images {input.images}"
-        " --partners {input.partners} --judge {params.judge} --out {params.out} 2>&1 | tee {log}"
+        "python -m benchmark.observe --suite {params.suite} --images {input.images} --references {input.references}"
+        " {params.classifier} --out {params.out} 2>&1 | tee {log}"
 
 
 rule score:
     input:
-        evidence=collect("<results>/evidence/{part}/evidence.csv", part=PLAN.parts),
+        prompts=collect("<results>/prompts/{set}.csv", set=dict(PLAN.looked_at)),
+        evidence=[f"{SUITE.folder}/evidence/{name}/{shard}/evidence.csv" for name, shard in PLAN.looked_at],
     output:
         "<results>/scores.csv",
     log:
@@ -37,6 +38,7 @@ rule score:
     params:
         cause=cause("score"),
         suite=SUITE.name,
-        named=" ".join(option(what, " ".join(names)) for what, names in PLAN.named.items() if names),
+        named=shlex.join(NAMED),
     shell:
-        "python -m benchmark.score --suite {params.suite} {params.named} --evidence {input.evidence} --out {output} 2>&1 | tee {log}"
+        "python -m benchmark.score --suite {params.suite} {params.named} --prompts {input.prompts}"
+        " --evidence {input.evidence} --out {output} 2>&1 | tee {log}"

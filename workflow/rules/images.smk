@@ -1,67 +1,67 @@
-# Seeded images: what judges and methods learn from, drawn by the original model, and what every model is evaluated on.
+# Prompt sets, and the seeded images that models draw of them.
 
 
-rule train_images:
+localrules:
+    prompts,
+
+
+rule prompts:
     input:
-        base="<results>/base.json",
+        source_of,
     output:
-        "<original>/train/manifest.csv",
+        "<results>/prompts/{set}.csv",
     log:
-        "<results>/logs/generate/{task}/original/train.log",
-    benchmark:
-        "<results>/benchmarks/generate/{task}/original/train.tsv"
-    priority: 1  # all evidence waits for the judge, and this is its longest job
-    threads: SUITE.sampler.threads
+        "<results>/logs/prompts/{set}.log",
     params:
-        cause=cause("train_images", "{task}"),
+        cause=cause("prompts", "{set}"),
         suite=SUITE.name,
-        method=grid.ORIGINAL,
-        out=lambda w, output: Path(output[0]).parent,
+        derived=derived,
     shell:
-        "python -m benchmark.generate --suite {params.suite} --task {wildcards.task} --method {params.method}"
-        " --set train --out {params.out} 2>&1 | tee {log}"
-
-
-rule pool:
-    input:
-        base="<results>/base.json",
-    output:
-        "<original>/pool_{kind}/{part}/manifest.csv",
-    log:
-        "<results>/logs/generate/{task}/original/pool_{kind}/{part}.log",
-    benchmark:
-        "<results>/benchmarks/generate/{task}/original/pool_{kind}/{part}.tsv"
-    threads: SUITE.sampler.threads
-    params:
-        cause=cause("pool", POOL),
-        suite=SUITE.name,
-        method=grid.ORIGINAL,
-        concepts=lambda w: option("concepts", " ".join(pool_concepts(w))),
-        out=lambda w, output: Path(output[0]).parent,
-    shell:
-        "python -m benchmark.generate --suite {params.suite} --task {wildcards.task} --method {params.method}"
-        " --set pool:{wildcards.kind} {params.concepts} --out {params.out} 2>&1 | tee {log}"
+        "python -m benchmark.prompts --suite {params.suite} {params.derived} --out {output} 2>&1 | tee {log}"
 
 
 rule generate:
     input:
         base="<results>/base.json",
+        prompts=prompts_of,
         models=models_of,
     output:
-        "<results>/images/<part>/manifest.csv",
+        "<results>/images/{set}/{shard}/manifest.csv",
     log:
-        "<results>/logs/generate/<part>.log",
+        "<results>/logs/generate/{set}/{shard}.log",
     benchmark:
-        "<results>/benchmarks/generate/<part>.tsv"
+        "<results>/benchmarks/generate/{set}/{shard}.tsv"
+    wildcard_constraints:
+        shard=MADE_HERE["images"],
     priority: first
     threads: SUITE.sampler.threads
     params:
-        cause=cause("generate", PART),
+        cause=cause("generate", "{set}/{shard}"),
         suite=SUITE.name,
-        concepts=lambda w: part_of(w).concepts,
+        shard=lambda w: options(shard_of(w)),
         models=lambda w, input: option("models", input.models),
         out=lambda w, output: Path(output[0]).parent,
     shell:
-        "python -m benchmark.generate --suite {params.suite} --task {wildcards.task} --method {wildcards.method}"
-        " --seed {wildcards.seed} {params.models} --set evaluation --concepts {params.concepts}"
-        " --out {params.out} 2>&1 | tee {log}"
+        "python -m benchmark.generate --suite {params.suite} --set {wildcards.set} --prompts {input.prompts}"
+        " {params.shard} {params.models} --out {params.out} 2>&1 | tee {log}"
+
+
+rule adopt_images:
+    input:
+        adopted_files,
+        base="<results>/base.json",
+        prompts="<results>/prompts/{set}.csv",
+    output:
+        "<results>/images/{set}/{shard}/manifest.csv",
+    log:
+        "<results>/logs/adopt/{set}/{shard}.log",
+    wildcard_constraints:
+        shard=ADOPTED["images"],
+    params:
+        cause=cause("adopt_images", "{set}/{shard}"),
+        suite=SUITE.name,
+        shard=lambda w: options(shard_of(w)),
+        out=lambda w, output: Path(output[0]).parent,
+    shell:
+        "python -m benchmark.adopt --suite {params.suite} --set {wildcards.set} --prompts {input.prompts}"
+        " {params.shard} --out {params.out} 2>&1 | tee {log}"

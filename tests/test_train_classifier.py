@@ -1,15 +1,39 @@
-"""Training a judge: what it learns is measured on images held out, and a blind one is refused."""
+"""Training a classifier: it is measured on images that are held out, and one that is blind to a class is refused."""
 
 import json
 
 import numpy as np
 import pytest
 
-from benchmark import classify, manifest, plugins
+from benchmark import manifest, plugins, train_classifier
 from benchmark.errors import BenchmarkError
 from benchmark.files import sha256
 
 COLOURS = {"blank": (230, 230, 230), "ink": (200, 30, 30), "chalk": (30, 60, 200)}
+
+
+def image(path, row, class_name):
+    """A row of the manifest of training images."""
+    return manifest.Image(
+        file=path.name,
+        prompt_set="style_training",
+        row=row,
+        index=0,
+        text=class_name,
+        noise_seed=0,
+        asked="",
+        wording="",
+        class_name=class_name,
+        task="-",
+        method="original",
+        variant="original",
+        checkpoint=100,
+        concept="-",
+        erasing_seed=0,
+        key="key",
+        device="cpu",
+        sha256=sha256(path),
+    )
 
 
 def images(folder, colours, each):
@@ -21,9 +45,7 @@ def images(folder, colours, each):
             path = folder / f"{name}{i}.png"
             pixels = np.clip(np.array(colour) + rng.normal(0, 10, (64, 64, 3)), 0, 255)
             manifest.save_png(path, pixels.astype(np.uint8), manifest.Note("key", "cpu"))
-            rows.append(
-                manifest.Image(path.name, "style", "original", 0, "-", name, name, i, 0, "key", "cpu", sha256(path))
-            )
+            rows.append(image(path, f"{name}-{i}", name))
     manifest.write(folder / "manifest.csv", rows)
     return folder / "manifest.csv"
 
@@ -31,22 +53,22 @@ def images(folder, colours, each):
 def train(tmp_path, colours, each=10):
     listed = images(tmp_path / "images", colours, each)
     plugin = plugins.load("classifiers", "testbed_style")
-    return classify._train(plugin, tuple(COLOURS), "testbed_style", listed, tmp_path, 1)
+    return train_classifier._train(plugin, tuple(COLOURS), "testbed_style", listed, tmp_path, 1)
 
 
-def test_a_judge_is_measured_on_images_that_it_did_not_learn_from(tmp_path):
+def test_a_classifier_is_measured_on_images_that_it_did_not_learn_from(tmp_path):
     card = train(tmp_path, COLOURS)
     assert card["accuracy"] == 1 and card["n"] == 9 and card["confusion"] == [[3, 0, 0], [0, 3, 0], [0, 0, 3]]
-    assert card["sha256"] == sha256(tmp_path / "judge.safetensors") and json.dumps(card)
+    assert card["sha256"] == sha256(tmp_path / "classifier.safetensors") and json.dumps(card)
 
 
-def test_a_judge_that_is_blind_to_a_class_is_refused_and_not_written(tmp_path):
+def test_a_classifier_that_is_blind_to_a_class_is_refused_and_not_written(tmp_path):
     alike = {**COLOURS, "chalk": COLOURS["ink"]}
     with pytest.raises(BenchmarkError, match="recognises .* of held-out images of (ink|chalk), at least 50%"):
         train(tmp_path, alike)
-    assert not (tmp_path / "judge.safetensors").exists()
+    assert not (tmp_path / "classifier.safetensors").exists()
 
 
-def test_a_class_without_held_out_images_is_one_that_the_judge_is_not_seen_to_know(tmp_path):
+def test_a_class_without_held_out_images_is_one_that_the_classifier_is_not_seen_to_know(tmp_path):
     with pytest.raises(BenchmarkError, match="recognises 0% of held-out images of"):
         train(tmp_path, COLOURS, each=1)

@@ -19,21 +19,19 @@ from torchvision.models import AlexNet_Weights
 from benchmark.devices import device
 from benchmark.hub import fetch_file
 from benchmark.observers._torch import tensor
-from benchmark.records import Task
 
-NAME = "alex_64"
 SIDE = 64
 URL = AlexNet_Weights.IMAGENET1K_V1.url
 
 
 @torch.inference_mode()
 def observe(
-    images: Iterable[np.ndarray], partners: Iterable[np.ndarray], task: Task, judge: Path
+    images: Iterable[np.ndarray], references: Iterable[np.ndarray], settings: None, classifier: Path | None
 ) -> tuple[dict[str, np.ndarray], None]:
-    """`lpips_alex_64`: the distance of each image from its partner."""
+    """`lpips_alex_64`: the distance of each image from its reference image."""
     network = _network().to(device())
-    pairs = zip(images, partners, strict=True)
-    seen = [network(_shrunk(batch), _shrunk(originals), normalize=True).flatten().cpu() for batch, originals in pairs]
+    pairs = zip(images, references, strict=True)
+    seen = [network(_shrunk(batch), _shrunk(others), normalize=True).flatten().cpu() for batch, others in pairs]
     return {"lpips_alex_64": torch.cat(seen).numpy()}, None
 
 

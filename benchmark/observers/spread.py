@@ -11,13 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmark.records import Task
-
-NAME = "degenerate"
-
 
 def observe(
-    images: Iterable[np.ndarray], partners: Iterable[np.ndarray], task: Task, judge: Path
+    images: Iterable[np.ndarray], references: Iterable[np.ndarray], settings: None, classifier: Path | None
 ) -> tuple[dict[str, np.ndarray], None]:
     """`spread`: one number per image, in grey levels."""
     return {"spread": np.concatenate([batch.std((1, 2), dtype=np.float64).max(1) for batch in images])}, None

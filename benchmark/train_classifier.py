@@ -1,4 +1,4 @@
-"""Trains the judge of a task on images of the original model, and measures it on images that it was not trained on."""
+"""Trains a prompt set's classifier on images of the original model, and measures it on images it was not trained on."""
 
 from __future__ import annotations
 
@@ -6,38 +6,43 @@ import json
 from pathlib import Path
 from typing import Any
 
-from benchmark import cli, devices, grid, job, manifest, plugins, weights
+from benchmark import cli, devices, job, manifest, plugins, weights
+from benchmark.config import load_set, load_suite
 from benchmark.errors import BenchmarkError
 from benchmark.files import sha256, write_atomically
 
 # The paper's recipe for ResNet18: only the last layer learns.
 EPOCHS, BATCH, PEAK, MOMENTUM, DECAY, SHARE = 20, 30, 1e-2, 0.9, 5e-4, 0.7
-LEAST = 0.5  # of each class's held-out images; what a judge does not recognise would pass for erased
+LEAST = 0.5  # of each class's held-out images; what a classifier does not recognise would pass for erased
 
 
 @job.fills("out")
-def main(suite: str, task: str, out: Path, images: Path | None = None) -> None:
-    """Train a judge's last layer; write judge.safetensors and card.json. A judge that comes trained gets its card only.
+def main(suite: str, set: str, out: Path, images: Path | None = None) -> None:
+    """Train a classifier's last layer; write classifier.safetensors and card.json.
+
+    One that comes trained gets its card only.
 
     Args:
         suite: a file of benchmark/suites.
-        task: a file of benchmark/tasks.
+        set: the prompt set whose classifier it is: the name of a task, or a file of benchmark/prompt_sets.
         out: the folder to write to.
-        images: the manifest of the training images, whose probes are the classes.
+        images: the manifest of the training images, with the class of each.
     """
-    loaded = grid.load_suite(suite)
-    judge = grid.load_task(task, loaded.world).judge
-    plugin = plugins.load("classifiers", judge.classifier)
-    if judge.train is None:
-        card = {"classifier": judge.classifier, "classes": list(plugin.CLASSES)}
+    loaded = load_suite(suite)
+    classifier = load_set(set, loaded.world).classifier
+    if classifier is None:
+        raise BenchmarkError(f"--set {set}: has no classifier")
+    plugin = plugins.load("classifiers", classifier.network)
+    if classifier.texts is None:
+        card = {"network": classifier.network, "classes": list(plugin.CLASSES)}
     else:
         if images is None:
-            raise BenchmarkError(f"the judge of task {task} is trained: --images must name its training images")
-        card = _train(plugin, judge.classes, judge.classifier, images, out, loaded.sampler.threads)
+            raise BenchmarkError(f"the classifier of {set} is trained: --images must name its training images")
+        card = _train(plugin, classifier.classes, classifier.network, images, out, loaded.sampler.threads)
     with write_atomically(out / "card.json") as aside:
         aside.write_text(json.dumps(card, indent=1) + "\n")
     share = f", {card['accuracy']:.1%} of {card['n']} held-out images" if "accuracy" in card else ""
-    print(f"{out}: {judge.classifier}, {len(card['classes'])} classes{share}")
+    print(f"{out}: {classifier.network}, {len(card['classes'])} classes{share}")
 
 
 def _train(plugin: Any, classes: tuple[str, ...], name: str, images: Path, out: Path, threads: int) -> dict[str, Any]:
@@ -68,16 +73,16 @@ def _train(plugin: Any, classes: tuple[str, ...], name: str, images: Path, out: 
     if recall.min() < LEAST:
         seen = f"{recall.min():.0%} of held-out images of {classes[recall.argmin()]}"
         raise BenchmarkError(
-            f"{images}: the judge trained on these recognises {seen}, at least {LEAST:.0%} are required"
+            f"{images}: the classifier trained on these recognises {seen}, at least {LEAST:.0%} are required"
         )
-    weights.write_tensors(out / "judge.safetensors", network.state_dict())
+    weights.write_tensors(out / "classifier.safetensors", network.state_dict())
     return {
-        "classifier": name,
+        "network": name,
         "classes": list(classes),
         "accuracy": (said == labels[test]).float().mean().item(),
         "n": len(test),
         "confusion": confusion.tolist(),
-        "sha256": sha256(out / "judge.safetensors"),
+        "sha256": sha256(out / "classifier.safetensors"),
     }
 
 
@@ -96,7 +101,7 @@ def _features(network: Any, classes: tuple[str, ...], images: Path) -> tuple[Any
             batch = torch.from_numpy(pictures).to(device).permute(0, 3, 1, 2).float() / 255
             parts.append(network.features(batch).cpu())
     network.to("cpu")
-    return torch.cat(parts), torch.tensor([classes.index(row.probe) for row in rows])
+    return torch.cat(parts), torch.tensor([classes.index(row.class_name) for row in rows])
 
 
 def _split(labels: Any) -> tuple[Any, Any]:

@@ -1,0 +1,92 @@
+"""What the real suites would write, with made-up numbers and pictures: views of them are tested without any run."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from synthetic import asked_of
+
+from benchmark import grid, plugins
+from benchmark.config import load_set, load_suite
+from benchmark.frames import IMAGES
+from benchmark.prompts import rows
+from benchmark.records import NOTHING, WHOLE, PromptSet, Task, Variant
+from benchmark.scores import COLUMNS
+from benchmark.suite import Suite
+from benchmark.variants import ORIGINAL
+from benchmark.versions import version
+
+
+def whole(name: str, **narrowed: object) -> pd.DataFrame:
+    """A scores.csv of what a real suite runs, of made-up numbers: later variants erase more and retain less."""
+    plan = grid.plan({"suite": name, **narrowed})
+    table = []
+    for experiment, erasures in plan.experiments.items():
+        task = plan.tasks[plan.suite.experiments[experiment].task]
+        places = {variant: place for place, variant in enumerate(dict.fromkeys(e.variant for e in erasures))}
+        for erasure in erasures:
+            variant, seed = erasure.variant, erasure.erasing_seed
+            key = (name, experiment, task.name, variant.method, variant.name, variant.checkpoint)
+            for prompt_set in (plan.sets[of] for of in task.sets):
+                stated = {
+                    measure.name: version(
+                        plan.suite, prompt_set, plugins.load("benchmark/metrics", measure.metric), measure, variant
+                    )
+                    for measure in prompt_set.measures
+                }
+                for asked, wording, role in _asked(task, prompt_set, plan.suite, variant, erasure.concept):
+                    harm = 0 if role == "baseline" else (1 + places[variant] + seed + len(asked + wording) % 3) / 40
+                    for measure in prompt_set.measures:
+                        share = {"accuracy": 95 * (1 - harm), "detected": 90 * (1 - harm), "flat": 5 * harm}
+                        scale = {"fid": 300, "kid": 5, "lpips": 1}
+                        of_images = measure.metric in share
+                        value = share[measure.metric] if of_images else scale[measure.metric] * harm
+                        value = round(value, 4)
+                        ends = (0.9 * value, min(1.1 * value, 100 if of_images else 1e9)) if value else (0, 0)
+                        of = (erasure.concept, seed, prompt_set.name, asked, wording, role)
+                        number = (value, 100 if role == "erased" else 16, *ends)
+                        table.append((*key, *of, measure.metric, measure.observer, *number, stated[measure.name]))
+    return pd.DataFrame(table, columns=list(COLUMNS))
+
+
+def _asked(
+    task: Task, prompt_set: PromptSet, suite: Suite, variant: Variant, concept: str
+) -> list[tuple[str, str, str]]:
+    """What a model was asked for: concept, wording and role. A control has what others erase in both roles."""
+    on = {"erased": task.erased_on, "retained": task.retained_on}
+    roles = [role for role, sets in on.items() if prompt_set.name in sets]
+    if prompt_set.score_by == "set":
+        return [(WHOLE, "", role) for role in (["baseline"] if variant.name == ORIGINAL else roles)]
+    pairs = list(dict.fromkeys((prompt.concept, prompt.wording) for prompt in rows(prompt_set, suite)))
+    if variant.name == ORIGINAL:
+        return [(*pair, "baseline") for pair in pairs]
+    lost = suite.erased(task.name) if concept == NOTHING else (concept,)
+    asked = [(*pair, "erased") for pair in pairs if pair[0] in lost]
+    asked += [(*pair, "retained") for pair in pairs if set(lost) - {pair[0]}]
+    return [place for place in asked if place[2] in roles]
+
+
+def pictures(scores: pd.DataFrame, name: str) -> tuple[pd.DataFrame, Callable[[pd.Series], np.ndarray]]:
+    """Images of the models in `scores`, as a gallery gets them, three of each concept; each is of one colour."""
+    suite = load_suite(name)
+    images = []
+    models = ["task", "variant", "checkpoint", "concept", "erasing_seed", "prompt_set"]
+    for model in scores[models].drop_duplicates().itertuples(index=False):
+        counts = Counter[tuple[str, str]]()
+        for prompt in asked_of(load_set(model.prompt_set, suite.world), suite, model.concept):
+            counts[prompt.concept, prompt.wording] += 1
+            if counts[prompt.concept, prompt.wording] <= 3:
+                shown = {"asked": prompt.concept, "wording": prompt.wording, "text": prompt.text, "row": prompt.row}
+                shown |= {"index": 0, "folder": Path(), "file": f"{prompt.row}_0.png", "sha256": ""}
+                task = NOTHING if model.variant == ORIGINAL else model.task
+                images.append(model._asdict() | shown | {"task": task})
+
+    def open_picture(row: pd.Series) -> np.ndarray:
+        colour = np.random.default_rng([*map(ord, row.variant + row.row)]).integers(0, 256, 3)
+        return np.broadcast_to(colour, (suite.sampler.size, suite.sampler.size, 3)).astype(np.uint8)
+
+    return pd.DataFrame(images).drop_duplicates(ignore_index=True)[list(IMAGES)], open_picture

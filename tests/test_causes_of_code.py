@@ -1,0 +1,124 @@
+"""Each edit of a source file changes the causes that it must, and no others; and nothing that counts is forgotten.
+
+What the edits plan is run for real in tests/test_edited_runs.py.
+"""
+
+import ast
+import shutil
+from pathlib import Path
+
+import edits
+import pytest
+from conftest import ROOT
+
+from benchmark import causes, code, source
+
+EDITS = edits.read(Path(__file__).with_name("edits.yaml"))
+
+
+@pytest.fixture(scope="module")
+def planner(tmp_path_factory):
+    """A copy of what planning reads, and the keys of its jobs."""
+    root = tmp_path_factory.mktemp("planner")
+    for folder in ("benchmark", "methods", "classifiers", "testbed"):
+        shutil.copytree(ROOT / folder, root / folder, ignore=shutil.ignore_patterns("__pycache__", "model", "held_out"))
+    return root, edits.fresh(root, "testbed")
+
+
+@pytest.mark.parametrize("edit", EDITS, ids=lambda edit: edit.name)
+def test_each_edit_of_a_source_file_changes_what_it_must(planner, edit):
+    root, before = planner
+    text = (root / edit.file).read_text()
+    try:
+        edit.make(root)
+        got, wanted = edits.changed(before, edits.fresh(root, "testbed")), edits.matching(edit.changes, before)
+    finally:
+        (root / edit.file).write_text(text)
+    assert got == wanted, f"wrongly {sorted(got - wanted)[:3]}, missing {sorted(wanted - got)[:3]}"
+    assert all(edits.matching([pattern], before) for pattern in edit.changes), "a pattern that means no job"
+
+
+def test_there_are_enough_edits(capsys):
+    run = sum(edit.run != "" for edit in EDITS)
+    with capsys.disabled():
+        print(f"\n{len(EDITS)} edits of files tried; `make test-causes` runs {run} of them, and four of a suite")
+    assert len(EDITS) >= 40 and run >= 15
+
+
+# ── completeness ──
+
+STAGES = {
+    "base": causes.CHECKING,
+    "prompts": causes.READING,
+    "generate": causes.DRAWING,
+    "erase": causes.ERASING,
+    "train_classifier": causes.TRAINING,
+    "attack": causes.ATTACKING,
+    "adopt": causes.ADOPTING,
+    "observe": causes.LOOKING,
+    "score": causes.SCORING,
+    "view": causes.VIEWING,
+}
+BESIDE = {  # what a runner imports, and what determines no byte of what it makes
+    "base": {"sampling", "guidance", "diffusion", "manifest", "weights"},  # one picture, to compare it
+    "score": {"handed", "score_names"},  # how a scores.csv is read, which it writes
+}
+HARMLESS = {  # definitions that definitions of the lists use, and why these need not be listed
+    "devices.py:given", "devices.py:_why", "devices.py:WAY_OUT",  # which device, and what is said if there is none
+    "guard.py:Process", "guard.py:_difference",  # what was changed that must not be: a refusal
+    "weights.py:Base", "weights.py:Delta",  # records without a function
+    "records.py:Target", "records.py:Templates",  # the same; Templates is counted where a method uses it
+    "prompts.py:rows",  # a parameter has this name, too
+}  # fmt: skip
+
+
+def files_of(parts: str) -> set[str]:
+    return {f"benchmark/{part.partition(':')[0]}" for part in parts.split()}
+
+
+APART = files_of(" ".join(f"{name}.py" for name in causes.APART.split()))
+
+
+@pytest.mark.parametrize("runner", STAGES)
+def test_each_file_that_a_runner_imports_counts_or_is_said_to_count_for_nothing(runner):
+    beside = {f"benchmark/{name}.py" for name in BESIDE.get(runner, ())}
+    imported = set(code.closure(f"benchmark/{runner}.py"))
+    assert not imported - files_of(STAGES[runner]) - APART - beside
+    assert beside <= imported, "said for nothing"
+
+
+def test_the_lists_name_files_and_definitions_that_there_are_and_each_stage_has_one():
+    lists = {name: value for name, value in vars(causes).items() if isinstance(value, str) and value.count(".py") > 1}
+    assert {name for name in lists if not name.startswith("_")} == {
+        "CHECKING", "READING", "DRAWING", "ERASING", "TRAINING", "ATTACKING", "ADOPTING", "LOOKING", "SCORING",
+        "VIEWING",
+    }  # fmt: skip
+    for parts in lists.values():
+        assert len(parts.split()) == len(set(parts.split()))
+        code.key(*(f"benchmark/{part}" for part in parts.split()))  # raises for one that is not there
+    assert all((ROOT / file).is_file() for file in APART)
+
+
+@pytest.mark.parametrize("runner", STAGES)
+def test_what_a_listed_definition_uses_of_its_file_is_listed_too(runner):
+    parts = STAGES[runner].split()
+    missing = set()
+    for part in parts:
+        file, _, name = part.partition(":")
+        if name:
+            there = defined(f"benchmark/{file}")
+            used = {node.id for node in ast.walk(there[name]) if isinstance(node, ast.Name)} & there.keys() - {name}
+            missing |= {f"{file}:{other}" for other in used}
+    assert not missing - set(parts) - HARMLESS
+
+
+def defined(file: str) -> dict[str, ast.stmt]:
+    """The definitions of a file, by name."""
+    found: dict[str, ast.stmt] = {}
+    for node in source.tree(file).body:
+        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+        names = [item for target in targets for item in getattr(target, "elts", [target])]
+        found |= {
+            name: node for name in [getattr(node, "name", None), *(getattr(n, "id", None) for n in names)] if name
+        }
+    return found
