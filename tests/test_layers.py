@@ -34,6 +34,16 @@ LAYERS = {
         },
         set(),
     ),
+    "attacks": (
+        {
+            f"benchmark.{name}"
+            for name in (
+                *("workbench", "diffusion", "groups", "guidance", "alignment", "adversarial"),
+                *("records", "errors", "files"),
+            )
+        },
+        set(),
+    ),
     "benchmark/observers": (
         {f"benchmark.{name}" for name in ("records", "errors", "plugins", "hub", "devices")},
         set(),
@@ -117,3 +127,46 @@ def test_packages_are_empty():
 def test_views_and_scores_start_without_torch():
     code = "import sys; from benchmark import score, view; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
+
+
+# The floors of the core, from the ground up: a file imports files of its own floor and of those below, never above.
+FLOORS = {
+    "ground": "errors files",
+    "plan": (  # what exists and what is asked for; without torch
+        "plugins records groups strict source code protocols selection ranges looking texts task prompt_set suite"
+        " variants config prompts contract grid versions causes"
+    ),
+    "store": "manifest evidence checkpoint lease weights frames handed score_names scores",  # what lies on disk
+    "running": "devices job joblog trouble display cli",  # command lines, jobs, what people see of them
+    "model": (  # what draws, and what methods work with
+        "parts hub compatible diffusion guidance sampling inventory guard apply workbench alignment adversarial trial"
+    ),
+    "showing": "summary marks words notes typeset plot",  # from scores to tables and figures
+    "stages": "base prompts erase adopt attack generate train_classifier observe score view partial",
+    "tools": "available scale compare verify schema",  # beside the instrument
+}
+FLOOR = {name: floor for floor, names in reversed(FLOORS.items()) for name in names.split()}
+BOTH = {("prompts", "cli")}  # it holds the rows that planning asks for, and the stage that writes them
+
+
+def run_imports(path: Path) -> set[str]:
+    """The modules of the core that a file imports when it runs: imports for annotations alone do not count."""
+    tree = ast.parse(path.read_text())
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            node.body = []
+    nodes = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module]
+    names = {alias.name for node in nodes if node.module == "benchmark" for alias in node.names}
+    return names | {node.module.split(".")[1] for node in nodes if node.module.startswith("benchmark.")}
+
+
+def test_each_file_of_the_core_stands_on_a_floor():
+    assert {path.stem for path in files("benchmark")} == set(FLOOR)
+
+
+@pytest.mark.parametrize("name", sorted(FLOOR))
+def test_the_core_imports_downwards_only(name):
+    floors = list(FLOORS)
+    for imported in run_imports(ROOT / f"benchmark/{name}.py") & set(FLOOR):
+        allowed = floors.index(FLOOR[imported]) <= floors.index(FLOOR[name]) or (name, imported) in BOTH
+        assert allowed, f"{name} ({FLOOR[name]}) imports {imported} ({FLOOR[imported]})"
