@@ -9,6 +9,7 @@ import ast
 import difflib
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,12 @@ def problems(file: str | Path, protocol: type | None = None) -> list[str]:
         protocol = protocol or protocols.of(str(Path(file).parent), *says)
     except ConfigError as error:
         return [str(error)]
+    return list(_problems(str(file), tree, protocol))
+
+
+@cache
+def _problems(file: str, tree: ast.Module, protocol: type) -> tuple[str, ...]:
+    """The same of a file that can be read; a plan asks more than once."""
     found = []
     method = protocol in (protocols.Method, protocols.Adopted)
     if method and not re.fullmatch(r"[a-z0-9_]+", Path(file).stem):
@@ -52,7 +59,7 @@ def problems(file: str | Path, protocol: type | None = None) -> list[str]:
     if protocol is protocols.Adopted:
         found += _adoption(file, tree)
     found += _idle_loops(tree)
-    return [f"{file}: {problem.removeprefix(f'{file}: ')}" for problem in found]
+    return tuple(f"{file}: {problem.removeprefix(f'{file}: ')}" for problem in found)
 
 
 def _constants(file: str | Path, tree: ast.Module, protocol: type) -> Iterator[str]:

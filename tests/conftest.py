@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from benchmark import code as keys
-from benchmark import config, grid, plugins, prompt_set, source, task
+from benchmark import config, contract, grid, plugins, prompt_set, source, task
 from benchmark.errors import ConfigError
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # of torch, which tests load later: workers would fight for the cores
@@ -98,7 +98,7 @@ worlds:
 
 def forget(code: bool = True) -> None:
     """Drop what was read from files; `code`: also what was read from Python's."""
-    for module in (config, prompt_set, task, *((keys, source) if code else ())):
+    for module in (config, prompt_set, task, *((keys, source, contract) if code else ())):
         for cached in vars(module).values():
             if hasattr(cached, "cache_clear"):
                 cached.cache_clear()

@@ -28,7 +28,11 @@ Keys = dict[str, str]  # of each job: the digest of its cause
 
 def keys(config: Mapping[str, Any]) -> Keys:
     """The key of every job that a configuration plans."""
-    return {" ".join(job): digest(cause()) for job, cause in causes.jobs(grid.plan(config)).items()}
+    return keys_of(grid.plan(config))
+
+
+def keys_of(plan: grid.Plan) -> Keys:
+    return {" ".join(job): digest(cause()) for job, cause in causes.jobs(plan).items()}
 
 
 def fresh(root: Path, suite: str) -> Keys:

@@ -37,7 +37,8 @@ def write(tmp_path, monkeypatch):
 def walk(write, path: str, data: dict, suite: str, expected: Expected, capsys, removed: tuple = ()) -> None:
     """Mutate each leaf of a YAML file; what changes must be what `expected` says. Leaves of `removed` go, too."""
     write(path, data)
-    plan, before = grid.plan({"suite": suite}), edits.keys({"suite": suite})
+    plan = grid.plan({"suite": suite})
+    before = edits.keys_of(plan)
     tried: Counter[str] = Counter()
     mutations = [
         (leaf, edits.mutated(data, leaf)) for leaf in edits.leaves(data) if leaf != ("world",)
@@ -46,7 +47,8 @@ def walk(write, path: str, data: dict, suite: str, expected: Expected, capsys, r
     for leaf, another in mutations:
         write(path, another)
         try:
-            new, after = grid.plan({"suite": suite}), edits.keys({"suite": suite})
+            new = grid.plan({"suite": suite})
+            after = edits.keys_of(new)
         except ConfigError as error:
             assert "\n" not in str(error)
             tried["refused"] += 1
