@@ -75,7 +75,7 @@ def furnish(place: Callable[[str, str], None], root: Path, styles=STYLES, object
     for name, title, concepts in (("style", "Artistic styles", styles), ("object", "Objects", objects)):
         lines = "".join(f"      {key}: {phrase}\n" for key, phrase in concepts.items())
         place(f"benchmark/tasks/{name}.yaml", TASK.replace("TITLE", title) + lines)
-    place("classifiers/resnet.py", '"""A network for tests."""\n')
+    place("classifiers/resnet.py", '"""A network for tests."""\n\n\ndef build(classes): ...\n')
     place("methods/wreck.py", CONTROL)
     place("methods/fast.py", METHOD)
     place("methods/rival.py", METHOD + '\nNOTE = "a reconstruction"\n')
