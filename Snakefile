@@ -8,7 +8,7 @@ import sys
 
 from snakemake.utils import min_version
 
-from benchmark import display, grid, prompts
+from benchmark import answered, display, grid
 from benchmark.errors import ConfigError
 
 # Every path of a run, of its inputs and of its jobs' modules is relative to the repository.
@@ -26,9 +26,7 @@ configfile: "config.yaml"
 
 try:
     PLAN = grid.plan(config, tolerant=True)
-    for prompt_set in PLAN.sets.values():
-        if os.path.isfile(os.path.expanduser(prompt_set.source.path)):  # who only draws views again may lack it
-            prompts.rows(prompt_set, PLAN.suite)
+    answered.check(PLAN)
 except ConfigError as error:
     sys.exit(f"error: {error}")
 

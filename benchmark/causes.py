@@ -47,7 +47,8 @@ ADOPTING = f"adopt.py diffusion.py {_SCHEDULE} manifest.py weights.py:save_delta
 LOOKING = "observe.py evidence.py devices.py:device manifest.py:picture manifest.py:ROUNDING"
 SCORING = (
     "score.py scores.py:COLUMNS scores.py:OPTIONAL scores.py:write versions.py evidence.py"
-    " manifest.py:Image prompts.py:read prompts.py:_value prompts.py:of_model prompts.py:_count"
+    " manifest.py:Image prompts.py:read prompts.py:_value prompts.py:of_model prompts.py:_count prompts.py:role_of"
+    " records.py:Task"
 )
 VIEWING = (
     "view.py typeset.py plot.py marks.py notes.py words.py summary.py frames.py scores.py score_names.py handed.py"
@@ -77,7 +78,7 @@ def jobs(plan: grid.Plan) -> dict[tuple[str, str], Callable[[], Cause]]:
     causes = {("base", ""): lambda: base(suite), ("score", ""): lambda: scores(plan)}
     rows = cache(lambda name: prompts.rows(plan.sets[name], suite))  # many jobs ask for the same
     asked = cache(lambda name, concepts: images(suite, plan.sets[name], rows(name), concepts))
-    seen = cache(lambda name: observation(suite, plan.sets[name]))
+    seen = cache(lambda name, erased: observation(suite, plan.sets[name], erased))
     for name, prompt_set in plan.sets.items():
         causes["prompts", name] = partial(prompt_rows, suite, prompt_set, lambda name=name: rows(name))
         if not prompt_set.measures:  # images from which a classifier or a method learns
@@ -92,7 +93,7 @@ def jobs(plan: grid.Plan) -> dict[tuple[str, str], Callable[[], Cause]]:
             causes["erase", path] = partial(_erasures, suite, plan.tasks[shard.task], shard)
     for name, path in plan.looked_at:
         shard, prompt_set, key = plan.shards[path], plan.sets[name], f"{name}/{path}"
-        causes["observe", key] = partial(seen, name)
+        causes["observe", key] = partial(seen, name, shard != grid.BASE and name in plan.tasks[shard.task].erased_on)
         causes["generate", key] = partial(asked, name, shard.concepts)
         if variants.adopts(shard.variant) == "images":
             causes["adopt_images", key] = lambda shard=shard, name=name: (
@@ -238,11 +239,12 @@ def looking(suite: Suite, prompt_set: PromptSet, observer: str) -> Cause:
     }
 
 
-def observation(suite: Suite, prompt_set: PromptSet) -> Cause:
-    """All that is seen in the images of a job."""
+def observation(suite: Suite, prompt_set: PromptSet, erased: bool) -> Cause:
+    """All that is seen in the images of a job; where they show what was `erased`, they must not be as before."""
     return {
         "observers": {name: digest(looking(suite, prompt_set, name)) for name in prompt_set.observers},
         "size": suite.sampler.size,
+        "erased": erased,
     }
 
 

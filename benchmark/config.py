@@ -37,9 +37,10 @@ def load_suite(name: str) -> Suite:
 def _experiment(suite: Suite, raw: DeclaredExperiment, where: str) -> Experiment:
     task = load_task(raw.task, suite.world)
     for prompt_set in (load_set(name, suite.world) for name in task.sets):
-        ranges.check_images(suite.budgets, task, prompt_set, f"benchmark/suites/{suite.name}.yaml")
-        if prompt_set.source.task:
-            concepts = load_task(prompt_set.source.task, suite.world).concepts
+        concepts = load_task(prompt_set.source.task, suite.world).concepts if prompt_set.source.task else ()
+        retained = len({concept.name for concept in (*task.concepts, *concepts)}) > 1
+        ranges.check_images(suite.budgets, prompt_set, retained, f"benchmark/suites/{suite.name}.yaml")
+        if concepts:
             texts.check_others(task, concepts, f"benchmark/tasks/{task.name}.yaml: worlds.{suite.world}")
     views = [f"{kind}/{view}" for kind in ("tables", "figures") for view in plugins.names(f"benchmark/{kind}")]
     choose(raw.views, views, f"{where}.views")
@@ -53,4 +54,16 @@ def _experiment(suite: Suite, raw: DeclaredExperiment, where: str) -> Experiment
     without = choose(raw.without, known, f"{where}.without") if raw.without else ()
     chosen = tuple(name for name in choose(raw.methods, known, f"{where}.methods") if name not in without)
     concepts = choose(raw.concepts, [c.name for c in task.concepts], f"{where}.concepts")
-    return Experiment(raw.task, raw.views, chosen, listed, concepts, raw.seeds, raw.checkpoints)
+    seeds, checkpoints = (tuple(dict.fromkeys(numbers)) for numbers in (raw.seeds, raw.checkpoints))
+    return Experiment(raw.task, raw.views, chosen, listed, concepts, seeds, checkpoints)
+
+
+def erased_on(suite: Suite, name: str) -> frozenset[str]:
+    """The concepts erased from models that are looked at on a prompt set, or on an attack of its rows."""
+    return frozenset(
+        concept
+        for experiment in suite.experiments.values()
+        for looked_at in load_task(experiment.task, suite.world).sets
+        if name in (looked_at, load_set(looked_at, suite.world).source.of)
+        for concept in experiment.concepts
+    )

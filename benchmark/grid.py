@@ -110,8 +110,8 @@ def narrow(config: Mapping[str, Any]) -> tuple[Suite, dict[str, tuple[Any, ...]]
 def plan(config: Mapping[str, Any], tolerant: bool = False) -> Plan:
     """The erasures that `config.yaml` selects. It only narrows what the suite offers; `original` is always among them.
 
-    A method whose file is broken is a `ConfigError`. A tolerant plan has it all the same: whoever runs it says what is
-    wrong, and others are run; whoever scores what was run needs no method's file.
+    A plugin whose file is broken is a `ConfigError`. A tolerant plan has it all the same: whoever runs it says what is
+    wrong (`faults`), and others are run; whoever scores what was run needs no method's file.
     """
     suite, named, left = narrow(config)
     for name in plugins.names("methods"):
@@ -127,8 +127,6 @@ def plan(config: Mapping[str, Any], tolerant: bool = False) -> Plan:
     looked_at += [(name, path) for path, shard in shards.items() if shard != BASE for name in tasks[shard.task].sets]
     sets = {name: load_set(name, suite.world) for name, _ in looked_at}
     views = _union(e.views for e in left.values())
-    if not tolerant:
-        _check_plugins(sets.values(), views)
     for name, path in looked_at:
         if sets[name].source.kind == "attack" and variants.adopts(shards[path].variant) == "images":
             raise ConfigError(f"{shards[path].variant}: has images and no model, which prompt set {name} would attack")
@@ -144,7 +142,10 @@ def plan(config: Mapping[str, Any], tolerant: bool = False) -> Plan:
     for name in (names := [*sets, *training, *pools]):
         if names.count(name) > 1:
             raise ConfigError(f"prompt set {name}: another set of this run has the name; rename the file or the task")
-    return Plan(suite, named, tasks, experiments, run, shards, sets | training | pools, tuple(looked_at), views)
+    made = Plan(suite, named, tasks, experiments, run, shards, sets | training | pools, tuple(looked_at), views)
+    for problem in () if tolerant else faults(made):
+        raise ConfigError(problem)
+    return made
 
 
 def pool_of(plan: Plan, shard: Shard) -> PromptSet | None:
@@ -169,10 +170,11 @@ def check_methods(suite: Suite, chosen: Iterable[Variant]) -> None:
         variants.pool(suite, variant)
 
 
-def _check_plugins(sets: Iterable[PromptSet], views: Iterable[str]) -> None:
-    """Raise `ConfigError` for the first file that looks, counts, attacks or shows and would fail in its job."""
-    files: dict[str, type | None] = {f"benchmark/{view}.py": None for view in views}
-    for asked in sets:
+def faults(plan: Plan) -> list[str]:
+    """What is wrong with the files of plugins of which the jobs of a plan would fail, a line each."""
+    files: dict[str, type | None] = dict.fromkeys(erasure.variant.file for erasure in plan.run)
+    files |= dict.fromkeys(f"benchmark/{view}.py" for view in plan.views)
+    for asked in plan.sets.values():
         for measure in asked.measures:
             files |= dict.fromkeys(
                 (f"benchmark/metrics/{measure.metric}.py", f"benchmark/observers/{measure.observer}.py")
@@ -181,9 +183,7 @@ def _check_plugins(sets: Iterable[PromptSet], views: Iterable[str]) -> None:
             files[f"attacks/{asked.source.attack}.py"] = None
         if asked.classifier:
             files[f"classifiers/{asked.classifier.network}.py"] = protocols.Classifier
-    for file, protocol in files.items():
-        if problem := broken(file, protocol):
-            raise ConfigError(problem)
+    return [problem for file, protocol in files.items() if (problem := broken(file, protocol))]
 
 
 def broken(file: str, protocol: type | None = None) -> str | None:

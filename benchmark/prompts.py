@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmark import cli, plugins, texts, variants
-from benchmark.config import load_set, load_suite, load_task
+from benchmark.config import erased_on, load_set, load_suite, load_task
 from benchmark.errors import BenchmarkError, ConfigError
 from benchmark.files import sha256, write_atomically
 from benchmark.looking import METRICS
@@ -46,9 +46,7 @@ def main(suite: str, out: Path, set: str | None = None, task: str | None = None,
     elif task and kind in ("training", "pool_concept", "pool_anchor"):
         asked = PromptSet(out.stem, Source(kind, load_task(task, loaded.world).name, tuple(concepts or ())))
     else:
-        raise BenchmarkError(
-            "--set, or --task with --kind training, pool_concept or pool_anchor: say what is asked for"
-        )
+        raise BenchmarkError("needed is --set, or --task with --kind training, pool_concept or pool_anchor")
     drawn = rows(asked, loaded)
     write(out, drawn)
     print(f"{out}: {len(drawn)} rows, {sum(row.images for row in drawn)} images{_remarks(asked, drawn)}")
@@ -66,15 +64,15 @@ def rows(prompt_set: PromptSet, suite: Suite) -> tuple[Prompt, ...]:
         return chosen
     if source.kind == "attack":  # as they are before a model is attacked
         return rows(load_set(source.of, suite.world), suite)
-    task = load_task(source.task, suite.world)
-    budgets = suite.budgets
+    task, budgets = load_task(source.task, suite.world), suite.budgets
     if source.kind == "evaluation":
+        erased = erased_on(suite, prompt_set.name)
         return tuple(
             Prompt(f"{name}-{seed}", phrase, seed, budgets.images_per_seed, concept.name, wording, concept.class_name)
             for concept in task.concepts
             for wording, phrase in concept.phrases.items()
             for name in [f"{concept.name}.{wording}" if wording else concept.name]
-            for seed in seeds("evaluation", suite.world, name, _count(suite, concept.name in suite.erased(task.name)))
+            for seed in seeds("evaluation", suite.world, name, _count(suite, concept.name in erased))
         )
     if source.kind == "training":
         classifier = load_set(task.name, suite.world).classifier
@@ -113,6 +111,11 @@ def of_model(rows: Iterable[Prompt], prompt_set: PromptSet, suite: Suite, concep
     return tuple(chosen)
 
 
+def role_of(row: Prompt, erased: str) -> str:
+    """Whether the images of a row show what a model has lost, or what it must retain."""
+    return "erased" if row.concept == erased else "retained"
+
+
 def all_texts(suite: Suite) -> list[texts.Text]:
     """All texts of the concepts of a suite's tasks, and of its variants' settings."""
     names = dict.fromkeys(name for experiment in suite.experiments.values() for name in experiment.variants)
@@ -142,8 +145,7 @@ def seeds(use: str, world: str, name: str, count: int) -> tuple[int, ...]:
 
 def _count(suite: Suite, erased: bool) -> int:
     """How many rows of a concept are drawn from."""
-    budgets = suite.budgets
-    return (budgets.erased if erased else budgets.retained) // budgets.images_per_seed
+    return (suite.budgets.erased if erased else suite.budgets.retained) // suite.budgets.images_per_seed
 
 
 def _prefix(prompt_set: PromptSet, rows: tuple[Prompt, ...], count: int | None) -> tuple[Prompt, ...]:
@@ -175,8 +177,7 @@ def write(path: Path, rows: Iterable[Prompt]) -> None:
         table = csv.writer(file, lineterminator="\n")
         table.writerow(COLUMNS)
         for row in rows:
-            guidance = "" if row.guidance is None else repr(row.guidance)
-            values = {**vars(row), "guidance": guidance}
+            values = {**vars(row), "guidance": "" if row.guidance is None else repr(row.guidance)}
             table.writerow([values[column] for column in COLUMNS])
 
 

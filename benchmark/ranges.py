@@ -11,7 +11,7 @@ from typing import Any
 
 from benchmark import source
 from benchmark.errors import ConfigError
-from benchmark.records import PromptSet, Sampler, Task
+from benchmark.records import PromptSet, Sampler
 
 TIMESTEPS = 1000  # of the noise schedule of every Stable Diffusion; a sampler needs fewer steps than there are
 INFINITE = float("inf")
@@ -135,13 +135,14 @@ def most_seeds(use: str) -> int:
     return SEEDS[use][1] // 2
 
 
-def check_images(budgets: Budgets, task: Task, prompt_set: PromptSet, where: str) -> None:
-    """Refuse budgets with which the metrics of a task's prompt set could not be computed, or its classifier trained.
+def check_images(budgets: Budgets, prompt_set: PromptSet, retained: bool, where: str) -> None:
+    """Refuse budgets with which the metrics of a prompt set could not be computed, or its classifier trained.
 
-    How many rows a file has is not known here: `prompts.rows` refuses too few.
+    `retained` says whether its rows ask for other concepts than the erased one. How many rows a file has is not known
+    here: `prompts.rows` refuses too few.
     """
-    if prompt_set.source.kind == "evaluation":
-        key = "retained" if len(task.concepts) > 1 else "erased"
+    if prompt_set.source.task:
+        key = "retained" if retained else "erased"
         images = getattr(budgets, key)
         for measure in prompt_set.measures:
             least = source.literal(f"benchmark/metrics/{measure.metric}.py", "LEAST", 1)

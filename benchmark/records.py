@@ -171,6 +171,11 @@ class Task:
         """The names of the prompt sets of which a model of this task draws images."""
         return tuple(dict.fromkeys((*self.erased_on, *self.retained_on)))
 
+    def roles(self, name: str) -> list[str]:
+        """What the task shows on a prompt set: what became of the erased concept, of everything else, or both."""
+        on = {"erased": self.erased_on, "retained": self.retained_on}
+        return [role for role, sets in on.items() if name in sets]
+
     def concept(self, name: str) -> Concept:
         """One of the task's concepts. Raises `ConfigError` if it has none of that name."""
         for concept in self.concepts:

@@ -14,7 +14,7 @@ import pandas as pd
 from benchmark import cli, grid, plugins, scores, variants
 from benchmark.errors import BenchmarkError
 from benchmark.evidence import KEY, MODEL, features, read, references
-from benchmark.prompts import of_model
+from benchmark.prompts import of_model, role_of
 from benchmark.prompts import read as read_prompts
 from benchmark.records import NOTHING, WHOLE, Erasure, Measure, Prompt, PromptSet, Task, Variant
 from benchmark.versions import version
@@ -160,7 +160,7 @@ def _scores(
     versions = {
         m.measure.name: version(plan.suite, plan.sets[name], m.module, m.measure, erasure.variant) for m in metrics
     }
-    shown = ["baseline", *_roles(plan.tasks[erasure.task], plan.sets[name])]
+    shown = ["baseline", *plan.tasks[erasure.task].roles(name)]
     for (asked, wording, role), where in _places(groups, drawn, rows, run, seen.path).items():
         for m in metrics if role in shown else ():
             columns = (side.columns[m.measure.name] for side in (seen, original))
@@ -201,27 +201,17 @@ def _groups(
     erased: Iterable[str] = (erasure.concept,)
     if erasure.concept == NOTHING and not original:
         erased = plan.suite.erased(task.name)
-    shown = _roles(task, prompt_set)
+    shown = task.roles(prompt_set.name)
     groups: dict[Group, dict[tuple[str, int], None]] = {}
     for concept in erased:
         for row in of_model(rows, prompt_set, plan.suite, concept):
             whole = prompt_set.score_by == "set"
-            roles = ["baseline"] if original else shown if whole else [_role(row, concept)]
+            roles = ["baseline"] if original else shown if whole else [role_of(row, concept)]
             for role in roles:
                 group = (WHOLE, "", role) if whole else (row.concept, row.wording, role)
                 images = ((row.row, index) for index in range(row.images))
                 groups.setdefault(group, {}).update(dict.fromkeys(images))
     return groups
-
-
-def _roles(task: Task, prompt_set: PromptSet) -> list[str]:
-    """What a task shows on a prompt set: what became of the erased concept, of everything else, or both."""
-    on = {"erased": task.erased_on, "retained": task.retained_on}
-    return [role for role, sets in on.items() if prompt_set.name in sets]
-
-
-def _role(row: Prompt, erased: str) -> str:
-    return "erased" if row.concept == erased else "retained"
 
 
 def _places(

@@ -67,6 +67,6 @@ class Suite(DeclaredSuite):
         return f"results/{self.name}"
 
     def erased(self, task: str) -> tuple[str, ...]:
-        """The concepts that some experiment erases in a task: `original` draws as many images of them as erasers do."""
+        """The concepts that some experiment erases in a task: a control has as many images of them as erasers do."""
         offered = [e.concepts for e in self.experiments.values() if e.task == task]
         return tuple(dict.fromkeys(concept for concepts in offered for concept in concepts))

@@ -182,7 +182,7 @@ def cause(rule, name=""):
 
 COMMAND = os.environ.get("TYPED") or shlex.join(["snakemake", *sys.argv[1:]])
 PARTIAL = f"{SUITE.folder}/partial"
-BROKEN = list(dict.fromkeys(filter(None, (grid.broken(erasure.variant.file) for erasure in PLAN.run))))
+BROKEN = grid.faults(PLAN)
 
 if SCREEN:  # what jobs say is in their logs, and their last line on the screen; here it would run through the bar
     shell.prefix("set -euo pipefail; exec > /dev/null; ")
