@@ -46,7 +46,7 @@ def main(suite: str, out: Path, set: str | None = None, task: str | None = None,
     elif task and kind in ("training", "pool_concept", "pool_anchor"):
         asked = PromptSet(out.stem, Source(kind, load_task(task, loaded.world).name, tuple(concepts or ())))
     else:
-        raise BenchmarkError("needed is --set, or --task with --kind training, pool_concept or pool_anchor")
+        raise BenchmarkError("--set is needed, or --task with --kind training, pool_concept or pool_anchor")
     drawn = rows(asked, loaded)
     write(out, drawn)
     print(f"{out}: {len(drawn)} rows, {sum(row.images for row in drawn)} images{_remarks(asked, drawn)}")
