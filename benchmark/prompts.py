@@ -46,7 +46,7 @@ def main(suite: str, out: Path, set: str | None = None, task: str | None = None,
     elif task and kind in ("training", "pool_concept", "pool_anchor"):
         asked = PromptSet(out.stem, Source(kind, load_task(task, loaded.world).name, tuple(concepts or ())))
     else:
-        raise BenchmarkError("needed is --set, or --task with --kind training, pool_concept or pool_anchor")
+        raise BenchmarkError("--set, or --task with --kind training, pool_concept or pool_anchor: one is needed")
     drawn = rows(asked, loaded)
     write(out, drawn)
     print(f"{out}: {len(drawn)} rows, {sum(row.images for row in drawn)} images{_remarks(asked, drawn)}")
@@ -245,7 +245,7 @@ def _prompt(name: str, source: Source, number: str, line: dict[str, Any], where:
     if None in cells.values():
         raise ConfigError(f"{where}: has fewer fields than the file has columns")
     values = {key: str(value) for key, value in source.defaults.items()} | {
-        k: v for k, v in cells.items() if v or k == "text"
+        k: v if k == "text" else v.strip() for k, v in cells.items() if v.strip() or k == "text"
     }
     row = values.get("row", number)
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{,199}", row):
