@@ -18,7 +18,7 @@ from benchmark.records import digest
 
 @cache
 def key(*parts: str) -> str:
-    """A key of what code does. A comment, a docstring or another layout leaves it as it is.
+    """A key of what code does. A comment, a docstring, a method's `NOTE` or another layout leaves it as it is.
 
     A part is a file, named from the repository's root; or one definition in it, `file.py:Name`; or one entry of a
     dictionary that is written there, `file.py:NAME[entry]`. Raises `ConfigError` if there is no such definition.
@@ -90,7 +90,13 @@ def _plain(item: Any) -> Any:
     fields = dict(ast.iter_fields(item))
     if isinstance(item, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and ast.get_docstring(item):
         fields["body"] = fields["body"][1:]
+    if isinstance(item, ast.Module):
+        fields["body"] = [node for node in fields["body"] if not _is_note(node)]
     return [type(item).__name__, {name: _plain(value) for name, value in fields.items() if value not in (None, [])}]
+
+
+def _is_note(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Assign) and [ast.unparse(target) for target in node.targets] == ["NOTE"]
 
 
 @cache

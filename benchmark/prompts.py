@@ -245,7 +245,7 @@ def _prompt(name: str, source: Source, number: str, line: dict[str, Any], where:
     if None in cells.values():
         raise ConfigError(f"{where}: has fewer fields than the file has columns")
     values = {key: str(value) for key, value in source.defaults.items()} | {
-        k: v for k, v in cells.items() if v or k == "text"
+        k: v if k == "text" else v.strip() for k, v in cells.items() if v.strip() or k == "text"
     }
     row = values.get("row", number)
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{,199}", row):

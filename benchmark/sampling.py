@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from benchmark import compatible
 from benchmark.diffusion import PRECISIONS, Diffusion, join
 from benchmark.errors import BenchmarkError
 from benchmark.guidance import Batch, ClassifierFree, Shot
@@ -49,7 +50,7 @@ def draw(
     guidance = guidance or ClassifierFree(model)
     steps = scheduler(sampler, model.scheduler)
     dtype = PRECISIONS[sampler.precision]
-    shape = (model.latent_shape[0], *[sampler.size // _reduction(model)] * 2)
+    shape = (model.latent_shape[0], *[sampler.size // compatible.reduction(model.vae.config)] * 2)
     for start in range(0, len(shots), sampler.batch):
         batch = list(shots[start : start + sampler.batch])
         padded = (*batch, *[batch[-1]] * (sampler.batch - len(batch)))
@@ -86,8 +87,3 @@ def decode(model: Diffusion, latents: torch.Tensor) -> np.ndarray:
         )
     pictures = (pictures / 2 + 0.5).clamp(0, 1).permute(0, 2, 3, 1).float().cpu().numpy()
     return (pictures * 255).round().astype(np.uint8)
-
-
-def _reduction(model: Diffusion) -> int:
-    """Pixels per latent cell, along one side."""
-    return 2 ** (len(model.vae.config.block_out_channels) - 1)

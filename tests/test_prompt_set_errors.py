@@ -108,6 +108,14 @@ def test_a_concept_or_a_class_that_a_row_lacks_is_named(somebody):
     assert said == f"{WHERE}: file rows/somebody.csv: line 3: has no class_name, and metric accuracy needs it"
 
 
+def test_blanks_around_a_name_do_not_make_it_another(somebody):
+    """A concept that was erased must not count as one that is retained."""
+    somebody(
+        [{"prompt": " a ", "what": " ink "}] * 2, "noise_seed: seed, row: case}", "concept: what}\nscore_by: concept"
+    )
+    assert [(row.text, row.concept) for row in rows()] == [(" a ", "ink")] * 2
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
