@@ -73,7 +73,7 @@ class PartialDenoise:
         x = model.randn(self.batch, *model.latent_shape)
         k = int(model.randint(len(times), 1))
         with model.using(self.weights()):
-            for t, time in zip(times[:k], self.times, strict=False):
+            for t, time in zip(times[:k], self.times[:k], strict=True):
                 blank, asked = model.predict(x, time.expand(self.batch), self.both)
                 x = self.scheduler.step(blank + self.guidance * (asked - blank), t, x).prev_sample
         return x, self.times[k].expand(self.batch), None
@@ -135,11 +135,8 @@ class NegativeGuidance(Anchor):
 
     def __init__(self, model: Workbench, concept: str, surrogate: Anchor, eta: float):
         self.concept, self.surrogate, self.eta = model.encode(concept), surrogate, eta
-        self.prepare, self.state_dict, self.load_state_dict = (
-            surrogate.prepare,
-            surrogate.state_dict,
-            surrogate.load_state_dict,
-        )
+        self.prepare = surrogate.prepare
+        self.state_dict, self.load_state_dict = surrogate.state_dict, surrogate.load_state_dict
 
     def contexts(self) -> Conditioning:
         return join(self.surrogate.contexts(), self.concept)
@@ -231,7 +228,7 @@ def align(
     for step in range(start, steps):
         x, t, noise = latents(step)
         anchor.prepare(x, t)
-        target, kept = _targets(model, anchor, kept_texts, x, t, noise)
+        target, kept = _targets(model, anchor, kept_texts, (x, t, noise))
         predicted = model.predict(x, t, asked)
         loss = (predicted[0] - target).square().mean()
         for term, now, then in zip(preserve, predicted[1:], kept, strict=True):
@@ -252,15 +249,10 @@ def align(
 
 @torch.no_grad()
 def _targets(
-    model: Workbench,
-    anchor: Anchor,
-    kept: Conditioning | None,
-    x: torch.Tensor,
-    t: torch.Tensor,
-    noise: torch.Tensor | None,
+    model: Workbench, anchor: Anchor, kept: Conditioning | None, batch: Batch
 ) -> tuple[torch.Tensor, torch.Tensor | tuple]:
     """The anchor's target and the originals of what is preserved: one pass if both are the frozen model's."""
-    contexts = anchor.contexts()
+    contexts, (x, t, noise) = anchor.contexts(), batch
     if anchor.source == "student":
         target = anchor.combine(model.predict(x, t, contexts), noise)
         if kept is None:

@@ -64,5 +64,5 @@ def rows(path: Path, columns: Sequence[str], body: list[tuple[int, list[str]]]) 
         if len(fields) < len(columns) or any(fields[len(columns) :]):
             what = "was it cut off" if len(fields) < len(columns) else "has a number a comma in it"
             raise BenchmarkError(f"{path}: line {number}: has {len(fields)} fields of {len(columns)} columns: {what}?")
-        numbered.append((number, dict(zip(columns, fields, strict=False))))
+        numbered.append((number, dict(zip(columns, fields[: len(columns)], strict=True))))
     return numbered

@@ -76,16 +76,16 @@ def rows(prompt_set: PromptSet, suite: Suite) -> tuple[Prompt, ...]:
         )
     if source.kind == "training":
         classifier = load_set(task.name, suite.world).classifier
-        classes = zip(classifier.classes, classifier.texts or (), strict=bool(classifier.texts))
+        if classifier is None or classifier.texts is None:
+            raise ConfigError(f"task {task.name}: no classifier of it is trained, which would need images")
         names = ("blank", *(concept.name for concept in task.concepts))
         return tuple(
             Prompt(f"{name}-{seed}", text, seed, 1, "", "", class_name)
-            for name, (class_name, text) in zip(names, classes, strict=False)
+            for name, class_name, text in zip(names, classifier.classes, classifier.texts, strict=True)
             for seed in seeds("train", suite.world, class_name, budgets.train)
         )
-    asked = {"blank": ("", task.templates.blank)}
-    if source.kind == "pool_concept":
-        asked = {name: (name, task.concept(name).phrase) for name in source.concepts}
+    phrases = {name: (name, task.concept(name).phrase) for name in source.concepts}
+    asked = phrases if source.kind == "pool_concept" else {"blank": ("", task.templates.blank)}
     return tuple(
         Prompt(f"{name}-{seed}", text, seed, 1, concept)
         for name, (concept, text) in asked.items()

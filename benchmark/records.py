@@ -225,14 +225,14 @@ class Request:
 
 @dataclass(frozen=True, order=True)
 class Variant:
-    """A method with settings, as suites name it (`advanchor-l2`), maybe stopped at some per cent of its steps."""
+    """A method with settings, as suites name it (`<method>-<variant>`), maybe stopped at some per cent of its steps."""
 
     name: str
     checkpoint: int = END
 
     @classmethod
     def of(cls, text: str) -> Variant:
-        """The variant that paths and command lines write as `advanchor-l2`, or as `advanchor-l2@25` if it is stopped.
+        """The variant that paths and command lines write as its name, with @25 behind it if it is stopped there.
 
         Raises `ConfigError` if what follows the @ is not a whole number from 1 to 99.
         """
@@ -246,7 +246,7 @@ class Variant:
 
     @property
     def method(self) -> str:
-        """The name of its method: `advanchor`."""
+        """The name of its method, which stands before the first hyphen."""
         return self.name.partition("-")[0]
 
     @property

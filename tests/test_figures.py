@@ -2,6 +2,7 @@
 
 import shutil
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -74,7 +75,7 @@ def test_points_at_one_place_are_rings_around_each_other(world):
     figure, _ = plugins.load("benchmark/figures", "tradeoff").figure(means)
     there = [line for line in figure.axes[0].lines if list(line.get_xdata()) == list(line.get_ydata()) == [50]]
     sizes = [line.get_markersize() for line in sorted(there, key=lambda line: line.get_zorder())]
-    assert len(sizes) == 3 and all(inner + 3 < outer for outer, inner in zip(sizes, sizes[1:], strict=False))
+    assert len(sizes) == 3 and all(inner + 3 < outer for outer, inner in pairwise(sizes))
     assert {line.get_markersize() for line in figure.axes[0].lines if line not in there} >= {6.0}
 
 

@@ -203,3 +203,9 @@ def test_budgets_count_images_not_rows(small):
     prompt_set = load_set("style", "testbed")
     drawn = [sum(row.images for row in prompts.rows(prompt_set, each)) for each in (suite, one)]
     assert drawn == [20, 20] and len(prompts.rows(prompt_set, one)) == 20
+
+
+def test_a_task_whose_classifier_comes_trained_has_no_training_images(tmp_path):
+    with pytest.raises(ConfigError, match="^task object: no classifier of it is trained"):
+        prompts.main("micro", tmp_path / "object_training.csv", task="object", kind="training")
+    assert not list(tmp_path.iterdir()), "an empty set of images would look like one that is drawn"
