@@ -13,55 +13,12 @@ from functools import cache, partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from benchmark import code, grid, prompts, source, variants
+from benchmark import code, counted, grid, prompts, source, variants
 from benchmark.config import load_set, load_task
 from benchmark.records import NOTHING, Classifier, Prompt, PromptSet, Request, Target, Task, Variant, digest
 from benchmark.suite import Suite
 from benchmark.versions import conditions
 
-# The code that determines bytes, stage by stage: files of benchmark/, or single definitions in them. Plugins and what
-# they import come on top.
-CHECKING = "base.py compatible.py parts.py trial.py"
-_SCHEDULE = (
-    "compatible.py:schedule compatible.py:KEPT compatible.py:OVERRIDDEN compatible.py:BETAS compatible.py:prediction"
-    " compatible.py:reduction"
-)
-DRAWING = (
-    f"generate.py sampling.py guidance.py apply.py diffusion.py {_SCHEDULE} guard.py:_kept manifest.py"
-    " devices.py:device weights.py:base weights.py:read_delta groups.py:OWN"
-)
-ERASING = (
-    f"erase.py guard.py:untouched guard.py:_kept workbench.py diffusion.py {_SCHEDULE} devices.py:device"
-    " manifest.py:picture records.py:Request weights.py:save_delta weights.py:UNSEALED groups.py:OWN weights.py:_file"
-)
-TRAINING = "train_classifier.py devices.py:device manifest.py:picture weights.py:write_tensors weights.py:_file"
-READING = (
-    "prompts.py:_from_file prompts.py:_prompt prompts.py:_whole prompts.py:_number prompts.py:LARGEST"
-    " prompts.py:_prefix prompts.py:write prompt_set.py:COLUMNS"
-)
-ATTACKING = (
-    f"attack.py apply.py guidance.py workbench.py diffusion.py {_SCHEDULE} guard.py:_kept devices.py:device"
-    " weights.py:read_delta groups.py:OWN"
-)
-ADOPTING = f"adopt.py diffusion.py {_SCHEDULE} manifest.py weights.py:save_delta weights.py:UNSEALED weights.py:_file"
-LOOKING = "observe.py evidence.py devices.py:device manifest.py:picture manifest.py:ROUNDING"
-SCORING = (
-    "score.py scores.py:COLUMNS scores.py:OPTIONAL scores.py:write versions.py evidence.py"
-    " manifest.py:Image prompts.py:read prompts.py:_value prompts.py:of_model prompts.py:_count prompts.py:role_of"
-    " records.py:Task"
-)
-VIEWING = (
-    "view.py typeset.py plot.py marks.py notes.py words.py summary.py frames.py scores.py score_names.py handed.py"
-    " versions.py evidence.py manifest.py:picture"
-)
-
-# Files that count for nothing: they determine no byte, or what they make of a run stands in causes as values, or causes
-# name their definitions one by one.
-APART = (
-    "causes checkpoint cli code config contract devices errors files grid groups hub inventory job lease looking parts"
-    " plugins prompt_set prompts protocols ranges records selection source strict suite task texts trial variants"
-    " versions"
-)
 GROUPS = "benchmark/groups.py"
 LIBRARIES = ("torch", "diffusers", "transformers")
 SHIPPED = ("testbed/classifiers/backbone.safetensors", "testbed/classifiers/classes.json")
@@ -115,7 +72,7 @@ def base(suite: Suite) -> Cause:
         "base": suite.base,
         "revision": suite.revision,
         "size": suite.sampler.size,
-        "code": _code(CHECKING),
+        "code": _code(counted.CHECKING),
     }
 
 
@@ -130,7 +87,7 @@ def erasure(suite: Suite, task: Task, variant: Variant, concepts: tuple[str, ...
         "seed": seed,
         "size": suite.sampler.size,
         "threads": suite.sampler.threads,
-        "code": _code(ERASING + (" records.py:Templates" if asked.templates else ""), variant.file),
+        "code": _code(counted.ERASING + (" records.py:Templates" if asked.templates else ""), variant.file),
         "groups": {group: code.key(f"{GROUPS}:GROUPS[{group}]") for group in groups(variant, settings)},
         "libraries": _versions(*LIBRARIES),
     }
@@ -164,7 +121,7 @@ def _target(task: Task, variant: Variant, name: str, settings: Mapping[str, Any]
 
 def adoption(suite: Suite) -> Cause:
     """Weights or images that were made elsewhere. Their runner adds the hashes of the files, wherever these lie."""
-    return {"size": suite.sampler.size, "code": _code(ADOPTING)}
+    return {"size": suite.sampler.size, "code": _code(counted.ADOPTING)}
 
 
 def _adopted(suite: Suite, variant: Variant) -> Cause:
@@ -182,14 +139,14 @@ def groups(variant: Variant, settings: Mapping[str, Any]) -> tuple[str, ...]:
 
 def drawing(suite: Suite) -> Cause:
     """How images are drawn. The runner adds to an image's key its model, its prompt and its noise."""
-    return {"sampler": asdict(suite.sampler), "code": _code(DRAWING), "libraries": _versions(*LIBRARIES)}
+    return {"sampler": asdict(suite.sampler), "code": _code(counted.DRAWING), "libraries": _versions(*LIBRARIES)}
 
 
 def prompt_rows(suite: Suite, prompt_set: PromptSet, rows: Callable[[], tuple[Prompt, ...]]) -> Cause:
     """prompts.csv: its rows or, for a set that is a file, what the set's own file says of it."""
     if prompt_set.source.kind != "file":
         return {"rows": _digest(rows())}
-    return {"source": asdict(prompt_set.source), "rows": suite.budgets.rows, "code": _code(READING)}
+    return {"source": asdict(prompt_set.source), "rows": suite.budgets.rows, "code": _code(counted.READING)}
 
 
 def attack(suite: Suite, prompt_set: PromptSet, rows: tuple[Prompt, ...]) -> Cause:
@@ -199,7 +156,7 @@ def attack(suite: Suite, prompt_set: PromptSet, rows: tuple[Prompt, ...]) -> Cau
         "rows": _digest(rows),
         "size": suite.sampler.size,
         "threads": suite.sampler.threads,
-        "code": _code(ATTACKING, f"attacks/{prompt_set.source.attack}.py"),
+        "code": _code(counted.ATTACKING, f"attacks/{prompt_set.source.attack}.py"),
         "libraries": _versions(*LIBRARIES),
     }
 
@@ -219,7 +176,7 @@ def classifier(suite: Suite, trained: Classifier) -> Cause:
         "network": trained.network,
         "classes": trained.classes,
         "threads": suite.sampler.threads,
-        "code": _code(TRAINING, f"classifiers/{trained.network}.py"),
+        "code": _code(counted.TRAINING, f"classifiers/{trained.network}.py"),
         "libraries": _versions("torch", "torchvision"),
     }
 
@@ -234,7 +191,7 @@ def looking(suite: Suite, prompt_set: PromptSet, observer: str) -> Cause:
         "classifier": network,
         "batch": suite.sampler.batch,
         "threads": suite.sampler.threads,
-        "code": _code(LOOKING, file, *([f"classifiers/{network}.py"] if network else [])),
+        "code": _code(counted.LOOKING, file, *([f"classifiers/{network}.py"] if network else [])),
         "libraries": _versions("torch", "torchvision", "pillow", "nudenet", "lpips", "torch_fidelity"),
     }
 
@@ -261,7 +218,7 @@ def scores(plan: grid.Plan) -> Cause:
         "run": digest([[erasure, run] for erasure, run in plan.run.items()]),
         "tasks": {t.name: [t.erased_on, t.retained_on, suite.erased(t.name)] for t in plan.tasks.values()},
         "sets": {name: _numbers(suite, plan.sets[name], asked) for name in dict(plan.looked_at)},
-        "code": _code(SCORING, *_metrics(plan.sets.values())),
+        "code": _code(counted.SCORING, *_metrics(plan.sets.values())),
         "libraries": _versions("numpy", "scipy", "pandas"),
     }
 
@@ -289,7 +246,7 @@ def view(plan: grid.Plan, name: str) -> Cause:
         "sets": digest([[s.name, s.title, s.sensitive] for s in sets]),
         "told": [str(variant) for variant in shown if variants.told(suite, variant)],
         "notes": {v.file: source.literal(v.file, "NOTE") for v in shown if not source.broken(v.file)},
-        "code": _code(VIEWING, file, *_metrics(sets)),
+        "code": _code(counted.VIEWING, file, *_metrics(sets)),
         "libraries": _versions("numpy", "scipy", "pandas", "matplotlib"),
     }
 
@@ -313,7 +270,7 @@ def shipped(suite: Suite) -> list[str]:
 
 def _plugin(*files: str) -> list[str]:
     """Plugins and what they import of this repository, without what counts for nothing."""
-    apart = {f"benchmark/{name}.py" for name in APART.split()}
+    apart = {f"benchmark/{name}.py" for name in counted.APART.split()}
     return [file for file in code.closure(*files) if file not in apart]
 
 

@@ -11,7 +11,7 @@ import edits
 import pytest
 from conftest import ROOT
 
-from benchmark import causes, code, source
+from benchmark import code, counted, source
 
 EDITS = edits.read(Path(__file__).with_name("edits.yaml"))
 
@@ -48,16 +48,16 @@ def test_there_are_enough_edits(capsys):
 # ── completeness ──
 
 STAGES = {
-    "base": causes.CHECKING,
-    "prompts": causes.READING,
-    "generate": causes.DRAWING,
-    "erase": causes.ERASING,
-    "train_classifier": causes.TRAINING,
-    "attack": causes.ATTACKING,
-    "adopt": causes.ADOPTING,
-    "observe": causes.LOOKING,
-    "score": causes.SCORING,
-    "view": causes.VIEWING,
+    "base": counted.CHECKING,
+    "prompts": counted.READING,
+    "generate": counted.DRAWING,
+    "erase": counted.ERASING,
+    "train_classifier": counted.TRAINING,
+    "attack": counted.ATTACKING,
+    "adopt": counted.ADOPTING,
+    "observe": counted.LOOKING,
+    "score": counted.SCORING,
+    "view": counted.VIEWING,
 }
 BESIDE = {  # what a runner imports, and what determines no byte of what it makes
     "base": {"sampling", "guidance", "diffusion", "manifest", "weights"},  # one picture, to compare it
@@ -77,7 +77,7 @@ def files_of(parts: str) -> set[str]:
     return {f"benchmark/{part.partition(':')[0]}" for part in parts.split()}
 
 
-APART = files_of(" ".join(f"{name}.py" for name in causes.APART.split()))
+APART = files_of(" ".join(f"{name}.py" for name in counted.APART.split()))
 
 
 @pytest.mark.parametrize("runner", STAGES)
@@ -89,7 +89,7 @@ def test_each_file_that_a_runner_imports_counts_or_is_said_to_count_for_nothing(
 
 
 def test_the_lists_name_files_and_definitions_that_there_are_and_each_stage_has_one():
-    lists = {name: value for name, value in vars(causes).items() if isinstance(value, str) and value.count(".py") > 1}
+    lists = {name: value for name, value in vars(counted).items() if isinstance(value, str) and value.count(".py") > 1}
     assert {name for name in lists if not name.startswith("_")} == {
         "CHECKING", "READING", "DRAWING", "ERASING", "TRAINING", "ATTACKING", "ADOPTING", "LOOKING", "SCORING",
         "VIEWING",

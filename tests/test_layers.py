@@ -134,7 +134,7 @@ FLOORS = {
     "ground": "errors files",
     "plan": (  # what exists and what is asked for; without torch
         "plugins records groups strict source code protocols selection ranges looking texts task prompt_set suite"
-        " variants config prompts contract grid answered versions causes"
+        " variants config prompts contract counted grid answered versions causes"
     ),
     "store": "manifest evidence checkpoint lease weights frames handed score_names scores",  # what lies on disk
     "running": "devices job joblog trouble display cli",  # command lines, jobs, what people see of them
