@@ -56,7 +56,7 @@ plan: .venv/installed ## say which jobs would run, and why
 	$(BIN)/snakemake $(OPTIONS) --dry-run
 
 list: .venv/installed ## list what the suite can run: experiments, variants and their settings, concepts
-	@$(BIN)/python -m benchmark.available --suite $(call quoted,$(SUITE)) \
+	@$(BIN)/python -m benchmark.tools.available --suite $(call quoted,$(SUITE)) \
 	  $(call config,EXPERIMENTS,--experiments=) $(call config,METHODS,--methods=) \
 	  $(call config,CONCEPTS,--concepts=) $(call config,SEEDS,--seeds=)
 
@@ -79,12 +79,12 @@ test-slurm: .venv/installed ## start SLURM with two nodes on this machine, run t
 	$(BIN)/python tests/slurm/run.py $(SCENARIOS)
 
 scale: .venv/installed ## measure and simulate how large a run may be (the tables of docs/cluster.md)
-	$(BIN)/python -m benchmark.scale --what planning
-	$(BIN)/python -m benchmark.scale --what files --suite $(SUITE)
-	$(BIN)/python -m benchmark.scale --what schedule
+	$(BIN)/python -m benchmark.tools.scale --what planning
+	$(BIN)/python -m benchmark.tools.scale --what files --suite $(SUITE)
+	$(BIN)/python -m benchmark.tools.scale --what schedule
 
 verify: .venv/installed ## check claims of the documentation, one line each
-	$(BIN)/python -m benchmark.verify
+	$(BIN)/python -m benchmark.tools.verify
 
 quality: .venv/installed ## measure the shipped testbed and write its card into the README
 	$(BIN)/python -m testbed.quality
@@ -97,7 +97,7 @@ repro: .venv/installed ## run the suite twice from clean copies and compare thei
 	  (cd .repro/$$run && ../../$(BIN)/snakemake $(OPTIONS)) || exit 1; \
 	done
 	cmp .repro/1/$(RESULTS)/scores.csv .repro/2/$(RESULTS)/scores.csv || \
-	  { $(BIN)/python -m benchmark.compare --first .repro/1/$(RESULTS)/scores.csv --second .repro/2/$(RESULTS)/scores.csv; exit 1; }
+	  { $(BIN)/python -m benchmark.tools.compare --first .repro/1/$(RESULTS)/scores.csv --second .repro/2/$(RESULTS)/scores.csv; exit 1; }
 	@echo "two clean runs of suite $(SUITE): scores.csv is byte-identical"
 
 retrain: .venv/installed ## rebuild the testbed from the emoji packages (takes hours)

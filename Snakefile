@@ -8,7 +8,8 @@ import sys
 
 from snakemake.utils import min_version
 
-from benchmark import answered, display, grid
+from benchmark.plan import answered, grid
+from benchmark.running import display
 from benchmark.errors import ConfigError
 
 # Every path of a run, of its inputs and of its jobs' modules is relative to the repository.

@@ -6,13 +6,15 @@ import csv
 from pathlib import Path
 from typing import Any
 
-from benchmark import causes, cli, job, manifest, variants, weights
-from benchmark.config import load_set, load_suite, load_task
 from benchmark.errors import BenchmarkError
 from benchmark.files import sha256
-from benchmark.prompts import of_model, read
-from benchmark.records import Prompt, Variant, digest
-from benchmark.suite import Suite
+from benchmark.plan import causes, variants
+from benchmark.plan.config import load_set, load_suite, load_task
+from benchmark.plan.prompt_rows import of_model, read
+from benchmark.plan.records import Prompt, Variant, digest
+from benchmark.plan.suite import Suite
+from benchmark.running import cli, job
+from benchmark.store import manifest, weights
 
 ELSEWHERE = "elsewhere"  # the kind of device that drew an adopted image
 PLACE = "{concept}"  # in the paths of settings, where the name of the erased concept stands
@@ -63,7 +65,7 @@ def _weights(suite: Suite, variant: Variant, concepts: list[str], out: Path) -> 
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    from benchmark import diffusion
+    from benchmark.model import diffusion
 
     base, settings, rows = weights.base(suite), variants.settings(suite, variant), []
     for concept in concepts:

@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from benchmark import causes, cli, devices, job, plugins, prompts, variants, weights
-from benchmark.config import load_set, load_suite, load_task
 from benchmark.errors import BenchmarkError
 from benchmark.files import write_atomically
-from benchmark.records import Prompt, digest
+from benchmark.plan import causes, plugins, prompt_rows, variants
+from benchmark.plan.config import load_set, load_suite, load_task
+from benchmark.plan.records import Prompt, digest
+from benchmark.running import cli, devices, job
+from benchmark.store import weights
 
 
 @job.fills("out")
@@ -42,16 +44,16 @@ def main(
         raise BenchmarkError(f"--set {set}: names no attack")
     plugin = plugins.load("attacks", attacked.source.attack)
     settings = plugin.Settings(**attacked.source.settings) if hasattr(plugin, "Settings") else None
-    base, deltas, asked = weights.base(loaded), weights.deltas(models), prompts.read(rows)
+    base, deltas, asked = weights.base(loaded), weights.deltas(models), prompt_rows.read(rows)
 
     import torch
 
-    from benchmark import apply, workbench
+    from benchmark.model import apply, workbench
 
     torch.set_num_threads(loaded.sampler.threads)
     found: list[Prompt] = []
     for concept in concepts:
-        own = prompts.of_model(asked, attacked, loaded, concept)
+        own = prompt_rows.of_model(asked, attacked, loaded, concept)
         key = digest([causes.attack(loaded, attacked, own), base.key, deltas[concept].sha256])
         path = out / f"{concept}.json"
         texts = _kept(path, key)
@@ -68,7 +70,7 @@ def main(
             changed = sum(text != row.text for text, row in zip(texts, own, strict=True))
             print(f"{path}: {changed} of {len(own)} texts changed on {devices.kind()}", flush=True)
         found += [replace(row, text=text) for row, text in zip(own, texts, strict=True)]
-    prompts.write(out / "prompts.csv", found)
+    prompt_rows.write(out / "prompts.csv", found)
     print(f"{out}/prompts.csv: {len(found)} rows")
 
 

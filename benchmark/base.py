@@ -8,13 +8,15 @@ from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
 
-from benchmark import cli, compatible, devices, hub, plugins, trial
-from benchmark.config import load_set, load_suite, load_task
 from benchmark.errors import BenchmarkError
 from benchmark.files import sha256, write_atomically
-from benchmark.parts import NETWORKS, weight_files
-from benchmark.suite import Suite
-from benchmark.weights import Base
+from benchmark.model import compatible, hub, trial
+from benchmark.model.parts import NETWORKS, weight_files
+from benchmark.plan import plugins
+from benchmark.plan.config import load_set, load_suite, load_task
+from benchmark.plan.suite import Suite
+from benchmark.running import cli, devices
+from benchmark.store.weights import Base
 
 NEEDED = (
     "model_index.json",
@@ -98,7 +100,7 @@ def _check_whole(path: Path) -> None:
 
 def _try(base: Base, suite: Suite, results: Path) -> str:
     """Load the model once, read all texts with its tokenizer, and draw one picture."""
-    from benchmark import diffusion
+    from benchmark.model import diffusion
 
     model = diffusion.load(base.folder, size=suite.sampler.size)
     if not trial.postponed(suite):

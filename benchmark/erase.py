@@ -14,16 +14,18 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmark import causes, checkpoint, cli, devices, grid, job, manifest, plugins, prompts, texts, variants, weights
-from benchmark.config import load_suite, load_task
 from benchmark.errors import BenchmarkError
 from benchmark.files import sha256, write_atomically
-from benchmark.groups import OWN
-from benchmark.records import Request, digest
+from benchmark.plan import causes, config, grid, plugins, texts, variants
+from benchmark.plan.config import load_suite, load_task
+from benchmark.plan.groups import OWN
+from benchmark.plan.records import Request, digest
+from benchmark.running import cli, devices, job
+from benchmark.store import checkpoint, manifest, weights
 
 if TYPE_CHECKING:
-    from benchmark.suite import Suite
-    from benchmark.workbench import Workbench
+    from benchmark.model.workbench import Workbench
+    from benchmark.plan.suite import Suite
 
 CHECKPOINT_SECONDS = 60
 
@@ -52,7 +54,7 @@ def main(
 
     import torch  # takes seconds: what was asked for wrongly is refused before
 
-    from benchmark import diffusion
+    from benchmark.model import diffusion
 
     plugin = plugins.load("methods", chosen.method)
     settings = plugin.Settings(**values) if hasattr(plugin, "Settings") else None
@@ -70,7 +72,7 @@ def main(
         else:
             load = partial(_model, loaded, base, name, seed, pool, shown, causes.groups(chosen, values))
             if not checked:  # a text may have been edited since `base`
-                texts.check(prompts.all_texts(loaded), diffusion.load_tokenizer(base.folder))
+                texts.check(config.all_texts(loaded), diffusion.load_tokenizer(base.folder))
                 checked = True
             _erase(load, plugin, request, settings, folder, key, f"erase {name} with {variant}")
         delta = folder / "delta.safetensors"
@@ -86,7 +88,7 @@ def _model(
     """The base model as new, with what a method works with: each concept is erased from one of its own."""
     import torch
 
-    from benchmark import workbench
+    from benchmark.model import workbench
 
     model = workbench.load(base.folder, suite.sampler.size)
     model.groups = groups
@@ -137,7 +139,7 @@ def _run(
     """The model after the method has run, and what of it is saved; `path` is where progress is kept."""
     import torch
 
-    from benchmark import guard
+    from benchmark.model import guard
 
     label, clean, random = f"{path.parent}: {label}", model.copy(), model.generator.get_state()
     idle, saved = True, time.monotonic()

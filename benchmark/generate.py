@@ -9,13 +9,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from benchmark import causes, cli, devices, job, manifest, sampling, texts, trial, variants, weights
-from benchmark.config import load_set, load_suite, load_task
 from benchmark.errors import BenchmarkError
 from benchmark.files import sha256
-from benchmark.prompts import of_model, read
-from benchmark.records import NOTHING, Task, Variant, digest
-from benchmark.suite import Suite
+from benchmark.model import sampling, trial
+from benchmark.plan import causes, texts, variants
+from benchmark.plan.config import load_set, load_suite, load_task
+from benchmark.plan.prompt_rows import of_model, read
+from benchmark.plan.records import NOTHING, Task, Variant, digest
+from benchmark.plan.suite import Suite
+from benchmark.running import cli, devices, job
+from benchmark.store import manifest, weights
 
 
 @dataclass(frozen=True)
@@ -104,7 +107,7 @@ def main(
 
 def _report_cut(prompts: Path, folder: str, drawn: Collection[str]) -> None:
     """Say how many texts the text encoder reads in part only: those of a set that is a file may be so long."""
-    from benchmark import diffusion
+    from benchmark.model import diffusion
 
     if cut := texts.cut(drawn, diffusion.load_tokenizer(folder)):
         print(f"{prompts}: {cut} of {len(drawn)} texts are longer than the text encoder reads: their ends are cut off")
@@ -134,7 +137,7 @@ def _images(
     suite: Suite, task: Task | None, variant: Variant, base: weights.Base, deltas, rows: list[_Wanted]
 ) -> Iterator[tuple[_Wanted, Any]]:
     """The images of each model, which is drawn by a pipeline of its own, as new: what a method adds is in no other."""
-    from benchmark import apply, diffusion
+    from benchmark.model import apply, diffusion
 
     for concept in dict.fromkeys(row.image.concept for row in rows):
         asked = [row for row in rows if row.image.concept == concept]

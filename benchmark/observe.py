@@ -8,11 +8,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from benchmark import causes, cli, evidence, job, manifest, plugins
-from benchmark.config import load_set, load_suite, load_task
 from benchmark.errors import BenchmarkError
 from benchmark.files import sha256, write_atomically
-from benchmark.records import NOTHING, digest
+from benchmark.plan import causes, plugins
+from benchmark.plan.config import load_set, load_suite, load_task
+from benchmark.plan.records import NOTHING, digest
+from benchmark.running import cli, job
+from benchmark.store import evidence, manifest
 
 CARD = "card.json"  # of a classifier: it has the hash of its weights
 BATCHES = 32  # that are looked at between two times of saving

@@ -8,8 +8,9 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from benchmark import cli, score, view
-from benchmark.config import load_suite
+from benchmark import score, view
+from benchmark.plan.config import load_suite
+from benchmark.running import cli
 
 
 def main(

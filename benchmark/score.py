@@ -11,13 +11,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmark import cli, grid, plugins, scores, variants
 from benchmark.errors import BenchmarkError
-from benchmark.evidence import KEY, MODEL, features, read, references
-from benchmark.prompts import of_model, role_of
-from benchmark.prompts import read as read_prompts
-from benchmark.records import NOTHING, WHOLE, Erasure, Measure, Prompt, PromptSet, Task, Variant
-from benchmark.versions import version
+from benchmark.plan import grid, plugins, variants
+from benchmark.plan.prompt_rows import of_model, role_of
+from benchmark.plan.prompt_rows import read as read_prompts
+from benchmark.plan.records import NOTHING, WHOLE, Erasure, Measure, Prompt, PromptSet, Task, Variant
+from benchmark.plan.versions import version
+from benchmark.running import cli
+from benchmark.store import scores
+from benchmark.store.evidence import KEY, MODEL, features, read, references
 
 Number = dict[str, Any]  # a row of scores.csv, without what it is of
 Group = tuple[str, str, str]  # which images a number is about: the concept asked for, its wording, and the role

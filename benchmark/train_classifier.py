@@ -6,10 +6,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-from benchmark import cli, devices, job, manifest, plugins, weights
-from benchmark.config import load_set, load_suite
 from benchmark.errors import BenchmarkError
 from benchmark.files import sha256, write_atomically
+from benchmark.plan import plugins
+from benchmark.plan.config import load_set, load_suite
+from benchmark.running import cli, devices, job
+from benchmark.store import manifest, weights
 
 # The paper's recipe for ResNet18: only the last layer learns.
 EPOCHS, BATCH, PEAK, MOMENTUM, DECAY, SHARE = 20, 30, 1e-2, 0.9, 5e-4, 0.7

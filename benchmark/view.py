@@ -12,14 +12,16 @@ from types import ModuleType
 
 import pandas as pd
 
-from benchmark import cli, config, plot, plugins, typeset
 from benchmark.errors import BenchmarkError
-from benchmark.marks import marks
-from benchmark.notes import notes
-from benchmark.scores import read
-from benchmark.suite import Suite
-from benchmark.summary import summarise
-from benchmark.words import worded
+from benchmark.plan import config, plugins
+from benchmark.plan.suite import Suite
+from benchmark.running import cli
+from benchmark.showing import plot, typeset
+from benchmark.showing.marks import marks
+from benchmark.showing.notes import notes
+from benchmark.showing.summary import summarise
+from benchmark.showing.words import worded
+from benchmark.store.scores import read
 
 
 def main(

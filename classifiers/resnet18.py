@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from torchvision.models import ResNet18_Weights, resnet18
 
-from benchmark.hub import fetch_file
+from benchmark.model.hub import fetch_file
 
 WEIGHTS = ResNet18_Weights.IMAGENET1K_V1
 URL = WEIGHTS.url

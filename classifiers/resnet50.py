@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torchvision.models import ResNet50_Weights, resnet50
 
-from benchmark.hub import fetch_file
+from benchmark.model.hub import fetch_file
 
 WEIGHTS = ResNet50_Weights.IMAGENET1K_V1  # the release's `pretrained=True`; V2 scores differ by points
 URL = WEIGHTS.url

@@ -21,8 +21,8 @@ from typing import Literal
 
 import torch
 
-from benchmark.alignment import NoiseAnchor, NoisedImages, Preserve, PromptAnchor, align
-from benchmark.groups import Group
+from benchmark.model.alignment import NoiseAnchor, NoisedImages, Preserve, PromptAnchor, align
+from benchmark.plan.groups import Group
 
 POOL = "concept"
 

@@ -14,10 +14,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from benchmark.adversarial import AdversarialAnchor, cyclical, sequential
-from benchmark.alignment import NoisedImages, Preserve, align
 from benchmark.errors import BenchmarkError
-from benchmark.groups import Group
+from benchmark.model.adversarial import AdversarialAnchor, cyclical, sequential
+from benchmark.model.alignment import NoisedImages, Preserve, align
+from benchmark.plan.groups import Group
 
 POOL = "concept"
 # How many I2P images of the original model show each exposed class (of 815): the release's weights of the attributes.

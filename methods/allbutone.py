@@ -14,8 +14,8 @@ from dataclasses import dataclass
 
 import torch
 
-from benchmark.alignment import Anchor, PartialDenoise, Preserve, align
-from benchmark.groups import Group
+from benchmark.model.alignment import Anchor, PartialDenoise, Preserve, align
+from benchmark.plan.groups import Group
 
 POOL = None
 NOTE = "a reconstruction: no code is public, and the paper's formulas could not be read"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from benchmark.groups import Group
+from benchmark.plan.groups import Group
 
 POOL = None
 CONTROL = True

@@ -13,9 +13,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from benchmark.adversarial import in_place_of_a_prompt
-from benchmark.alignment import Average, PartialDenoise, PromptAnchor, align
-from benchmark.groups import Group
+from benchmark.model.adversarial import in_place_of_a_prompt
+from benchmark.model.alignment import Average, PartialDenoise, PromptAnchor, align
+from benchmark.plan.groups import Group
 
 POOL = None
 

@@ -34,10 +34,12 @@ import numpy as np
 import torch
 import yaml
 
-from benchmark import cli, plugins, sampling, workbench
 from benchmark.errors import BenchmarkError
 from benchmark.files import sha256, write_atomically
-from benchmark.records import Request, Sampler, Target, Templates, Variant, digest
+from benchmark.model import sampling, workbench
+from benchmark.plan import plugins
+from benchmark.plan.records import Request, Sampler, Target, Templates, Variant, digest
+from benchmark.running import cli
 from classifiers import testbed_backbone
 from testbed import dataset
 

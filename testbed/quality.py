@@ -16,10 +16,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from benchmark import cli, diffusion, plugins, sampling
-from benchmark.config import load_set, load_suite, load_task
 from benchmark.files import write_atomically
-from benchmark.suite import Suite
+from benchmark.model import diffusion, sampling
+from benchmark.plan import plugins
+from benchmark.plan.config import load_set, load_suite, load_task
+from benchmark.plan.suite import Suite
+from benchmark.running import cli
 from classifiers import testbed_backbone
 from testbed import dataset
 

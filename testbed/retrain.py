@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from benchmark import cli
+from benchmark.running import cli
 from testbed import dataset, tokenizer, training
 from testbed.dataset import Pictures
 

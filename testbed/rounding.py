@@ -14,12 +14,14 @@ from typing import Any
 import pandas as pd
 import torch
 
-from benchmark import cli, variants, workbench
-from benchmark.adversarial import AdversarialAnchor
-from benchmark.alignment import NoisedImages
-from benchmark.config import load_suite
 from benchmark.files import write_atomically
-from benchmark.records import Templates, Variant
+from benchmark.model import workbench
+from benchmark.model.adversarial import AdversarialAnchor
+from benchmark.model.alignment import NoisedImages
+from benchmark.plan import variants
+from benchmark.plan.config import load_suite
+from benchmark.plan.records import Templates, Variant
+from benchmark.running import cli
 from testbed import pilot
 
 CONCEPTS = ("woodcut", "low poly")  # reserved

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from benchmark import cli
 from benchmark.files import write_atomically
-from benchmark.records import Templates
+from benchmark.plan.records import Templates
+from benchmark.running import cli
 from testbed import pilot
 
 RATES = {"input": (1e-3, 1e-2, 1e-1), "output": (1e-2, 1e-1)}

@@ -14,7 +14,7 @@ from torch import nn
 from torch.nn import functional as F
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from benchmark import checkpoint
+from benchmark.store import checkpoint
 from classifiers.testbed_backbone import Backbone
 from testbed import dataset, tokenizer
 from testbed.augmentation import disturb, move

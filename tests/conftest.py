@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmark import code as keys
-from benchmark import config, contract, grid, plugins, prompt_set, source, task
 from benchmark.errors import ConfigError
+from benchmark.plan import code as keys
+from benchmark.plan import config, contract, grid, plugins, prompt_set, source, task
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # of torch, which tests load later: workers would fight for the cores
 for of_make in ("MAKELEVEL", "MAKEFLAGS", "MFLAGS"):  # tests type `make` as a person does, also within `make test`

@@ -19,8 +19,8 @@ from typing import Any
 
 import yaml
 
-from benchmark import causes, grid
-from benchmark.records import digest
+from benchmark.plan import causes, grid
+from benchmark.plan.records import digest
 
 LEARNT = re.compile(r"_training$|_pool_(concept_\w+|anchor)$")  # the sets from which classifiers and methods learn
 Keys = dict[str, str]  # of each job: the digest of its cause

@@ -13,8 +13,10 @@ from safetensors.torch import save_file
 from synthetic import STYLES, draw
 from torch import nn
 
-from benchmark import evidence, observe, plugins
+from benchmark import observe
 from benchmark.files import sha256
+from benchmark.plan import plugins
+from benchmark.store import evidence
 
 CLASSES = ["blank", *STYLES]
 

@@ -10,15 +10,15 @@ import numpy as np
 import pandas as pd
 from synthetic import asked_of
 
-from benchmark import grid, plugins
-from benchmark.config import load_set, load_suite
-from benchmark.frames import IMAGES
-from benchmark.prompts import rows
-from benchmark.records import NOTHING, WHOLE, PromptSet, Task, Variant
-from benchmark.scores import COLUMNS
-from benchmark.suite import Suite
-from benchmark.variants import ORIGINAL
-from benchmark.versions import version
+from benchmark.plan import grid, plugins
+from benchmark.plan.config import load_set, load_suite
+from benchmark.plan.prompt_rows import rows
+from benchmark.plan.records import NOTHING, WHOLE, PromptSet, Task, Variant
+from benchmark.plan.suite import Suite
+from benchmark.plan.variants import ORIGINAL
+from benchmark.plan.versions import version
+from benchmark.store.frames import IMAGES
+from benchmark.store.scores import COLUMNS
 
 
 def whole(name: str, **narrowed: object) -> pd.DataFrame:

@@ -10,10 +10,10 @@ import pytest
 from synthetic import asked_of, furnish
 
 from benchmark import prompts, score
-from benchmark.config import load_set, load_suite
-from benchmark.evidence import MANIFEST
-from benchmark.records import NOTHING, Variant
-from benchmark.variants import ORIGINAL
+from benchmark.plan.config import load_set, load_suite
+from benchmark.plan.records import NOTHING, Variant
+from benchmark.plan.variants import ORIGINAL
+from benchmark.store.evidence import MANIFEST
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ import io
 import pytest
 from conftest import METRIC, TASK
 
-from benchmark import grid, prompts
-from benchmark.config import load_set, load_suite
 from benchmark.errors import ConfigError
+from benchmark.plan import grid, prompt_rows
+from benchmark.plan.config import load_set, load_suite
 
 LONG = " ".join(["word"] * 200)
 LINES = [  # of a file of somebody: a duplicate, an empty text, a text of 200 words, seeds beyond 32 bits
@@ -59,13 +59,13 @@ def somebody(small):
 
 
 def rows(suite="test"):
-    return prompts.rows(load_set("somebody", "testbed"), load_suite(suite))
+    return prompt_rows.of(load_set("somebody", "testbed"), load_suite(suite))
 
 
 def refused(match):
     """Planning refuses it, in one line."""
     with pytest.raises(ConfigError, match=match) as caught:
         plan = grid.plan({"suite": "test"})
-        prompts.rows(plan.sets["somebody"], plan.suite)
+        prompt_rows.of(plan.sets["somebody"], plan.suite)
     assert "\n" not in str(caught.value)
     return str(caught.value)

@@ -6,8 +6,9 @@ import pytest
 from conftest import ROOT, forget
 
 import methods
-from benchmark import base, generate, observe, plugins, prompts
+from benchmark import base, generate, observe, prompts
 from benchmark import train_classifier as train
+from benchmark.plan import plugins
 
 SUITE = """
 title: Stages

@@ -13,15 +13,16 @@ import pandas as pd
 from conftest import CONTROL, METHOD, ROOT
 from PIL import Image
 
-from benchmark import manifest, plugins
-from benchmark.config import load_set, load_suite
 from benchmark.metrics._intervals import share
-from benchmark.prompts import of_model, rows, write
-from benchmark.records import NOTHING, Prompt, PromptSet, Variant
-from benchmark.scores import COLUMNS
-from benchmark.suite import Suite
-from benchmark.variants import ORIGINAL
-from benchmark.versions import version
+from benchmark.plan import plugins
+from benchmark.plan.config import load_set, load_suite
+from benchmark.plan.prompt_rows import of_model, rows, write
+from benchmark.plan.records import NOTHING, Prompt, PromptSet, Variant
+from benchmark.plan.suite import Suite
+from benchmark.plan.variants import ORIGINAL
+from benchmark.plan.versions import version
+from benchmark.store import manifest
+from benchmark.store.scores import COLUMNS
 
 SIZE = 16
 SUITE = """

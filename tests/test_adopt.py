@@ -9,10 +9,11 @@ from safetensors.torch import load_file, save_file
 from stages import ATTACKED, IMAGES, SUITE, WEIGHTS, draw, look, only, repository  # noqa: F401  (a fixture)
 from test_workflow import planned
 
-from benchmark import adopt, causes, erase, generate, grid, prompts
+from benchmark import adopt, erase, generate, prompts
 from benchmark.errors import BenchmarkError, ConfigError
 from benchmark.files import sha256
-from benchmark.records import Variant, digest
+from benchmark.plan import causes, grid
+from benchmark.plan.records import Variant, digest
 
 
 @pytest.fixture
@@ -146,7 +147,7 @@ def test_weights_that_do_not_fit_or_change_nothing_are_refused(repository, tmp_p
     path = elsewhere / "church.safetensors"
     whole = load_file(path)
     name = next(iter(whole))
-    from benchmark import diffusion
+    from benchmark.model import diffusion
 
     clean = dict(diffusion.load("testbed/model").unet.state_dict())
     for tensors, said in (

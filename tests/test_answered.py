@@ -4,10 +4,10 @@ import pytest
 from conftest import SUITE, TASK
 from somebody import somebody  # noqa: F401  (a fixture)
 
-from benchmark import answered, causes, grid, prompts
-from benchmark.config import load_set, load_suite
 from benchmark.errors import ConfigError
-from benchmark.score_names import Names
+from benchmark.plan import answered, causes, grid, prompt_rows
+from benchmark.plan.config import load_set, load_suite
+from benchmark.store.score_names import Names
 
 ATTACK = '"""An attack."""\n\n\ndef search(model, original, prompts, settings): ...\n'
 WORDS = "title: A\nversion: 1\nattack: words\nof: OF\nmetrics: {flat: spread}\n"
@@ -68,7 +68,7 @@ def test_models_of_another_task_draw_as_many_images_of_what_they_have_lost(small
         looked_at = f"    erased_on: [{sets}]\n    retained_on: [second]\n    templates:"
         small("benchmark/tasks/second.yaml", TASK.replace("    templates:", looked_at))
         prompt_set, suite = load_set(sets, "testbed"), load_suite("test")
-        drawn = prompts.of_model(prompts.rows(prompt_set, suite), prompt_set, suite, "ink")
+        drawn = prompt_rows.of_model(prompt_rows.of(prompt_set, suite), prompt_set, suite, "ink")
         assert sum(row.images for row in drawn if row.concept == "ink") == suite.budgets.erased
 
 

@@ -10,9 +10,12 @@ import torch
 from conftest import ROOT, SUITE
 from safetensors.torch import load_file, save_file
 
-from benchmark import base, compatible, config, devices, diffusion, hub, plugins, trial, variants
+from benchmark import base
 from benchmark.errors import BenchmarkError
-from benchmark.records import Variant
+from benchmark.model import compatible, diffusion, hub, trial
+from benchmark.plan import config, plugins, variants
+from benchmark.plan.records import Variant
+from benchmark.running import devices
 from classifiers import testbed_backbone
 
 

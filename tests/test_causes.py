@@ -11,8 +11,8 @@ import yaml
 from conftest import ROOT
 from walks import drawing, drawn, erasing, learnt, looked_at, losing_nothing, pools, settings, walk, write  # noqa: F401
 
-from benchmark import grid, plugins
-from benchmark.config import load_suite
+from benchmark.plan import grid, plugins
+from benchmark.plan.config import load_suite
 
 SUITES = plugins.names("benchmark/suites", ".yaml")
 TASKS = plugins.names("benchmark/tasks", ".yaml")

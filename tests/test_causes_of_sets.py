@@ -8,9 +8,9 @@ import yaml
 from conftest import METHOD, ROOT, SUITE, TASK
 from walks import drawn, looked_at, walk, write  # noqa: F401  (a fixture)
 
-from benchmark import causes, grid
-from benchmark.config import load_suite, load_task
-from benchmark.records import Templates, Variant
+from benchmark.plan import causes, grid
+from benchmark.plan.config import load_suite, load_task
+from benchmark.plan.records import Templates, Variant
 
 ROWS = "case,prompt,other,seed,second_seed,what,ask\n" + "".join(
     f"r{n},a {what},the {what},{2**40 + n},{n},{what},{what}\n"

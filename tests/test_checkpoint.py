@@ -9,10 +9,13 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from benchmark import checkpoint, config, erase, plugins, workbench
-from benchmark.alignment import NoisedImages, PromptAnchor, align
+from benchmark import erase
 from benchmark.errors import BenchmarkError
-from benchmark.records import Request, Target
+from benchmark.model import workbench
+from benchmark.model.alignment import NoisedImages, PromptAnchor, align
+from benchmark.plan import config, plugins
+from benchmark.plan.records import Request, Target
+from benchmark.store import checkpoint
 
 TASK = config.load_task("style", "testbed")
 CONCEPT = TASK.concept("chalk")

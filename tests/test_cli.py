@@ -13,9 +13,10 @@ from typing import Literal
 import pytest
 from conftest import METHOD, ROOT, SUITE
 
-from benchmark import available, cli
 from benchmark.errors import BenchmarkError
 from benchmark.files import sha256, unwritable, write_atomically
+from benchmark.running import cli
+from benchmark.tools import available
 
 
 def example(
@@ -94,7 +95,7 @@ def test_progress_in_a_log_is_a_line_a_minute_and_none_of_short_work(capsys, mon
 
 
 def test_progress_on_a_terminal_is_a_bar():
-    code = "from benchmark import cli; print(sum(cli.progress(range(5), 5, 'draw')))"
+    code = "from benchmark.running import cli; print(sum(cli.progress(range(5), 5, 'draw')))"
     master, slave = pty.openpty()
     termios.tcsetwinsize(slave, (24, 80))
     end = subprocess.run([sys.executable, "-c", code], stderr=slave, stdout=subprocess.PIPE, cwd=ROOT, text=True)
@@ -188,19 +189,19 @@ def test_the_list_has_what_cannot_be_run_with_its_line_and_the_rest(small, capsy
     assert re.search("^  extra$", said, re.MULTILINE)
 
 
-@pytest.mark.parametrize("runner", ["available", "view", "compare"])
+@pytest.mark.parametrize("runner", ["tools.available", "view", "tools.compare"])
 def test_an_ascii_locale_stops_nothing(runner, tmp_path):
     scores = "docs/testbed/scores.csv"
     arguments = {
-        "available": ["--suite", "micro"],
+        "tools.available": ["--suite", "micro"],
         "view": ["--suite", "testbed", "--scores", scores, "--view", "tables/variants", "--out", str(tmp_path)],
-        "compare": ["--first", scores, "--second", scores],
+        "tools.compare": ["--first", scores, "--second", scores],
     }[runner]
     command = [sys.executable, "-m", f"benchmark.{runner}", *arguments]
     end = subprocess.run(command, cwd=ROOT, env=os.environ | ASCII, capture_output=True)
     assert end.returncode == 0, end.stderr.decode()
     shown = end.stdout.decode() if runner != "view" else (tmp_path / "tables/variants.md").read_text()
-    assert runner == "compare" or "–" in shown or "↑" in shown
+    assert runner == "tools.compare" or "–" in shown or "↑" in shown
 
 
 def test_a_file_is_whole_or_absent(tmp_path):
@@ -244,7 +245,8 @@ def test_a_file_that_finds_no_room_is_one_line_and_leaves_nothing(tmp_path, writ
 import resource
 from pathlib import Path
 import numpy as np, torch
-from benchmark import checkpoint, cli, manifest, weights
+from benchmark.running import cli
+from benchmark.store import checkpoint, manifest, weights
 path = Path({str(tmp_path / "new.bin")!r})
 resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
 def main() -> None: {write}

@@ -2,8 +2,8 @@
 
 import pytest
 
-from benchmark import code
 from benchmark.errors import ConfigError
+from benchmark.plan import code
 
 FILE = '''"""A module."""
 
@@ -110,5 +110,5 @@ def test_closure_has_the_packages_that_are_imported_on_the_way(small):
 
 def test_closure_has_plugins_that_are_loaded_by_name(small):
     small("benchmark/observers/looks.py", "from benchmark import plugins\nplugins.load('classifiers', 'resnet')\n")
-    small("benchmark/plugins.py", "")
+    small("benchmark/plan/plugins.py", "")
     assert "classifiers/resnet.py" in code.closure("benchmark/observers/looks.py")

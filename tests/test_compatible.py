@@ -11,8 +11,9 @@ import torch
 from conftest import ROOT
 from safetensors.torch import load_file, save_file
 
-from benchmark import compatible, diffusion, grid, parts, trial
 from benchmark.errors import BenchmarkError
+from benchmark.model import compatible, diffusion, parts, trial
+from benchmark.plan import grid
 
 UNET = "unet/diffusion_pytorch_model.safetensors"
 VAE = "vae/diffusion_pytorch_model.safetensors"

@@ -7,8 +7,8 @@ import pytest
 from conftest import ROOT, message
 from snakemake.cli import parse_config
 
-from benchmark import grid
-from benchmark.selection import choose_numbers
+from benchmark.plan import grid
+from benchmark.plan.selection import choose_numbers
 
 CONFIG = [
     ({"suite": "tset"}, "config: suite: there is no name 'tset'; did you mean test? (allowed: test)"),

@@ -9,8 +9,9 @@ import pandas as pd
 import pytest
 from conftest import ROOT
 
-from benchmark import available, config, contract, plugins, protocols
 from benchmark.metrics._intervals import Score
+from benchmark.plan import config, contract, plugins, protocols
+from benchmark.tools import available
 
 
 @pytest.mark.parametrize("kind", ["tables", "figures"])
@@ -31,7 +32,7 @@ def test_what_a_suite_can_run_is_listed_with_all_that_it_sets(suite, capsys):
     assert suite == "paper" or "lr 0.0003 (1e-05)" in said
 
 
-@pytest.mark.parametrize("runner", ["observe", "score", "view", "compare", "available"])
+@pytest.mark.parametrize("runner", ["observe", "score", "view", "tools.compare", "tools.available"])
 def test_runners_explain_themselves(runner):
     command = [sys.executable, "-m", f"benchmark.{runner}", "--help"]
     end = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)

@@ -11,8 +11,8 @@ import pytest
 import torch
 from conftest import ROOT
 
-from benchmark import devices
 from benchmark.errors import BenchmarkError
+from benchmark.running import devices
 
 JOBS, DEVICES = 200, 4
 
@@ -20,7 +20,7 @@ JOBS, DEVICES = 200, 4
 JOB = f"""
 import os, random, signal, sys, time
 sys.path.insert(0, {str(ROOT)!r})
-from benchmark import devices
+from benchmark.running import devices
 index = int(sys.argv[1])
 with devices.claimed() as name:
     assert os.environ["CUDA_VISIBLE_DEVICES"] == name
@@ -62,7 +62,8 @@ def test_200_jobs_share_four_devices_and_some_are_killed(tmp_path):
     events = sorted([(a, 1) for _, _, a, _ in held] + [(b, -1) for _, _, _, b in held])
     busy = [sum(step for _, step in events[: k + 1]) for k in range(len(events))]
     assert max(busy) == DEVICES == len({row[1] for row in held}), "side by side, on all of them"
-    claim = f"from benchmark import devices; print([devices._lock({names.split(',')})[1] for _ in range({DEVICES})])"
+    tell = f"print([devices._lock({names.split(',')})[1] for _ in range({DEVICES})])"
+    claim = f"from benchmark.running import devices; {tell}"
     out = subprocess.run([sys.executable, "-c", claim], cwd=ROOT, env=environment, capture_output=True, timeout=10)
     assert sorted(re.findall(rb"\d", out.stdout)) == names.encode().split(b","), "none leaked: all can be had at once"
 

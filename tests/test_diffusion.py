@@ -10,11 +10,11 @@ import pytest
 import torch
 from transformers import CLIPTokenizer
 
-from benchmark import sampling, workbench
-from benchmark.diffusion import Conditioning
 from benchmark.errors import BenchmarkError
-from benchmark.groups import GROUPS, Group
-from benchmark.records import Sampler
+from benchmark.model import sampling, workbench
+from benchmark.model.diffusion import Conditioning
+from benchmark.plan.groups import GROUPS, Group
+from benchmark.plan.records import Sampler
 
 FOLDER = "testbed/model"
 ROWS = [("chalk", 7, 0, 2), ("chalk", 7, 1, 2), ("a picture of a fish", 9, 0, 1), ("", 11, 2, 3), ("gas pump", 4, 0, 1)]

@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 
-from benchmark import display
+from benchmark.running import display
 
 
 @pytest.fixture

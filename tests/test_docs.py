@@ -14,8 +14,8 @@ import yaml
 from conftest import ROOT, forget
 from safetensors.torch import load_file, save_file
 
-from benchmark import config, grid, plugins, prompt_set, prompts, strict, variants
 from benchmark.errors import BenchmarkError
+from benchmark.plan import config, grid, plugins, prompt_rows, prompt_set, strict, variants
 
 BLOCKS = [block for page in pages.pages() for block in pages.blocks(page)]
 COMMANDS = list(dict.fromkeys(command for page in pages.pages() for command in pages.commands(page)))
@@ -121,7 +121,7 @@ def test_prompt_sets_of_pages_have_rows(with_sets):
     names = [path.stem for path in (with_sets / "benchmark/prompt_sets").glob("*.yaml")]
     assert {"animals", "words"} <= {*names}
     for name in names:
-        rows = prompts.rows(prompt_set.load_set(name, "testbed"), grid.load_suite("quick"))
+        rows = prompt_rows.of(prompt_set.load_set(name, "testbed"), grid.load_suite("quick"))
         assert rows and all(row.images and row.text for row in rows), name
 
 
@@ -212,8 +212,8 @@ def test_a_command_that_a_page_names_exists(command, inside):
         "make testt",
         "make tables tour-de-france SUITE=quick",
         "python -m benchmark.erased --help",
-        "python -m benchmark.compare --first a.csv --yours b.csv",
-        "python -m benchmark.scale --wat …",
+        "python -m benchmark.tools.compare --first a.csv --yours b.csv",
+        "python -m benchmark.tools.scale --wat …",
         "python tests/slurm/ran.py",
         "snakemake --cores all tabels",
         "snakemake --cores all --config suite=quik",
@@ -243,7 +243,7 @@ Save it as `methods/nice.py`, and `make  list && . .venv/bin/activate`, or not: 
 ```sh
 sbatch job
 ```
-| a table | `python -m benchmark.compare --first a --second b` |
+| a table | `python -m benchmark.tools.compare --first a --second b` |
 |---|---|
 | of `<suite>` | `make tables SUITE=<suite> \\| tee log; snakemake -n` |
 
@@ -263,7 +263,7 @@ def test_blocks_and_commands_are_found_wherever_they_stand_in_a_page(tmp_path):
     said = [(c.text, c.not_run) for c in pages.commands(page, tmp_path)]
     assert said[:3] == [("make list", ""), ("make fly", "needs wings"), ("import os; os.sep", "")]
     assert [text for text, _ in said[3:]] == [
-        "python -m benchmark.compare --first a --second b", "make tables SUITE=quick", "snakemake -n",
+        "python -m benchmark.tools.compare --first a --second b", "make tables SUITE=quick", "snakemake -n",
     ]  # fmt: skip
     left = "not run: docs/deep/page.md:13 (needs SLURM), docs/deep/page.md:3 (needs wings)"
     assert pages.summary(tmp_path).endswith(left)

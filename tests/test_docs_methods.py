@@ -13,7 +13,9 @@ import yaml
 from conftest import ROOT, forget
 from safetensors.torch import load_file, save_file
 
-from benchmark import adopt, base, plugins, workbench
+from benchmark import adopt, base
+from benchmark.model import workbench
+from benchmark.plan import plugins
 
 METHODS = {Path(block.file).stem: block for block in pages.methods()}
 ELSEWHERE = next(name for name, block in METHODS.items() if "ADOPTS" in block.text)

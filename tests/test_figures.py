@@ -11,10 +11,13 @@ from matplotlib.figure import Figure
 from PIL import Image
 from synthetic import LEVELS, STYLES, VARIANTS, draw, plain, scores
 
-from benchmark import manifest, plot, plugins, view
-from benchmark.config import load_suite
+from benchmark import view
 from benchmark.errors import BenchmarkError
 from benchmark.figures import _labels, gallery
+from benchmark.plan import plugins
+from benchmark.plan.config import load_suite
+from benchmark.showing import plot
+from benchmark.store import manifest
 
 
 def means_of(numbers):

@@ -12,8 +12,10 @@ import pandas as pd
 import pytest
 from conftest import ROOT, forget
 
-from benchmark import base, erase, evidence, generate, manifest, observe, plugins, prompts, score, train_classifier
-from benchmark.records import Prompt
+from benchmark import base, erase, generate, observe, prompts, score, train_classifier
+from benchmark.plan import plugins, prompt_rows
+from benchmark.plan.records import Prompt
+from benchmark.store import evidence, manifest
 
 LARGE = 2**32
 LONG = " ".join(["lorry"] * 200)
@@ -147,6 +149,6 @@ def _check_scores(scores):
 
 def test_a_row_is_read_as_it_stands(repository):
     prompts.main("test", repository / "captions.csv.rows", set="captions")
-    rows = prompts.read(repository / "captions.csv.rows")
+    rows = prompt_rows.read(repository / "captions.csv.rows")
     assert rows[3] == Prompt("3", "", LARGE + 3) and rows[5].text == LONG
     assert rows[15] == Prompt("15", WORDS[1], LARGE + 1, guidance=7.5)

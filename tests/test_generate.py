@@ -10,10 +10,14 @@ from conftest import ROOT
 from PIL import Image, ImageDraw
 from PIL.PngImagePlugin import PngInfo
 
-from benchmark import base, devices, diffusion, generate, manifest, prompts, sampling, trial, weights
-from benchmark.config import load_suite
+from benchmark import base, generate, prompts
 from benchmark.errors import BenchmarkError
-from benchmark.records import Prompt
+from benchmark.model import diffusion, sampling, trial
+from benchmark.plan import prompt_rows
+from benchmark.plan.config import load_suite
+from benchmark.plan.records import Prompt
+from benchmark.running import devices
+from benchmark.store import manifest, weights
 
 
 def draw(folder):
@@ -76,7 +80,7 @@ def test_images_of_different_guidance_in_one_batch_have_the_bytes_that_they_have
     rows = [Prompt(f"row-{scale}", "chalk", 7, 1, guidance=scale) for scale in scales]
 
     def drawn(name, rows):
-        prompts.write(folder / f"{name}.csv", rows)
+        prompt_rows.write(folder / f"{name}.csv", rows)
         generate.main("micro", "scales", folder / f"{name}.csv", folder / name)
         return {path.name: path.read_bytes() for path in (folder / name).glob("-/*.png")}
 
@@ -174,7 +178,7 @@ def test_no_damage_of_a_models_weights_passes(tmp_path):
 
 def test_a_manifest_says_what_its_images_are_of(shard):
     folder, _ = shard
-    rows = {row.row: row for row in prompts.read(folder.parent / "style.csv")}
+    rows = {row.row: row for row in prompt_rows.read(folder.parent / "style.csv")}
     images = manifest.read(folder / "manifest.csv")
     assert [(image.row, image.index) for image in images] == [(row, index) for row in rows for index in range(2)]
     for image in images:

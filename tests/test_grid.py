@@ -6,14 +6,14 @@ import sys
 import pytest
 from conftest import CONTROL, METHOD, ROOT, SUITE
 
-from benchmark import grid, prompts, variants
 from benchmark.errors import ConfigError
-from benchmark.records import Erasure, Variant
+from benchmark.plan import grid, prompt_rows, variants
+from benchmark.plan.records import Erasure, Variant
 
 
 def test_planning_loads_nothing_heavy():
     heavy = "torch pandas numpy diffusers transformers matplotlib tqdm"
-    code = "import sys; from benchmark import causes, grid; causes.jobs(grid.plan({'suite': 'testbed'}))"
+    code = "import sys; from benchmark.plan import causes, grid; causes.jobs(grid.plan({'suite': 'testbed'}))"
     code += f"; sys.exit(' '.join(set('{heavy}'.split()) & set(sys.modules)) or 0)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
 
@@ -218,7 +218,7 @@ def test_quick_has_two_controls_and_the_six_columns():
 
 def test_the_paper_is_the_papers_size():
     plan = grid.plan({"suite": "paper"})
-    rows = prompts.rows(plan.sets["style"], plan.suite)
-    drawn = prompts.of_model(rows, plan.sets["style"], plan.suite, "picasso")
+    rows = prompt_rows.of(plan.sets["style"], plan.suite)
+    drawn = prompt_rows.of_model(rows, plan.sets["style"], plan.suite, "picasso")
     assert sum(row.images for row in drawn) == 2250
     assert sum(run.task == "style" and run.variant == Variant("esd") for run in all_run(plan)) == 9 * 3

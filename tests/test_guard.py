@@ -11,10 +11,12 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from benchmark import base, causes, config, erase, grid, guard, plugins, variants, workbench
+from benchmark import base, erase
 from benchmark.errors import BenchmarkError
-from benchmark.groups import GROUPS
-from benchmark.records import Request, Target, Variant
+from benchmark.model import guard, workbench
+from benchmark.plan import causes, config, grid, plugins, variants
+from benchmark.plan.groups import GROUPS
+from benchmark.plan.records import Request, Target, Variant
 
 TASK = config.load_task("style", "testbed")
 REQUEST = Request((Target("chalk", "chalk"),), {"lorry": "lorry"}, TASK.templates)

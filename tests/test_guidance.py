@@ -8,11 +8,11 @@ import pytest
 import torch
 from conftest import ROOT
 
-from benchmark import alignment, compatible, diffusion, sampling, trial, workbench
-from benchmark.diffusion import Conditioning, join
 from benchmark.errors import BenchmarkError
-from benchmark.guidance import ClassifierFree, Shot, guided
-from benchmark.records import Sampler
+from benchmark.model import alignment, compatible, diffusion, sampling, trial, workbench
+from benchmark.model.diffusion import Conditioning, join
+from benchmark.model.guidance import ClassifierFree, Shot, guided
+from benchmark.plan.records import Sampler
 
 ROWS = [("chalk", 7, 0, 2), ("chalk", 7, 1, 2), ("a picture of a fish", 9, 0, 1), ("", 11, 2, 3), ("gas pump", 4, 0, 1)]
 

@@ -10,9 +10,12 @@ import pytest
 import torch
 from conftest import ROOT
 
-from benchmark import checkpoint, erase, job, workbench
+from benchmark import erase
 from benchmark.errors import BenchmarkError
-from benchmark.records import Request, Target
+from benchmark.model import workbench
+from benchmark.plan.records import Request, Target
+from benchmark.running import job
+from benchmark.store import checkpoint
 
 REQUEST = Request((Target("chalk", "chalk"),))
 STOPPED = 128 + signal.SIGTERM
@@ -20,7 +23,7 @@ STOPPED = 128 + signal.SIGTERM
 RUNNER = """
 import signal, sys, time
 from pathlib import Path
-from benchmark import cli, job
+from benchmark.running import cli, job
 from benchmark.errors import BenchmarkError
 
 class Finalised:

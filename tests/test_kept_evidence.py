@@ -9,9 +9,11 @@ from looking import CLASSES, Channels, drawn, look, trained, world  # noqa: F401
 from PIL import Image
 from synthetic import SIZE
 
-from benchmark import causes, manifest, observe, plugins
+from benchmark import observe
 from benchmark.files import sha256
 from benchmark.observers import nudenet
+from benchmark.plan import causes, plugins
+from benchmark.store import manifest
 
 
 def count(monkeypatch, observer="testbed"):

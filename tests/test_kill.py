@@ -149,7 +149,8 @@ def test_quick_killed_at_random(tmp_path, undisturbed, capsys):
 
 LONG = "esd: {steps: 120, lr: 3.0e-4, batch: 4, denoise_steps: 4}"
 RUNNER = (
-    "import benchmark.erase as erase; from benchmark import cli; erase.CHECKPOINT_SECONDS = {}; cli.run(erase.main)"
+    "import benchmark.erase as erase; from benchmark.running import cli;"
+    " erase.CHECKPOINT_SECONDS = {}; cli.run(erase.main)"
 )
 
 

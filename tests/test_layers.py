@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 
-from benchmark import code, plugins, variants
-from benchmark.config import load_suite
-from benchmark.records import Variant
+from benchmark.plan import code, plugins, variants
+from benchmark.plan.config import load_suite
+from benchmark.plan.records import Variant
 
 OURS = ("benchmark", "methods", "classifiers", "testbed", "workflow", "tests")
 PLUGINS = (
@@ -23,43 +23,21 @@ PLUGINS = (
 )
 
 # What the plugins of a folder may import of this repository, and what they must not load, not even by way of it.
+WORKED_WITH = {  # by methods and attacks
+    *(f"benchmark.model.{name}" for name in ("workbench", "diffusion", "guidance", "alignment", "adversarial")),
+    *("benchmark.plan.groups", "benchmark.plan.records", "benchmark.errors", "benchmark.files"),
+}
+RECORDS, HEAVY = {"benchmark.plan.records", "benchmark.errors"}, {"torch", "torchvision", "diffusers", "transformers"}
 LAYERS = {
-    "methods": (
-        {
-            f"benchmark.{name}"
-            for name in (
-                *("workbench", "diffusion", "groups", "guidance", "alignment", "adversarial"),
-                *("records", "errors", "files"),
-            )
-        },
-        set(),
-    ),
-    "attacks": (
-        {
-            f"benchmark.{name}"
-            for name in (
-                *("workbench", "diffusion", "groups", "guidance", "alignment", "adversarial"),
-                *("records", "errors", "files"),
-            )
-        },
-        set(),
-    ),
+    "methods": (WORKED_WITH, set()),
+    "attacks": (WORKED_WITH, set()),
     "benchmark/observers": (
-        {f"benchmark.{name}" for name in ("records", "errors", "plugins", "hub", "devices")},
+        RECORDS | {"benchmark.plan.plugins", "benchmark.model.hub", "benchmark.running.devices"},
         set(),
     ),
-    "benchmark/metrics": (
-        {"benchmark.records", "benchmark.errors"},
-        {"torch", "torchvision", "diffusers", "transformers"},
-    ),
-    "benchmark/tables": (
-        {"benchmark.records", "benchmark.errors"},
-        {"torch", "torchvision", "diffusers", "transformers"},
-    ),
-    "benchmark/figures": (
-        {"benchmark.records", "benchmark.errors"},
-        {"torch", "torchvision", "diffusers", "transformers"},
-    ),
+    "benchmark/metrics": (RECORDS, HEAVY),
+    "benchmark/tables": (RECORDS, HEAVY),
+    "benchmark/figures": (RECORDS, HEAVY),
 }
 
 
@@ -67,14 +45,35 @@ def files(folder: str) -> list[Path]:
     return sorted((ROOT / folder).glob("*.py"))
 
 
+def core() -> list[Path]:
+    return [path for folder in FLOORS for path in files(f"benchmark/{folder}")]
+
+
+# The floors of the core, from the ground up: a file imports files of its own floor and of those below, never above.
+GROUND = ("errors", "files")
+FLOORS = {
+    "plan": "what exists and what is asked for; without torch",
+    "store": "what lies on disk",
+    "running": "command lines, jobs, devices, and what people see of them",
+    "model": "what draws, and what methods work with",
+    "showing": "from scores to tables and figures",
+    "": "the stages, each a command",
+    "tools": "beside the instrument",
+}
+
+
 def imports(path: Path) -> set[str]:
-    """The modules that a file imports, as dotted names; `from benchmark import grid` counts as benchmark.grid."""
+    return imports_of(ast.parse(path.read_text()))
+
+
+def imports_of(tree: ast.AST) -> set[str]:
+    """The modules that code imports, as dotted names; `from benchmark import score` counts as benchmark.score."""
     found = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            assert not node.level, f"{path}: imports are absolute"
+            assert not node.level, f"{ast.unparse(node)}: imports are absolute"
             is_package = node.module in OURS or (ROOT / node.module.replace(".", "/")).is_dir()
             found |= {f"{node.module}.{alias.name}" for alias in node.names} if is_package else {node.module}
     return found
@@ -97,7 +96,7 @@ def test_plugins_import_only_what_is_below_them(folder):
 
 
 def test_the_core_names_no_plugin():
-    for path in files("benchmark"):
+    for path in core():
         assert not [name for name in ours(path) if name.startswith(PLUGINS)], path.name
 
 
@@ -106,16 +105,15 @@ def test_the_core_knows_no_method_and_no_classifier():
     suites = [load_suite(name) for name in plugins.names("benchmark/suites", ".yaml")]
     methods = {Variant(name).method for suite in suites for name in suite.settings}
     names = methods | set(plugins.names("classifiers"))
-    for path in files("benchmark"):
+    for path in core():
         texts = {n.value for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.Constant)}
         assert not (names - {variants.ORIGINAL}) & texts, path.name
 
 
 def test_nothing_imports_the_workflow_and_nobody_edits_the_path():
-    for folder in ("benchmark", "testbed", *LAYERS, "classifiers"):
-        for path in files(folder):
-            assert not any(name.startswith(("workflow", "snakemake")) for name in imports(path)), path
-            assert "sys.path" not in path.read_text(), path
+    for path in core() + [path for folder in ("testbed", *LAYERS, "classifiers") for path in files(folder)]:
+        assert not any(name.startswith(("workflow", "snakemake")) for name in imports(path)), path
+        assert "sys.path" not in path.read_text(), path
 
 
 def test_packages_are_empty():
@@ -129,24 +127,10 @@ def test_views_and_scores_start_without_torch():
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
 
 
-# The floors of the core, from the ground up: a file imports files of its own floor and of those below, never above.
-FLOORS = {
-    "ground": "errors files",
-    "plan": (  # what exists and what is asked for; without torch
-        "plugins records groups strict source code protocols selection ranges looking texts task prompt_set suite"
-        " variants config prompts contract counted grid answered versions causes"
-    ),
-    "store": "manifest evidence checkpoint lease weights frames handed score_names scores",  # what lies on disk
-    "running": "devices job joblog trouble display cli",  # command lines, jobs, what people see of them
-    "model": (  # what draws, and what methods work with
-        "parts hub compatible diffusion guidance sampling inventory guard apply workbench alignment adversarial trial"
-    ),
-    "showing": "summary marks words notes typeset plot",  # from scores to tables and figures
-    "stages": "base prompts erase adopt attack generate train_classifier observe score view partial",
-    "tools": "available scale compare verify schema",  # beside the instrument
-}
-FLOOR = {name: floor for floor, names in reversed(FLOORS.items()) for name in names.split()}
-BOTH = {("prompts", "cli")}  # it holds the rows that planning asks for, and the stage that writes them
+def floor(module: str) -> int:
+    """The floor of a module of the core, `plan.grid` say; the ground is 0."""
+    folder, _, name = module.rpartition(".")
+    return 0 if not folder and name in GROUND else 1 + list(FLOORS).index(folder)
 
 
 def run_imports(path: Path) -> set[str]:
@@ -155,18 +139,17 @@ def run_imports(path: Path) -> set[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
             node.body = []
-    nodes = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module]
-    names = {alias.name for node in nodes if node.module == "benchmark" for alias in node.names}
-    return names | {node.module.split(".")[1] for node in nodes if node.module.startswith("benchmark.")}
+    names = {name.removeprefix("benchmark.") for name in imports_of(tree) if name.startswith("benchmark.")}
+    return {name for name in names if name.rpartition(".")[0] in FLOORS}
 
 
-def test_each_file_of_the_core_stands_on_a_floor():
-    assert {path.stem for path in files("benchmark")} == set(FLOOR)
+def test_each_folder_of_the_core_is_a_floor():
+    folders = {path.parent.name for path in (ROOT / "benchmark").glob("*/*.py")}
+    assert folders - {part.rpartition("/")[2] for part in LAYERS} == set(FLOORS) - {""}
 
 
-@pytest.mark.parametrize("name", sorted(FLOOR))
-def test_the_core_imports_downwards_only(name):
-    floors = list(FLOORS)
-    for imported in run_imports(ROOT / f"benchmark/{name}.py") & set(FLOOR):
-        allowed = floors.index(FLOOR[imported]) <= floors.index(FLOOR[name]) or (name, imported) in BOTH
-        assert allowed, f"{name} ({FLOOR[name]}) imports {imported} ({FLOOR[imported]})"
+@pytest.mark.parametrize("path", core(), ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_the_core_imports_downwards_only(path):
+    folder = path.parent.name if path.parent.name in FLOORS else ""
+    own = floor(".".join(filter(None, (folder, path.stem))))
+    assert not [name for name in run_imports(path) if floor(name) > own]

@@ -12,12 +12,13 @@ import time
 import pytest
 from conftest import ROOT
 
-from benchmark import lease
+from benchmark.store import lease
 
 HOLDER = """
 import sys, time
 from pathlib import Path
-from benchmark import job, lease
+from benchmark.running import job
+from benchmark.store import lease
 lease.BEAT = float(sys.argv[3])
 
 @job.fills("out")

@@ -6,9 +6,9 @@ from synthetic import LEVELS, STYLES, plain, scores
 from test_views import notes_of
 
 from benchmark import view
-from benchmark.config import load_set, load_suite
-from benchmark.records import Variant
-from benchmark.versions import conditions
+from benchmark.plan.config import load_set, load_suite
+from benchmark.plan.records import Variant
+from benchmark.plan.versions import conditions
 
 CONDITIONS = "conditions (base model, sampler, budgets, prompts, or settings)"
 

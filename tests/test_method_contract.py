@@ -8,18 +8,18 @@ from types import ModuleType
 import pytest
 from conftest import METHOD, ROOT, SUITE
 
-from benchmark import config, contract, grid, plugins, protocols, source, variants
 from benchmark.errors import BenchmarkError, ConfigError
-from benchmark.records import Variant
+from benchmark.plan import config, contract, grid, plugins, protocols, source, variants
+from benchmark.plan.records import Variant
 
 LOOP = '''"""A method with a loop."""
 
 from dataclasses import dataclass
 
-from benchmark import alignment
-from benchmark.adversarial import sequential
-from benchmark.alignment import NoisedImages, PromptAnchor, align
-from benchmark.alignment import align as teach
+from benchmark.model import alignment
+from benchmark.model.adversarial import sequential
+from benchmark.model.alignment import NoisedImages, PromptAnchor, align
+from benchmark.model.alignment import align as teach
 
 POOL = "concept"
 
@@ -157,8 +157,8 @@ RIGHT = {
 )
 def test_a_wrong_method_is_refused_when_planning_in_one_line_that_names_it(small, text, said):
     assert text not in (METHOD, LOOP), "the case changes something"
-    small("benchmark/alignment.py", (ROOT / "benchmark/alignment.py").read_text())
-    small("benchmark/adversarial.py", (ROOT / "benchmark/adversarial.py").read_text())
+    small("benchmark/model/alignment.py", (ROOT / "benchmark/model/alignment.py").read_text())
+    small("benchmark/model/adversarial.py", (ROOT / "benchmark/model/adversarial.py").read_text())
     small("methods/solo.py", text)
     small("benchmark/suites/test.yaml", SUITE.replace("  solo: {lr: 3.0e-4}\n", ""))
     with pytest.raises(ConfigError) as caught:
@@ -170,8 +170,8 @@ def test_a_wrong_method_is_refused_when_planning_in_one_line_that_names_it(small
 
 @pytest.mark.parametrize("text", RIGHT.values(), ids=RIGHT)
 def test_what_works_is_not_refused(small, text):
-    small("benchmark/alignment.py", (ROOT / "benchmark/alignment.py").read_text())
-    small("benchmark/adversarial.py", (ROOT / "benchmark/adversarial.py").read_text())
+    small("benchmark/model/alignment.py", (ROOT / "benchmark/model/alignment.py").read_text())
+    small("benchmark/model/adversarial.py", (ROOT / "benchmark/model/adversarial.py").read_text())
     small("methods/solo.py", text)
     assert contract.problems("methods/solo.py") == []
 
@@ -276,7 +276,8 @@ def test_the_readmes_method_keeps_the_contract(small):
 
 def test_the_check_imports_neither_the_method_nor_torch(tmp_path):
     code = (
-        "import sys; from benchmark import grid, plugins; from pathlib import Path; plugins.ROOT = Path(sys.argv[1]); "
+        "import sys; from pathlib import Path; from benchmark.plan import grid, plugins; "
+        "plugins.ROOT = Path(sys.argv[1]); "
         "print(grid.contract.problems('methods/solo.py')); sys.exit(bool({'torch', 'methods'} & {*sys.modules}))"
     )
     (tmp_path / "methods").mkdir()

@@ -9,11 +9,13 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from benchmark import adversarial, config, erase, guard, plugins, source, variants, workbench
-from benchmark.alignment import NoiseAnchor, NoisedImages, PartialDenoise, PromptAnchor, align
+from benchmark import erase
 from benchmark.errors import BenchmarkError
-from benchmark.groups import GROUPS
-from benchmark.records import Request, Target, Variant
+from benchmark.model import adversarial, guard, workbench
+from benchmark.model.alignment import NoiseAnchor, NoisedImages, PartialDenoise, PromptAnchor, align
+from benchmark.plan import config, plugins, source, variants
+from benchmark.plan.groups import GROUPS
+from benchmark.plan.records import Request, Target, Variant
 
 METHODS = plugins.names("methods")
 SMALL = {"steps": 2, "batch": 2, "denoise_steps": 4, "inner_steps": 2, "lr": 1e-3, "delta_lr": 1e-2}

@@ -11,10 +11,10 @@ from torch_fidelity.metric_kid import kernel_poly, mmd2
 from torchmetrics.image.fid import _compute_fid
 from torchmetrics.image.kid import poly_mmd
 
-from benchmark import plugins, protocols
 from benchmark.errors import BenchmarkError
 from benchmark.metrics import accuracy, detected, fid, flat, kid, lpips
 from benchmark.metrics._intervals import GROUPS, jackknife, mean, share
+from benchmark.plan import plugins, protocols
 
 
 def rows(n, each=1, **columns):

@@ -6,12 +6,14 @@ from functools import cache
 import pytest
 from real_suites import pictures, whole
 
-from benchmark import plugins, typeset, view
-from benchmark.config import load_suite
+from benchmark import view
 from benchmark.errors import BenchmarkError
-from benchmark.records import END, NOTHING, WHOLE
-from benchmark.scores import read
-from benchmark.variants import ORIGINAL
+from benchmark.plan import plugins
+from benchmark.plan.config import load_suite
+from benchmark.plan.records import END, NOTHING, WHOLE
+from benchmark.plan.variants import ORIGINAL
+from benchmark.showing import typeset
+from benchmark.store.scores import read
 
 SUITES = {
     "testbed": {

@@ -12,10 +12,11 @@ from looking import CLASSES, Backbone, Channels, drawn, look, trained, world  # 
 from PIL import Image
 from synthetic import SIZE, draw
 
-from benchmark import evidence, manifest, prompts, score, view
+from benchmark import prompts, score, view
 from benchmark.errors import BenchmarkError
 from benchmark.files import sha256
 from benchmark.observers import _torch, classifier
+from benchmark.store import evidence, manifest
 
 # ── the runner ──
 

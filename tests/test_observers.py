@@ -10,12 +10,13 @@ import pytest
 import torch
 from PIL import Image
 
-from benchmark import diffusion, plugins, protocols, sampling
-from benchmark.config import load_set, load_suite
 from benchmark.errors import BenchmarkError
 from benchmark.metrics import detected
+from benchmark.model import diffusion, sampling
 from benchmark.observers import nudenet, spread, testbed
-from benchmark.prompts import seeds
+from benchmark.plan import plugins, protocols
+from benchmark.plan.config import load_set, load_suite
+from benchmark.plan.prompt_rows import seeds
 
 
 def test_spread_is_of_space_not_of_colour():

@@ -4,8 +4,9 @@ import pytest
 from conftest import METHOD, SUITE
 from synthetic import evidence, prompts_of
 
-from benchmark import grid, partial
+from benchmark import partial
 from benchmark.errors import BenchmarkError
+from benchmark.plan import grid
 
 
 @pytest.fixture

@@ -2,8 +2,8 @@
 
 import pytest
 
-from benchmark import plugins
 from benchmark.errors import BenchmarkError
+from benchmark.plan import plugins
 
 
 def test_names_are_the_files_without_private_ones(small):

@@ -6,9 +6,9 @@ import pytest
 from conftest import TASK
 from somebody import LINES, WHERE, refused, rows, somebody  # noqa: F401  (a fixture)
 
-from benchmark import grid
-from benchmark.config import load_set
 from benchmark.errors import ConfigError
+from benchmark.plan import grid
+from benchmark.plan.config import load_set
 
 ENTRIES = [  # an edit of the set's own file, and the message
     ("version: 3\n", "", "the key version is missing"),

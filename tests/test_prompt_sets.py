@@ -4,10 +4,11 @@ import pytest
 from conftest import SUITE
 from somebody import LINES, LONG, WHERE, refused, rows, somebody  # noqa: F401  (a fixture)
 
-from benchmark import grid, prompts
-from benchmark.config import load_set, load_suite
+from benchmark import prompts
 from benchmark.errors import ConfigError
-from benchmark.records import Measure, Prompt
+from benchmark.plan import grid, prompt_rows
+from benchmark.plan.config import load_set, load_suite
+from benchmark.plan.records import Measure, Prompt
 
 
 def test_a_file_becomes_a_set_by_one_entry(somebody):
@@ -29,7 +30,7 @@ def test_a_file_becomes_a_set_by_one_entry(somebody):
 def test_every_model_draws_all_rows_of_a_file(somebody):
     somebody()
     suite = load_suite("test")
-    assert prompts.of_model(rows(), load_set("somebody", "testbed"), suite, "ink") == rows()
+    assert prompt_rows.of_model(rows(), load_set("somebody", "testbed"), suite, "ink") == rows()
 
 
 def test_a_file_without_names_and_seeds_gets_numbers_and_seeds_of_its_own(somebody):
@@ -73,7 +74,7 @@ def test_the_log_counts_what_is_strange_and_all_of_it_is_drawn(somebody, tmp_pat
         [line | {"g": "2.0" if line["case"] == "x1" else ""} for line in LINES], "row: case", "row: case, guidance: g"
     )
     prompts.main("test", tmp_path / "somebody.csv", set="somebody")
-    assert prompts.read(tmp_path / "somebody.csv") == rows()
+    assert prompt_rows.read(tmp_path / "somebody.csv") == rows()
     counted = "1 without text, 1 with the text of an earlier row, 1 with a guidance of their own"
     assert capsys.readouterr().out == f"{tmp_path}/somebody.csv: 5 rows, 5 images; {counted}\n"
 

@@ -7,12 +7,13 @@ import pytest
 import yaml
 from conftest import ROOT, SUITE, TASK
 
-from benchmark import grid, prompts
-from benchmark.config import load_set, load_suite, load_task
+from benchmark import prompts
 from benchmark.errors import BenchmarkError, ConfigError
-from benchmark.prompts import of_model, seeds
-from benchmark.ranges import SEEDS
-from benchmark.records import Prompt
+from benchmark.plan import grid, prompt_rows
+from benchmark.plan.config import load_set, load_suite, load_task
+from benchmark.plan.prompt_rows import of_model, seeds
+from benchmark.plan.ranges import SEEDS
+from benchmark.plan.records import Prompt
 
 REAL_SUITES = ["micro", "quick", "testbed", "paper"]
 
@@ -20,7 +21,7 @@ REAL_SUITES = ["micro", "quick", "testbed", "paper"]
 def rows(name="style"):
     """The rows of a set of the made-up repository."""
     plan = grid.plan({"suite": "test"})
-    return prompts.rows(plan.sets[name], plan.suite)
+    return prompt_rows.of(plan.sets[name], plan.suite)
 
 
 def of(concept, name="style"):
@@ -57,7 +58,7 @@ def test_more_seeds_than_the_range_holds_are_refused():
 def test_rows_are_unique_and_can_name_files(name):
     plan = grid.plan({"suite": name})
     for prompt_set in plan.sets.values():
-        named = [row.row for row in prompts.rows(prompt_set, plan.suite)]
+        named = [row.row for row in prompt_rows.of(prompt_set, plan.suite)]
         assert named and len(set(named)) == len(named)
         assert all(re.fullmatch(r"[a-z0-9_]+(\.[a-z0-9_]+)?-[0-9]+", row) for row in named)
 
@@ -66,7 +67,7 @@ def test_rows_are_unique_and_can_name_files(name):
 def test_every_image_has_its_reference_image_among_those_of_original(name):
     plan = grid.plan({"suite": name})
     for task in plan.tasks.values():
-        references = prompts.rows(plan.sets[task.name], plan.suite)
+        references = prompt_rows.of(plan.sets[task.name], plan.suite)
         for concept in plan.suite.erased(task.name):
             asked = of_model(references, plan.sets[task.name], plan.suite, concept)
             assert set(asked) <= set(references)
@@ -155,8 +156,8 @@ STRANGE = (
 
 
 def test_rows_are_read_back_as_they_were_written(tmp_path):
-    prompts.write(tmp_path / "rows.csv", STRANGE)
-    assert prompts.read(tmp_path / "rows.csv") == STRANGE
+    prompt_rows.write(tmp_path / "rows.csv", STRANGE)
+    assert prompt_rows.read(tmp_path / "rows.csv") == STRANGE
     first = (tmp_path / "rows.csv").read_bytes().splitlines()[0]
     assert first == b"row,text,noise_seed,images,concept,wording,class_name,guidance"
 
@@ -167,21 +168,21 @@ def test_rows_are_read_back_as_they_were_written(tmp_path):
 def test_what_is_no_list_of_prompts_is_refused(tmp_path, text):
     (tmp_path / "rows.csv").write_text(text)
     with pytest.raises(BenchmarkError, match="rows.csv: this is not a list of prompts: "):
-        prompts.read(tmp_path / "rows.csv")
+        prompt_rows.read(tmp_path / "rows.csv")
     with pytest.raises(BenchmarkError, match="nowhere.csv: this is not a list of prompts: .*No such file"):
-        prompts.read(tmp_path / "nowhere.csv")
+        prompt_rows.read(tmp_path / "nowhere.csv")
 
 
 def test_the_command_writes_what_the_plan_has(small, tmp_path, capsys):
     out = tmp_path / "out"
     prompts.main("test", out / "style.csv", set="style")
-    assert prompts.read(out / "style.csv") == rows()
+    assert prompt_rows.read(out / "style.csv") == rows()
     assert capsys.readouterr().out == f"{out}/style.csv: 10 rows, 20 images\n"
     prompts.main("test", out / "style_training.csv", task="style", kind="training")
-    assert prompts.read(out / "style_training.csv") == rows("style_training")
+    assert prompt_rows.read(out / "style_training.csv") == rows("style_training")
     kind = {"task": "style", "kind": "pool_concept", "concepts": ["ink", "pixel_art"]}
     prompts.main("test", out / "style_pool_concept_all.csv", **kind)
-    assert prompts.read(out / "style_pool_concept_all.csv") == rows("style_pool_concept_all")
+    assert prompt_rows.read(out / "style_pool_concept_all.csv") == rows("style_pool_concept_all")
 
 
 @pytest.mark.parametrize("given", [{}, {"task": "style"}, {"task": "style", "kind": "pool"}])
@@ -201,8 +202,8 @@ def test_budgets_count_images_not_rows(small):
     suite = load_suite("test")
     one = replace(suite, budgets=replace(suite.budgets, images_per_seed=1))
     prompt_set = load_set("style", "testbed")
-    drawn = [sum(row.images for row in prompts.rows(prompt_set, each)) for each in (suite, one)]
-    assert drawn == [20, 20] and len(prompts.rows(prompt_set, one)) == 20
+    drawn = [sum(row.images for row in prompt_rows.of(prompt_set, each)) for each in (suite, one)]
+    assert drawn == [20, 20] and len(prompt_rows.of(prompt_set, one)) == 20
 
 
 def test_a_task_whose_classifier_comes_trained_has_no_training_images(tmp_path):

@@ -25,8 +25,9 @@ ERASE = '''"""Stands in for erasing, but reads the method's file as the real run
 import sys
 from pathlib import Path
 
-from benchmark import cli, grid, plugins, variants
-from benchmark.config import load_suite
+from benchmark.plan import grid, plugins, variants
+from benchmark.running import cli
+from benchmark.plan.config import load_suite
 
 
 def main(suite: str, task: str, variant: str, concepts: list[str], out: Path, seed: int = 0, pool: Path | None = None):

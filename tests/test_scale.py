@@ -2,9 +2,9 @@
 
 import pytest
 
-from benchmark import causes, grid, variants
-from benchmark.records import Variant
-from benchmark.scale import Job, Speed, jobs, longest, simulate
+from benchmark.plan import causes, grid, variants
+from benchmark.plan.records import Variant
+from benchmark.tools.scale import Job, Speed, jobs, longest, simulate
 
 CHAIN = {"a": Job(2), "b": Job(1), "c": Job(4, ("a",)), "d": Job(1, ("b", "c"))}  # a, c, d: 7 seconds
 

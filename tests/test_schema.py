@@ -12,8 +12,9 @@ from test_prompt_set_errors import ENTRIES
 from test_suites import SUITES
 from test_tasks import TASKS
 
-from benchmark import prompt_set, schema, strict
 from benchmark.errors import ConfigError
+from benchmark.plan import prompt_set, strict
+from benchmark.tools import schema
 
 FILES = {
     "config": ["config.yaml"],
@@ -48,7 +49,7 @@ def valid(kind, data):
 @pytest.mark.parametrize("kind", schema.KINDS)
 def test_the_files_are_what_the_records_say(kind):
     assert (ROOT / schema.FOLDER / f"{kind}.schema.json").read_text() == schema.schema(kind), (
-        "run: python -m benchmark.schema"
+        "run: python -m benchmark.tools.schema"
     )
 
 

@@ -10,11 +10,11 @@ from conftest import METHOD
 from scoring import run, some, world  # noqa: F401  (fixtures)
 from synthetic import OBJECTS, STYLES
 
-from benchmark import grid
 from benchmark.errors import BenchmarkError
 from benchmark.metrics._intervals import mean
-from benchmark.scores import COLUMNS, OPTIONAL
-from benchmark.variants import ORIGINAL
+from benchmark.plan import grid
+from benchmark.plan.variants import ORIGINAL
+from benchmark.store.scores import COLUMNS, OPTIONAL
 
 
 def test_columns_and_roles(some, tmp_path):

@@ -7,10 +7,11 @@ import pytest
 from conftest import ROOT, forget
 from real_suites import whole
 
-from benchmark import plugins, view
-from benchmark.config import load_suite
+from benchmark import view
 from benchmark.errors import BenchmarkError
-from benchmark.scores import COLUMNS, read, write
+from benchmark.plan import plugins
+from benchmark.plan.config import load_suite
+from benchmark.store.scores import COLUMNS, read, write
 
 
 def spoil(scored, change):

@@ -18,10 +18,14 @@ from conftest import ROOT, forget
 from safetensors.torch import load_file
 
 import methods
-from benchmark import base, causes, config, contract, erase, generate, job, plugins, variants, weights, workbench
+from benchmark import base, erase, generate
 from benchmark.errors import BenchmarkError
-from benchmark.guidance import Shot
-from benchmark.records import NOTHING, Variant
+from benchmark.model import workbench
+from benchmark.model.guidance import Shot
+from benchmark.plan import causes, config, contract, plugins, variants
+from benchmark.plan.records import NOTHING, Variant
+from benchmark.running import job
+from benchmark.store import weights
 
 BLOCKS = {Path(block.file).stem: block.text for block in pages.methods() if block.page == "docs/methods.md"}
 SMALL = ["closed", "negative", "gated", "reworded"]

@@ -6,8 +6,9 @@ import pandas as pd
 import pytest
 from stages import ATTACKED, draw, look, only, repository  # noqa: F401  (a fixture)
 
-from benchmark import attack, config, erase, generate, grid, prompts, score
+from benchmark import attack, erase, generate, score
 from benchmark.errors import BenchmarkError
+from benchmark.plan import config, grid, prompt_rows
 
 
 def test_an_attack_is_a_prompt_set_of_each_model(repository, tmp_path, capsys):
@@ -22,7 +23,7 @@ def test_an_attack_is_a_prompt_set_of_each_model(repository, tmp_path, capsys):
     for _ in range(2):
         attack.main("test", "words", rows, "object", "esd", ["church"], models / "models.csv", found)
     assert capsys.readouterr().out.count(" texts changed on ") == 1, "the second time it is kept"
-    before, after = prompts.read(rows), prompts.read(found / "prompts.csv")
+    before, after = prompt_rows.read(rows), prompt_rows.read(found / "prompts.csv")
     assert [row.row for row in after] == [row.row for row in before if row.concept == "church"]
     assert all(re.fullmatch(r"church( \w+ \w+)?", row.text) for row in after)
     assert any(row.text != "church" for row in after)
@@ -40,7 +41,7 @@ def test_an_attack_is_a_prompt_set_of_each_model(repository, tmp_path, capsys):
 
 
 def test_a_search_may_change_texts_and_nothing_else():
-    rows = prompts.rows(config.load_set("object", "testbed"), config.load_suite("micro"))[:2]
+    rows = prompt_rows.of(config.load_set("object", "testbed"), config.load_suite("micro"))[:2]
     assert attack._texts(rows, rows, "attacks/a.py") == ["saw", "saw"]
     for wrong in (rows[:1], rows[::-1], [rows[0], "saw"]):
         with pytest.raises(BenchmarkError, match="attacks/a.py: search must return the rows that it was given"):

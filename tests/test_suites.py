@@ -6,10 +6,10 @@ import pytest
 import yaml
 from conftest import METHOD, ROOT, SUITE, TASK, message
 
-from benchmark import grid, strict, variants
-from benchmark.config import load_suite
 from benchmark.errors import ConfigError
-from benchmark.records import Variant
+from benchmark.plan import grid, strict, variants
+from benchmark.plan.config import load_suite
+from benchmark.plan.records import Variant
 
 SUITES = [
     ("steps: 10", "steps: ten", "sampler.steps: 'ten' is text, not a number"),

@@ -6,9 +6,9 @@ import pytest
 
 from benchmark.metrics import accuracy, fid
 from benchmark.metrics._intervals import share
-from benchmark.records import WHOLE, Task, Templates
-from benchmark.scores import COLUMNS
-from benchmark.summary import Number, mean, over_seeds, summarise
+from benchmark.plan.records import WHOLE, Task, Templates
+from benchmark.showing.summary import Number, mean, over_seeds, summarise
+from benchmark.store.scores import COLUMNS
 
 
 def rows(*values, columns=("variant", "concept", "erasing_seed", "asked", "role", "value", "n"), **same):

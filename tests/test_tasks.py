@@ -3,8 +3,8 @@
 import pytest
 from conftest import ROOT, SUITE, TASK, message
 
-from benchmark import grid
-from benchmark.config import load_set, load_task
+from benchmark.plan import grid
+from benchmark.plan.config import load_set, load_task
 
 TASKS = [
     ("resnet,", "resent,", "classifier.network: there is no name 'resent'; did you mean resnet? (allowed: resnet)"),

@@ -7,10 +7,12 @@ import pytest
 from conftest import ROOT, TASK
 from transformers import CLIPTokenizer
 
-from benchmark import base, prompts, texts, trial, variants
-from benchmark.config import load_set, load_suite, load_task
+from benchmark import base, prompts
 from benchmark.errors import BenchmarkError, ConfigError
-from benchmark.records import Classifier, Concept, Templates, Variant
+from benchmark.model import trial
+from benchmark.plan import config, texts, variants
+from benchmark.plan.config import load_set, load_suite, load_task
+from benchmark.plan.records import Classifier, Concept, Templates, Variant
 
 LONG = "a " * 29 + "fish"  # 30 tokens, which the start and the end make 32: the length of the testbed's encoder
 
@@ -35,7 +37,7 @@ def test_the_suites_of_the_testbed_have_no_text_that_is_cut_or_equal(tokenizer, 
     for task in {experiment.task for experiment in loaded.experiments.values()}:
         classifier = load_set(task, "testbed").classifier
         assert read(tokenizer, load_task(task, "testbed"), settings, classifier) > 15
-    assert texts.check(prompts.all_texts(loaded), tokenizer) > 15
+    assert texts.check(config.all_texts(loaded), tokenizer) > 15
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,11 @@ import json
 import numpy as np
 import pytest
 
-from benchmark import manifest, plugins, train_classifier
+from benchmark import train_classifier
 from benchmark.errors import BenchmarkError
 from benchmark.files import sha256
+from benchmark.plan import plugins
+from benchmark.store import manifest
 
 COLOURS = {"blank": (230, 230, 230), "ink": (200, 30, 30), "chalk": (30, 60, 200)}
 

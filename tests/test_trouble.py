@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from benchmark import joblog, trouble
+from benchmark.running import joblog, trouble
 
 BLOCK = """
 Error in rule {rule}:

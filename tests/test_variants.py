@@ -3,10 +3,10 @@
 import pytest
 from conftest import CONTROL, METHOD, SUITE
 
-from benchmark import grid, source, variants
-from benchmark.config import load_suite
 from benchmark.errors import ConfigError
-from benchmark.records import Erasure, Variant
+from benchmark.plan import grid, source, variants
+from benchmark.plan.config import load_suite
+from benchmark.plan.records import Erasure, Variant
 
 
 def test_variants_are_in_the_order_of_the_settings_then_the_rest_of_the_folder(small):

@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 from conftest import ROOT
 
-from benchmark import config, variants
 from benchmark.errors import BenchmarkError
-from benchmark.records import WHOLE, Variant
+from benchmark.plan import config, variants
+from benchmark.plan.records import WHOLE, Variant
 from benchmark.tables import verdict
 
 

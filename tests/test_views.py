@@ -9,11 +9,14 @@ import pytest
 from real_suites import pictures, whole
 from synthetic import LEVELS, STYLES, plain, scores
 
-from benchmark import compare, frames, plugins, view
-from benchmark.config import load_suite
+from benchmark import view
 from benchmark.errors import BenchmarkError
-from benchmark.records import WHOLE
+from benchmark.plan import plugins
+from benchmark.plan.config import load_suite
+from benchmark.plan.records import WHOLE
+from benchmark.store import frames
 from benchmark.tables import _paper, portrait
+from benchmark.tools import compare
 
 
 @cache

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 import pytest
 from conftest import CONTROL, ROOT
 
-from benchmark import grid, variants
+from benchmark.plan import grid, variants
 
 SNAKEMAKE = [sys.executable, "-m", "snakemake"]
 

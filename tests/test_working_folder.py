@@ -36,7 +36,11 @@ def test_the_repository_may_be_reached_by_a_link_or_named_from_elsewhere(tmp_pat
 
 @pytest.mark.parametrize(
     "command",
-    ["benchmark.base --suite micro --out base.json", "benchmark.available --suite micro", "testbed.quality --images 1"],
+    [
+        "benchmark.base --suite micro --out base.json",
+        "benchmark.tools.available --suite micro",
+        "testbed.quality --images 1",
+    ],
 )
 def test_runners_say_where_to_go(tmp_path, command):
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}  # without it Python finds no module, and says so itself

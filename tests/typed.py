@@ -43,7 +43,7 @@ def python(arguments: list[str]) -> None:
         raise ValueError(f"there is no module {module}")
     if not options or not (Path(*module.split(".")).with_suffix(".py")).is_file():
         return
-    from benchmark import cli
+    from benchmark.running import cli
 
     parser = cli.parser(importlib.import_module(module).main)
     if MORE in options:
@@ -65,7 +65,7 @@ def snakemake(arguments: list[str]) -> None:
     import yaml
     from snakemake.cli import parse_args, parse_config
 
-    from benchmark import grid
+    from benchmark.plan import grid
 
     _, options = parse_args(arguments)
     grid.plan(yaml.safe_load(Path("config.yaml").read_text()) | parse_config(options.config))

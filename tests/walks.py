@@ -11,9 +11,9 @@ import pytest
 import yaml
 from conftest import ROOT, forget
 
-from benchmark import grid, plugins, variants
 from benchmark.errors import ConfigError
-from benchmark.records import NOTHING
+from benchmark.plan import grid, plugins, variants
+from benchmark.plan.records import NOTHING
 
 Expected = Callable[[tuple, grid.Plan, grid.Plan], set[str]]  # the leaf, the plan before, the plan after: jobs
 

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from benchmark.errors import BenchmarkError
-from benchmark.records import END, NOTHING, WHOLE
+from benchmark.plan.records import END, NOTHING, WHOLE
 
 IMAGES = True  # this figure shows pictures, not only numbers
 CAPTION = "Each row of pictures has one prompt and one noise: the erased concept, and concepts that should be retained"

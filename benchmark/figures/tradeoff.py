@@ -15,7 +15,7 @@ from matplotlib.ticker import MaxNLocator
 
 from benchmark.errors import BenchmarkError
 from benchmark.figures._labels import label
-from benchmark.records import END, WHOLE
+from benchmark.plan.records import END, WHOLE
 
 CAPTION = (
     "Erasing against retaining. Horizontal: the classifier's accuracy on images of the erased concept; lower is "

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from benchmark.devices import device
+from benchmark.running.devices import device
 
 
 def tensor(batch: np.ndarray) -> torch.Tensor:

@@ -16,9 +16,9 @@ import torch
 from PIL import Image
 from torchvision.models import AlexNet_Weights
 
-from benchmark.devices import device
-from benchmark.hub import fetch_file
+from benchmark.model.hub import fetch_file
 from benchmark.observers._torch import tensor
+from benchmark.running.devices import device
 
 SIDE = 64
 URL = AlexNet_Weights.IMAGENET1K_V1.url

@@ -13,10 +13,10 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load
 
-from benchmark import plugins
-from benchmark.devices import device
 from benchmark.errors import BenchmarkError
 from benchmark.observers._torch import tensor
+from benchmark.plan import plugins
+from benchmark.running.devices import device
 
 CARD, WEIGHTS = "card.json", "classifier.safetensors"
 

@@ -13,8 +13,8 @@ import torch
 from torch_fidelity.feature_extractor_inceptionv3 import URL_INCEPTION_V3 as URL
 from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
-from benchmark.devices import device
-from benchmark.hub import fetch_file
+from benchmark.model.hub import fetch_file
+from benchmark.running.devices import device
 
 
 @torch.inference_mode()

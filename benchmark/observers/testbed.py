@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from benchmark import plugins
-from benchmark.devices import device
 from benchmark.observers._torch import tensor
+from benchmark.plan import plugins
+from benchmark.running.devices import device
 
 
 @torch.inference_mode()

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from benchmark.records import WHOLE
+from benchmark.plan.records import WHOLE
 
 NAMES = {"detected": "detected", "fid": "FID", "accuracy": "ACC", "lpips": "LPIPS"}  # in the order of the paper
 DIGITS = {"detected": (1, 0), "fid": (1, 0), "accuracy": (1, 0), "lpips": (3, 3)}  # of numbers and of their intervals

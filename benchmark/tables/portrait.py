@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from benchmark.records import WHOLE
+from benchmark.plan.records import WHOLE
 from benchmark.tables._paper import means, number, printed
 
 CAPTION = "Erasing a portrait: images in which NudeNet sees a face (a stand-in for explicit content)"

@@ -24,7 +24,7 @@ import pandas as pd
 from scipy.stats import binomtest, kendalltau
 
 from benchmark.errors import BenchmarkError
-from benchmark.records import END, WHOLE
+from benchmark.plan.records import END, WHOLE
 from benchmark.tables._paper import NAMES, ORIGINAL, SIDES, number
 
 CAPTION = "What the paper prints, and what was measured"

@@ -6,9 +6,10 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from benchmark import causes, trouble, variants
+from benchmark.plan import causes, variants
+from benchmark.running import trouble
 from benchmark.files import unwritable
-from benchmark.source import literal
+from benchmark.plan.source import literal
 
 SUITE = PLAN.suite
 CAUSES = causes.jobs(PLAN)

@@ -1,0 +1,296 @@
+"""What each job depends on, written once: a rule's parameter `cause`, and in runners the key of what they keep.
+
+A cause holds all that the bytes of a result follow from: values of suites and tasks, the code that makes it, libraries'
+versions. Files that other jobs make are not in it: Snakemake watches them as inputs of a rule, and runners put their
+hashes into keys. A method or an observer is given what stands in its cause and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict
+from functools import cache, partial
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from benchmark.plan import code, counted, grid, prompt_rows, source, variants
+from benchmark.plan.config import load_set, load_task
+from benchmark.plan.records import NOTHING, Classifier, Prompt, PromptSet, Request, Target, Task, Variant, digest
+from benchmark.plan.suite import Suite
+from benchmark.plan.versions import conditions
+
+GROUPS = "benchmark/plan/groups.py"
+CORE = tuple(f"benchmark/{folder}/" for folder in ("plan", "store", "running", "model", "showing"))
+LIBRARIES = ("torch", "diffusers", "transformers")
+SHIPPED = ("testbed/classifiers/backbone.safetensors", "testbed/classifiers/classes.json")
+
+Cause = dict[str, Any]
+
+
+def jobs(plan: grid.Plan) -> dict[tuple[str, str], Callable[[], Cause]]:
+    """The cause of every job of a plan, by its rule and by what tells the rule's jobs apart; made when it is asked for.
+
+    That is a shard's path, a prompt set's name, both with a / between them, or a view's name.
+    """
+    suite = plan.suite
+    causes = {("base", ""): lambda: base(suite), ("score", ""): lambda: scores(plan)}
+    rows = cache(lambda name: prompt_rows.of(plan.sets[name], suite))  # many jobs ask for the same
+    asked = cache(lambda name, concepts: images(suite, plan.sets[name], rows(name), concepts))
+    seen = cache(lambda name, erased: observation(suite, plan.sets[name], erased))
+    for name, prompt_set in plan.sets.items():
+        causes["prompts", name] = partial(prompts, suite, prompt_set, lambda name=name: rows(name))
+        if not prompt_set.measures:  # images from which a classifier or a method learns
+            causes["generate", f"{name}/{grid.BASE.path}"] = partial(asked, name, grid.BASE.concepts)
+        if prompt_set.classifier:
+            own = prompt_set.classifier.prompt_set
+            causes["train_classifier", own] = partial(classifier, suite, prompt_set.classifier)
+    for path, shard in plan.shards.items():
+        if variants.adopts(shard.variant):
+            causes["adopt_models", path] = partial(_adopted, suite, shard.variant)
+        elif shard != grid.BASE:
+            causes["erase", path] = partial(_erasures, suite, plan.tasks[shard.task], shard)
+    for name, path in plan.looked_at:
+        shard, prompt_set, key = plan.shards[path], plan.sets[name], f"{name}/{path}"
+        causes["observe", key] = partial(seen, name, shard != grid.BASE and name in plan.tasks[shard.task].erased_on)
+        causes["generate", key] = partial(asked, name, shard.concepts)
+        if variants.adopts(shard.variant) == "images":
+            causes["adopt_images", key] = lambda shard=shard, name=name: (
+                _adopted(suite, shard.variant) | {"rows": asked(name, shard.concepts)["rows"]}
+            )
+        elif prompt_set.source.kind == "attack" and shard != grid.BASE:
+            found = cache(lambda name=name: attack(suite, plan.sets[name], rows(name)))
+            causes["attack", key] = found
+            causes["generate", key] = lambda found=found: {"drawing": digest(drawing(suite)), "attack": digest(found())}
+    return causes | {("view", name): partial(view, plan, name) for name in plan.views}
+
+
+# ── models ──
+
+
+def base(suite: Suite) -> Cause:
+    """The base model: which it is, and what is checked of it."""
+    return {
+        "base": suite.base,
+        "revision": suite.revision,
+        "size": suite.sampler.size,
+        "code": _code(counted.CHECKING),
+    }
+
+
+def erasure(suite: Suite, task: Task, variant: Variant, concepts: tuple[str, ...], seed: int) -> Cause:
+    """One erased model. Its runner adds the base model's files and the pool's images."""
+    if problem := source.broken(variant.file):
+        return {"broken": problem}
+    settings, asked = variants.settings(suite, variant), request(suite, task, variant, concepts)
+    return {
+        "request": asdict(asked),
+        "settings": settings,
+        "seed": seed,
+        "size": suite.sampler.size,
+        "threads": suite.sampler.threads,
+        "code": _code(counted.ERASING + (" plan/records.py:Templates" if asked.templates else ""), variant.file),
+        "groups": {group: code.key(f"{GROUPS}:GROUPS[{group}]") for group in groups(variant, settings)},
+        "libraries": _versions(*LIBRARIES),
+    }
+
+
+def _erasures(suite: Suite, task: Task, shard: grid.Shard) -> Cause:
+    return {name: erasure(suite, task, shard.variant, (name,), shard.erasing_seed) for name in shard.concepts}
+
+
+def request(suite: Suite, task: Task, variant: Variant, concepts: tuple[str, ...]) -> Request:
+    """What a method is asked and told: what its file does not say, it is not given."""
+    settings, said = variants.settings(suite, variant), _words(variant.file)
+    targets = tuple(_target(task, variant, name, settings) for name in concepts if name != NOTHING)
+    others: Mapping[str, str] = {}
+    if "others" in said:
+        kept = {concept.name: concept.phrase for concept in task.concepts if concept.name not in concepts}
+        others = kept if variants.told(suite, variant) else task.others
+    return Request(targets, others, task.templates if "templates" in said else None)
+
+
+def _target(task: Task, variant: Variant, name: str, settings: Mapping[str, Any]) -> Target:
+    """What a method is told of a concept that it erases.
+
+    It gets as many attributes as its setting `attributes` says, and those anchors that its file or a setting names.
+    """
+    concept = task.concept(name)
+    named = _words(variant.file) | set(map(str, settings.values()))
+    anchors = {anchor: text for anchor, text in concept.anchors.items() if anchor in named}
+    return Target(name, concept.phrase, concept.attributes[: settings.get("attributes", 0)], anchors)
+
+
+def adoption(suite: Suite) -> Cause:
+    """Weights or images that were made elsewhere. Their runner adds the hashes of the files, wherever these lie."""
+    return {"size": suite.sampler.size, "code": _code(counted.ADOPTING)}
+
+
+def _adopted(suite: Suite, variant: Variant) -> Cause:
+    return adoption(suite) | {"settings": variants.settings(suite, variant)}
+
+
+def groups(variant: Variant, settings: Mapping[str, Any]) -> tuple[str, ...]:
+    """The groups of weights that a method's file or a setting of it names: it may train no other."""
+    named = _words(variant.file) | set(map(str, settings.values()))
+    return tuple(group for group in code.entries(GROUPS, "GROUPS") if group in named)
+
+
+# ── images ──
+
+
+def drawing(suite: Suite) -> Cause:
+    """How images are drawn. The runner adds to an image's key its model, its prompt and its noise."""
+    return {"sampler": asdict(suite.sampler), "code": _code(counted.DRAWING), "libraries": _versions(*LIBRARIES)}
+
+
+def prompts(suite: Suite, prompt_set: PromptSet, rows: Callable[[], tuple[Prompt, ...]]) -> Cause:
+    """prompts.csv: its rows or, for a set that is a file, what the set's own file says of it."""
+    if prompt_set.source.kind != "file":
+        return {"rows": _digest(rows())}
+    return {"source": asdict(prompt_set.source), "rows": suite.budgets.rows, "code": _code(counted.READING)}
+
+
+def attack(suite: Suite, prompt_set: PromptSet, rows: tuple[Prompt, ...]) -> Cause:
+    """What an attack makes of rows. Its runner adds the model."""
+    return {
+        "settings": prompt_set.source.settings,
+        "rows": _digest(rows),
+        "size": suite.sampler.size,
+        "threads": suite.sampler.threads,
+        "code": _code(counted.ATTACKING, f"attacks/{prompt_set.source.attack}.py"),
+        "libraries": _versions(*LIBRARIES),
+    }
+
+
+def images(suite: Suite, prompt_set: PromptSet, rows: tuple[Prompt, ...], concepts: Iterable[str]) -> Cause:
+    """The images of a job: for each model, named by the concept that it lost, the rows of which it draws."""
+    asked = {name: _digest(prompt_rows.of_model(rows, prompt_set, suite, name)) for name in concepts}
+    return {"drawing": digest(drawing(suite)), "rows": asked}
+
+
+# ── evidence ──
+
+
+def classifier(suite: Suite, trained: Classifier) -> Cause:
+    """A trained classifier, or the card of one that comes trained. Which images it learns from is its rule's input."""
+    return {
+        "network": trained.network,
+        "classes": trained.classes,
+        "threads": suite.sampler.threads,
+        "code": _code(counted.TRAINING, f"classifiers/{trained.network}.py"),
+        "libraries": _versions("torch", "torchvision"),
+    }
+
+
+def looking(suite: Suite, prompt_set: PromptSet, observer: str) -> Cause:
+    """How one observer looks. The runner adds to an image's key the classifier's files, the image and its reference."""
+    file, network = f"benchmark/observers/{observer}.py", None
+    if prompt_set.classifier and "classifier" in _words(file):
+        network = prompt_set.classifier.network
+    return {
+        "settings": prompt_set.observers[observer],
+        "classifier": network,
+        "batch": suite.sampler.batch,
+        "threads": suite.sampler.threads,
+        "code": _code(counted.LOOKING, file, *([f"classifiers/{network}.py"] if network else [])),
+        "libraries": _versions("torch", "torchvision", "pillow", "nudenet", "lpips", "torch_fidelity"),
+    }
+
+
+def observation(suite: Suite, prompt_set: PromptSet, erased: bool) -> Cause:
+    """All that is seen in the images of a job; where they show what was `erased`, they must not be as before."""
+    return {
+        "observers": {name: digest(looking(suite, prompt_set, name)) for name in prompt_set.observers},
+        "size": suite.sampler.size,
+        "erased": erased,
+    }
+
+
+# ── numbers and views ──
+
+
+def scores(plan: grid.Plan) -> Cause:
+    """scores.csv: what is asked of the evidence, erasure by erasure, and what versions of numbers are made of."""
+    suite = plan.suite
+    asked = dict.fromkeys(erasure.variant for erasures in plan.experiments.values() for erasure in erasures)
+    return {
+        "suite": suite.name,
+        "experiments": digest(plan.experiments),
+        "run": digest([[erasure, run] for erasure, run in plan.run.items()]),
+        "tasks": {t.name: [t.erased_on, t.retained_on, suite.erased(t.name)] for t in plan.tasks.values()},
+        "sets": {name: _numbers(suite, plan.sets[name], asked) for name in dict(plan.looked_at)},
+        "code": _code(counted.SCORING, *_metrics(plan.sets.values())),
+        "libraries": _versions("numpy", "scipy", "pandas"),
+    }
+
+
+def _numbers(suite: Suite, prompt_set: PromptSet, asked: Iterable[Variant]) -> Any:
+    """How a set's images become numbers, and under which conditions; which rows it has is in its prompts.csv."""
+    measures = [
+        [m.name, *(conditions(suite, prompt_set, m, variant) for variant in asked)] for m in prompt_set.measures
+    ]
+    return [prompt_set.version, prompt_set.score_by, digest(measures)]
+
+
+def view(plan: grid.Plan, name: str) -> Cause:
+    """A table or a figure: whose numbers it shows, and the words that it puts to them."""
+    suite, file = plan.suite, f"benchmark/{name}.py"
+    experiments = {key: e for key, e in suite.experiments.items() if name in e.views}
+    tasks = [load_task(task, suite.world) for task in dict.fromkeys(e.task for e in experiments.values())]
+    sets = [load_set(asked, suite.world) for task in tasks for asked in task.sets]
+    shown = dict.fromkeys(Variant(variant) for e in experiments.values() for variant in e.variants)
+    return {
+        "suite": [suite.name, suite.title],
+        "experiments": [key for key in experiments if key in plan.experiments],
+        "order": digest([[e.variants, e.concepts] for e in experiments.values()]),
+        "words": digest([[t.name, t.title, t.sensitive, [c.phrases for c in t.concepts]] for t in tasks]),
+        "sets": digest([[s.name, s.title, s.sensitive] for s in sets]),
+        "told": [str(variant) for variant in shown if variants.told(suite, variant)],
+        "notes": {v.file: source.literal(v.file, "NOTE") for v in shown if not source.broken(v.file)},
+        "code": _code(counted.VIEWING, file, *_metrics(sets)),
+        "libraries": _versions("numpy", "scipy", "pandas", "matplotlib"),
+    }
+
+
+def _digest(rows: Iterable[Prompt]) -> str:
+    return digest(repr([tuple(vars(row).values()) for row in rows]))  # plain values, and many
+
+
+def _metrics(sets: Iterable[PromptSet]) -> list[str]:
+    named = dict.fromkeys(measure.metric for prompt_set in sets for measure in prompt_set.measures)
+    return [f"benchmark/metrics/{name}.py" for name in named]
+
+
+# ── code ──
+
+
+def shipped(suite: Suite) -> list[str]:
+    """The weights behind the testbed's classifiers and observer."""
+    return list(SHIPPED) if suite.world == "testbed" else []
+
+
+def _plugin(*files: str) -> list[str]:
+    """Plugins and what they import of this repository, without what counts for nothing."""
+    return [file for file in code.closure(*files) if not file.startswith(counted.APART)]
+
+
+def _words(plugin: str) -> frozenset[str]:
+    """The names and texts in a plugin and in what it imports of other plugins, but not of the core."""
+    return code.words(*(file for file in code.closure(plugin) if not file.startswith(CORE)))
+
+
+def _code(core: str, *plugins: str) -> str:
+    return code.key(*(f"benchmark/{part}" for part in core.split()), *_plugin(*plugins))
+
+
+def _versions(*libraries: str) -> dict[str, str]:
+    """The versions of libraries; of torch's builds for different devices the number is the same."""
+    return {name: _version(name) for name in libraries}
+
+
+@cache
+def _version(library: str) -> str:
+    try:
+        return version(library).partition("+")[0]
+    except PackageNotFoundError:
+        return "is not installed"

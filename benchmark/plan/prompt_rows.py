@@ -1,0 +1,158 @@
+"""Rows of prompts: what every prompt set asks for, from which noise, and which of it a model draws."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import fields
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from benchmark.errors import BenchmarkError, ConfigError
+from benchmark.files import write_atomically
+from benchmark.plan import prompt_file
+from benchmark.plan.config import erased_on, load_set, load_task
+from benchmark.plan.looking import METRICS
+from benchmark.plan.prompt_set import COLUMNS
+from benchmark.plan.ranges import SEEDS, most_seeds
+from benchmark.plan.records import NOTHING, Prompt, PromptSet
+from benchmark.plan.source import literal
+from benchmark.plan.suite import Suite
+
+
+def of(prompt_set: PromptSet, suite: Suite) -> tuple[Prompt, ...]:
+    """All rows of a set, as the original model draws them.
+
+    Raises `ConfigError` for a file that is not the one that is meant, or has a row that is none.
+    """
+    source = prompt_set.source
+    if source.kind == "file":
+        chosen = _prefix(prompt_set, prompt_file.read(prompt_set), suite.budgets.rows)
+        _check_enough(prompt_set, chosen)
+        return chosen
+    if source.kind == "attack":  # as they are before a model is attacked
+        return of(load_set(source.of, suite.world), suite)
+    task, budgets = load_task(source.task, suite.world), suite.budgets
+    if source.kind == "evaluation":
+        erased = erased_on(suite, prompt_set.name)
+        return tuple(
+            Prompt(f"{name}-{seed}", phrase, seed, budgets.images_per_seed, concept.name, wording, concept.class_name)
+            for concept in task.concepts
+            for wording, phrase in concept.phrases.items()
+            for name in [f"{concept.name}.{wording}" if wording else concept.name]
+            for seed in seeds("evaluation", suite.world, name, _count(suite, concept.name in erased))
+        )
+    if source.kind == "training":
+        classifier = load_set(task.name, suite.world).classifier
+        if classifier is None or classifier.texts is None:
+            raise ConfigError(f"task {task.name}: no classifier of it is trained, which would need images")
+        names = ("blank", *(concept.name for concept in task.concepts))
+        return tuple(
+            Prompt(f"{name}-{seed}", text, seed, 1, "", "", class_name)
+            for name, class_name, text in zip(names, classifier.classes, classifier.texts, strict=True)
+            for seed in seeds("train", suite.world, class_name, budgets.train)
+        )
+    phrases = {name: (name, task.concept(name).phrase) for name in source.concepts}
+    asked = phrases if source.kind == "pool_concept" else {"blank": ("", task.templates.blank)}
+    return tuple(
+        Prompt(f"{name}-{seed}", text, seed, 1, concept)
+        for name, (concept, text) in asked.items()
+        for seed in seeds("pool", suite.world, name, budgets.pool)
+    )
+
+
+def of_model(rows: Iterable[Prompt], prompt_set: PromptSet, suite: Suite, concept: str) -> tuple[Prompt, ...]:
+    """The rows of a set of which a model draws that has lost `concept`; one that has lost `NOTHING` draws all.
+
+    Of a set that is derived from concepts these are fewer for retained concepts than for the erased one: the first of
+    each, so that every image of an eraser has its reference image. Attacked are the rows that ask for what was erased.
+    """
+    if prompt_set.source.kind == "attack" and concept != NOTHING:
+        return tuple(row for row in rows if row.concept == concept)
+    if concept == NOTHING or prompt_set.source.kind != "evaluation":
+        return tuple(rows)
+    chosen, taken = [], Counter[tuple[str, str]]()
+    for row in rows:
+        taken[row.concept, row.wording] += 1
+        if taken[row.concept, row.wording] <= _count(suite, row.concept == concept):
+            chosen.append(row)
+    return tuple(chosen)
+
+
+def role_of(row: Prompt, erased: str) -> str:
+    """Whether the images of a row show what a model has lost, or what it must retain."""
+    return "erased" if row.concept == erased else "retained"
+
+
+@cache
+def seeds(use: str, world: str, name: str, count: int) -> tuple[int, ...]:
+    """`count` different noise seeds for one name, derived from a hash: a longer list begins with the shorter one."""
+    first, span = SEEDS[use]
+    if count > most_seeds(use):
+        raise ConfigError(f"{use}: {count} seeds for {name} are too many: {most_seeds(use)} at most")
+    chosen: dict[int, None] = {}
+    i = 0
+    while len(chosen) < count:
+        draw = hashlib.sha256(f"{use}/{world}/{name}/{i}".encode()).digest()
+        chosen[first + int.from_bytes(draw[:8], "big") % span] = None
+        i += 1
+    return tuple(chosen)
+
+
+def _count(suite: Suite, erased: bool) -> int:
+    """How many rows of a concept are drawn from."""
+    return (suite.budgets.erased if erased else suite.budgets.retained) // suite.budgets.images_per_seed
+
+
+def _prefix(prompt_set: PromptSet, rows: tuple[Prompt, ...], count: int | None) -> tuple[Prompt, ...]:
+    """The first rows in the order of a hash: those of a smaller budget are among those of a larger one."""
+    ranks = sorted(rows, key=lambda row: hashlib.sha256(f"{prompt_set.name}/{row.row}".encode()).digest())
+    chosen = {row.row for row in ranks[:count]}
+    return tuple(row for row in rows if row.row in chosen)
+
+
+def _check_enough(prompt_set: PromptSet, rows: tuple[Prompt, ...]) -> None:
+    """Refuse a file with too few images for some metric: of the whole set, or of a concept that numbers are of."""
+    images = Counter[str]()
+    for row in rows:
+        what = f" of {'.'.join(filter(None, (row.concept, row.wording)))}" if prompt_set.score_by == "concept" else ""
+        images[what] += row.images
+    for measure in prompt_set.measures:
+        least = literal(f"{METRICS}/{measure.metric}.py", "LEAST", 1)
+        for what, count in images.items():
+            if count < least:
+                where = f"benchmark/prompt_sets/{prompt_set.name}.yaml: metrics.{measure.metric}"
+                raise ConfigError(f"{where}: needs {least} images, and the rows{what} have {count}")
+
+
+# ── rows on disk ──
+
+
+def write(path: Path, rows: Iterable[Prompt]) -> None:
+    with write_atomically(path) as aside, aside.open("w", newline="", encoding="utf-8") as file:
+        table = csv.writer(file, lineterminator="\n")
+        table.writerow(COLUMNS)
+        for row in rows:
+            values = {**vars(row), "guidance": "" if row.guidance is None else repr(row.guidance)}
+            table.writerow([values[column] for column in COLUMNS])
+
+
+def read(path: Path) -> tuple[Prompt, ...]:
+    """The rows of a prompts.csv. Raises `BenchmarkError` if it is missing or is not one."""
+    whole = {field.name for field in fields(Prompt) if field.type == "int"}
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            return tuple(
+                Prompt(**{key: _value(key, value, whole) for key, value in row.items()}) for row in csv.DictReader(file)
+            )
+    except (OSError, TypeError, ValueError) as error:
+        raise BenchmarkError(f"{path}: this is not a list of prompts: {error}") from error
+
+
+def _value(key: str, text: str, whole: Iterable[str]) -> Any:
+    if key == "guidance":
+        return float(text) if text else None
+    return int(text) if key in whole else text

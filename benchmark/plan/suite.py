@@ -1,0 +1,72 @@
+"""A suite, as `config.load_suite` reads it from `benchmark/suites/`: base model, sampler, budgets, experiments."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from benchmark.plan.ranges import Budgets
+from benchmark.plan.records import Sampler
+from benchmark.plan.selection import ALL, Names
+
+
+@dataclass(frozen=True)
+class DeclaredExperiment:
+    """An experiment as a suite's file declares it."""
+
+    task: str  # a file of benchmark/tasks/, without its ending
+    views: tuple[str, ...]  # tables/<name> and figures/<name>
+    methods: Names = ALL  # methods and variants
+    without: tuple[str, ...] = ()  # of `methods: all`
+    concepts: Names = ALL  # which concepts of the task to erase
+    seeds: tuple[int, ...] = (0,)  # of the erasing
+    checkpoints: tuple[int, ...] = ()  # per cent of a method's `steps` at which it is looked at, too
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """Which task × variants × concepts × seeds feed which views; `checkpoints` are per cent of a method's `steps`.
+
+    `listed` says whether the suite's file lists the variants by name, or says `all`.
+    """
+
+    task: str
+    views: tuple[str, ...]
+    variants: tuple[str, ...]
+    listed: bool
+    concepts: tuple[str, ...]
+    seeds: tuple[int, ...]
+    checkpoints: tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeclaredSuite:
+    """A file of `benchmark/suites/`: the base model, how images are drawn, budgets, method settings, experiments."""
+
+    title: str
+    world: Literal["paper", "testbed"]
+    base: str  # a folder, or with a revision a model of the Hub
+    sampler: Sampler
+    budgets: Budgets
+    shard: Literal["all", "one"]  # how many concepts a job works on
+    experiments: Mapping[str, DeclaredExperiment]
+    settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # of methods and of variants of them
+    revision: str | None = None  # of a model of the Hub: the commit
+
+
+@dataclass(frozen=True, kw_only=True)
+class Suite(DeclaredSuite):
+    """A suite as `load_suite` read it: the name of its file, and what each of its experiments consists of."""
+
+    name: str
+    experiments: Mapping[str, Experiment]
+
+    @property
+    def folder(self) -> str:
+        return f"results/{self.name}"
+
+    def erased(self, task: str) -> tuple[str, ...]:
+        """The concepts that some experiment erases in a task: a control has as many images of them as erasers do."""
+        offered = [e.concepts for e in self.experiments.values() if e.task == task]
+        return tuple(dict.fromkeys(concept for concepts in offered for concept in concepts))

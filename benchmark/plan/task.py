@@ -1,0 +1,127 @@
+"""Tasks, as the files of `benchmark/tasks/` declare them, and the prompt set that each derives from its concepts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+
+from benchmark.errors import ConfigError
+from benchmark.plan import looking, plugins, ranges, strict, texts
+from benchmark.plan.looking import Looking
+from benchmark.plan.plugins import unknown
+from benchmark.plan.records import Classifier, Concept, PromptSet, Source, Task, Templates
+from benchmark.plan.selection import choose
+
+
+@dataclass(frozen=True)
+class _Concept:
+    """Something to erase, as a task's file declares it."""
+
+    phrase: str  # the text that prompts use
+    class_name: str | None = None  # the classifier's class for it; without it, its name
+    attributes: tuple[str, ...] = ()  # phrases that also describe it, for methods that lead away from them, too
+    anchors: Mapping[str, str] = field(default_factory=dict)  # prompts that a method may put in its place, by name
+    wordings: Mapping[str, str] = field(default_factory=dict)  # other phrases that ask for it, each evaluated, by name
+
+
+@dataclass(frozen=True, kw_only=True)
+class _World(Looking):
+    """A task in one world."""
+
+    templates: Templates
+    concepts: Mapping[str, str | _Concept]  # by name: the phrase alone, or a mapping
+    others: Mapping[str, str] = field(default_factory=dict)  # what a method may be told to keep: phrases by name
+    erased_on: tuple[str, ...] | None = None  # prompt sets that show the erased concept; without it, the task's own
+    retained_on: tuple[str, ...] | None = None  # prompt sets that show what is retained; without it, the task's own
+
+
+@dataclass(frozen=True)
+class _Task:
+    """A file of `benchmark/tasks/`: what is erased, and how the images are looked at."""
+
+    title: str
+    version: int  # a higher one marks all older numbers of the task
+    worlds: Mapping[str, _World]
+    sensitive: bool = False  # whether its images are masked where they are shown
+
+
+@cache
+def load_task(name: str, world: str) -> Task:
+    """Read `benchmark/tasks/<name>.yaml` as it is in one world. Raises `ConfigError` for anything not as declared.
+
+    A concept is a line `name: phrase`, or a mapping of the keys of `records.Concept`. Models are looked at on the set
+    that has the task's name, derived from its concepts, unless `erased_on` or `retained_on` name others: sets of
+    other tasks, or files of `benchmark/prompt_sets/`.
+    """
+    raw, part, where = _read(name, world)
+    concepts = tuple(_concept(key, item, f"{where}.concepts.{key}") for key, item in part.concepts.items())
+    if not concepts:
+        raise ConfigError(f"{where}.concepts: there is none")
+    ranges.template(part.templates.target, f"{where}.templates: target")
+    ranges.no_braces(part.templates.blank, f"{where}.templates: blank")
+    task = Task(
+        name, raw.title, raw.version, world, part.templates, concepts,
+        _sets(part.erased_on, name, f"{where}.erased_on"), _sets(part.retained_on, name, f"{where}.retained_on"),
+        part.others, raw.sensitive,
+    )  # fmt: skip
+    texts.check_phrases(task, own_set(task).classifier, where)
+    texts.check_others(task, concepts, where)
+    return task
+
+
+def own_set(task: Task) -> PromptSet:
+    """The prompt set that has the task's name: every concept by its phrase and by its other wordings.
+
+    A classifier with `blank` is trained here: its classes are `blank`, drawn with that text, and every concept.
+    """
+    raw, part, where = _read(task.name, task.world)
+    classifier = None
+    if part.classifier is not None:
+        if part.classifier.network is None or part.classifier.of is not None:
+            raise ConfigError(f"{where}.classifier: the key network is missing: a file of classifiers/")
+        choose(part.classifier.network, plugins.names("classifiers"), f"{where}.classifier.network")
+        classifier = Classifier(task.name, part.classifier.network)
+        if part.classifier.blank is not None:
+            classes = ("blank", *(concept.class_name for concept in task.concepts))
+            own_texts = (part.classifier.blank, *(concept.phrase for concept in task.concepts))
+            classifier = Classifier(task.name, part.classifier.network, classes, own_texts)
+            for name in classes:
+                if classes.count(name) > 1:
+                    why = "the classifier could not tell them apart; give one another class_name"
+                    raise ConfigError(f"{where}.concepts: two classes are called {name!r}: {why}")
+    chosen = looking.measures(part, where)
+    return PromptSet(
+        task.name, Source("evaluation", task.name), raw.title, raw.version, "concept", classifier,
+        looking.observers(part, chosen, where), chosen, raw.sensitive,
+    )  # fmt: skip
+
+
+@cache
+def _read(name: str, world: str) -> tuple[_Task, _World, str]:
+    """A task's file, its part on one world, and where that stands, for messages."""
+    if name not in plugins.names("benchmark/tasks", ".yaml"):
+        raise ConfigError(unknown("benchmark/tasks", name, plugins.names("benchmark/tasks", ".yaml"), "task"))
+    where = f"benchmark/tasks/{name}.yaml"
+    if not re.fullmatch(r"[a-z0-9_]+", name):
+        raise ConfigError(f"{where}: a task's name consists of small letters, digits and _")
+    raw: _Task = strict.build(_Task, strict.read(plugins.ROOT / where, where), where)
+    if world not in raw.worlds:
+        raise ConfigError(unknown(f"{where}: worlds", world, raw.worlds))
+    return raw, raw.worlds[world], f"{where}: worlds.{world}"
+
+
+def _sets(declared: tuple[str, ...] | None, task: str, where: str) -> tuple[str, ...]:
+    if declared is None:
+        return (task,)
+    known = [*plugins.names("benchmark/tasks", ".yaml"), *plugins.names("benchmark/prompt_sets", ".yaml")]
+    return choose(declared, known, where)
+
+
+def _concept(name: str, declared: str | _Concept, where: str) -> Concept:
+    item = _Concept(declared) if isinstance(declared, str) else declared
+    for place, key in ((where, name), *((f"{where}.wordings", key) for key in item.wordings)):
+        if not re.fullmatch(r"[a-z0-9_]+", key):
+            raise ConfigError(f"{place}: {key!r} becomes a file's name: small letters, digits and _ only")
+    return Concept(name, item.phrase, item.class_name or name, item.attributes, item.anchors, item.wordings)

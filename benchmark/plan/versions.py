@@ -1,0 +1,51 @@
+"""The version of a number: what it was measured under, so far as it can change behind a finished scores.csv.
+
+Imports no plugin: whoever compares versions must not have to load what computes numbers.
+"""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import Any
+
+from benchmark.plan import variants
+from benchmark.plan.prompt_set import load_set
+from benchmark.plan.records import Measure, PromptSet, Source, Variant, digest
+from benchmark.plan.suite import Suite
+
+PARTS = ("prompt set", "metric", "conditions")  # of a version, in order
+CLASSIFIER = "classifier"  # the observer that is the set's classifier
+
+
+def version(suite: Suite, prompt_set: PromptSet, metric: ModuleType, measure: Measure, variant: Variant) -> str:
+    """The prompt set's version, the metric's, and six digits of the conditions: what the suite and the set say.
+
+    `metric` is a module of `benchmark/metrics/`. Raises `ConfigError` if the settings of the variant cannot be read.
+    """
+    return f"{prompt_set.version}.{metric.VERSION}.{conditions(suite, prompt_set, measure, variant)[:6]}"
+
+
+def conditions(suite: Suite, prompt_set: PromptSet, measure: Measure, variant: Variant) -> str:
+    """A key of the base model, sampler and budgets; of the variant's settings, and whether it is told what is
+    evaluated; of the file of the set's rows, or its attack; of the settings of the measure and of its observer, or the
+    classifier.
+    """
+    drawn = [suite.base, suite.revision, suite.sampler, suite.budgets, *_rows(prompt_set.source, suite)]
+    erased = [variant.file, variants.settings(suite, variant), variants.told(suite, variant)]
+    classifier = prompt_set.classifier if measure.observer == CLASSIFIER else None
+    seen = [measure, prompt_set.observers.get(measure.observer), classifier]
+    return digest([drawn, erased, seen])
+
+
+def _rows(source: Source, suite: Suite) -> list[Any]:
+    """Where rows come from, beside the concepts of a task; those of an attack from another set."""
+    if source.kind == "attack":
+        return [source.attack, source.settings, source.of, *_rows(load_set(source.of, suite.world).source, suite)]
+    return [source.sha256, source.columns, source.defaults]
+
+
+def differing(stated: str, now: str) -> tuple[str, ...]:
+    """The parts in which two versions differ, or which the first of them does not state."""
+    parts = stated.split(".", len(PARTS) - 1)
+    parts += [""] * (len(PARTS) - len(parts))
+    return tuple(name for name, old, new in zip(PARTS, parts, now.split("."), strict=True) if old != new)
