@@ -18,6 +18,7 @@ PLUGINS = (
     "classifiers",
     "benchmark.observers",
     "benchmark.metrics",
+    "benchmark.details",
     "benchmark.tables",
     "benchmark.figures",
 )
@@ -36,6 +37,10 @@ LAYERS = {
         set(),
     ),
     "benchmark/metrics": (RECORDS, HEAVY),
+    "benchmark/details": (
+        RECORDS | {"benchmark.store.look", "benchmark.metrics._exposed", "benchmark.metrics._intervals"},
+        HEAVY,
+    ),
     "benchmark/tables": (RECORDS, HEAVY),
     "benchmark/figures": (RECORDS, HEAVY),
 }

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -41,28 +42,28 @@ STYLE = {
 }
 
 
-def write_figure(module: ModuleType, means: pd.DataFrame, notes: list[str], out: Path, shown: Iterable[object]) -> None:
+def write_figure(module: ModuleType, given: Sequence[Any], notes: list[str], out: Path) -> None:
     """What a figure shows as CSV, and the figure as SVG and PNG with its caption below it.
 
-    `means` has the columns of `frames.MEANS`; `shown` is what `pictures` returns, for a figure that shows pictures.
+    `given` is what the figure's function is given: means with the columns of `frames.MEANS`, details if it shows some,
+    and what `pictures` returns if it shows pictures.
     """
     from matplotlib import rc_context
 
     with rc_context(STYLE):
-        shown = tuple(shown)
-        figure, plotted = module.figure(means, *shown)
-        openers = [each for each in shown if isinstance(each, Opener) and each.sensitive]
-        marks = [UNMASKED for opener in openers if opener.unmasked]
-        notes = [*(f"{mark}." for mark in marks), *notes, *(f"{MASKED}." for _ in openers[len(marks) :])]
-        plotted = plotted.assign(note=marks[0]) if marks else plotted
+        figure, plotted = module.figure(*given)
+        opener = next((each for each in given if isinstance(each, Opener) and each.sensitive), None)
+        svg, png = {"Date": None}, {"Software": None}
+        if opener and opener.unmasked:
+            notes, plotted = [f"{UNMASKED}.", *notes], plotted.assign(note=UNMASKED)
+            svg, png = svg | {"Description": UNMASKED}, png | {"Comment": UNMASKED}
+        elif opener:
+            notes = [*notes, f"{MASKED}."]
         lines = textwrap.wrap(" ".join([f"{module.CAPTION}.", *notes]), int(figure.get_figwidth() * 21))
         below = -0.1 / figure.get_figheight()
         figure.text(0.01, below, "\n".join(lines), va="top", fontsize=6.5, color="#666666", linespacing=1.4)
         with write_atomically(out.with_name(f"{out.name}.csv")) as temporary:
             plotted.to_csv(temporary, index=False, float_format="%.6g", lineterminator="\n")
-        svg, png = {"Date": None}, {"Software": None}
-        for mark in marks:
-            svg, png = svg | {"Description": mark}, png | {"Comment": mark}
         for suffix, metadata in (("svg", svg), ("png", png)):
             with write_atomically(out.with_name(f"{out.name}.{suffix}")) as temporary:
                 figure.savefig(temporary, dpi=200, bbox_inches="tight", pad_inches=0.12, metadata=metadata)
