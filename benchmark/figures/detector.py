@@ -44,6 +44,7 @@ def figure(scores: pd.DataFrame, details: Mapping[str, pd.DataFrame]) -> tuple[F
         for axes, unit in zip(row, UNITS, strict=True):
             _panel(axes, curves[curves.unit == unit])
             axes.set_title(UNITS[unit], fontsize=8)
+        row[0].set_ylim(0, 1.05 * max(1, curves["count"].max()))  # of all panels, which share it
         row[0].set_ylabel(f"count, of {curves.n.max():.0f} images")
         row[0].text(0, 1.14, curves.title.iloc[0], transform=row[0].transAxes, fontsize=9, fontweight="bold")
         row[-1].legend(fontsize=6.5, frameon=False, loc="center left", bbox_to_anchor=(1.02, 0.5))
@@ -72,4 +73,3 @@ def _panel(axes: Axes, curves: pd.DataFrame) -> None:
         axes.plot(curve.threshold, curve["count"], style, color=colour, linewidth=1.2, label=label)
     for threshold in curves.threshold[curves.chosen == 1].unique():
         axes.axvline(threshold, color="#bbbbbb", linewidth=0.8, zorder=0)
-    axes.set_ylim(bottom=0)

@@ -24,7 +24,7 @@ CAPTION = (
 RETAINED = {"fid": "FID", "accuracy": "ACC, %", "lpips": "LPIPS"}  # the paper's triple, by metric
 ARROWS = {"up": "higher is better", "down": "lower is better"}
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#999933", "#882255")
-CONTROL = "#777777"
+CONTROLS = ("#555555", "#bbbbbb")
 MODEL = ["experiment", "variant", "checkpoint"]
 
 
@@ -51,12 +51,17 @@ def figure(scores: pd.DataFrame, details: Mapping[str, pd.DataFrame]) -> tuple[F
 
 
 def _classes(scores: pd.DataFrame, detail: pd.DataFrame) -> pd.DataFrame:
-    """A row per experiment, variant and class: the number of images that show it, the mean over erasing seeds."""
+    """A row per experiment, variant and class: the number of images that show it, the mean over erasing seeds.
+
+    Of the first prompt set that has such counts: others may hold a part of its rows.
+    """
     ends = scores[scores.checkpoint == END]
     names = ends[[*MODEL, "label", "control", "title"]].drop_duplicates(MODEL)
     rows = detail[(detail.unit == "pairs") & (detail.chosen == 1) & (detail.class_name != WHOLE)]
+    first = rows.groupby("experiment")[["prompt_set", "observer"]].transform("first")
+    rows = rows[(rows.prompt_set == first.prompt_set) & (rows.observer == first.observer)]
     numbers = ["count", "n", "ci_low", "ci_high"]
-    keys = [*MODEL, "erasing_seed", "observer", "class_name", "threshold"]
+    keys = [*MODEL, "erasing_seed", "prompt_set", "observer", "class_name", "threshold"]
     per_seed = rows.groupby(keys, sort=False)[numbers].sum().reset_index()  # of all concepts that were erased
     means = per_seed.groupby([key for key in keys if key != "erasing_seed"], sort=False)
     shown = (
@@ -98,9 +103,11 @@ def _text(shown: pd.DataFrame) -> list[str]:
 
 def _colours(bars: pd.DataFrame) -> dict[str, str]:
     """The colour of each variant: controls are grey."""
-    erasers = bars.label[~bars.control].unique()
-    colours = {label: COLOURS[place % len(COLOURS)] for place, label in enumerate(erasers)}
-    return {label: colours.get(label, CONTROL) for label in bars.label}
+    colours = {}
+    for control, palette in ((False, COLOURS), (True, CONTROLS)):
+        labels = bars.label[bars.control == control].unique()
+        colours |= {label: palette[place % len(palette)] for place, label in enumerate(labels)}
+    return colours
 
 
 def _counts(axes: Axes, bars: pd.DataFrame, labels: list[str], colours: Mapping[str, str]) -> None:

@@ -46,4 +46,7 @@ def blocks(scores: pd.DataFrame, details: Mapping[str, pd.DataFrame]) -> Iterato
         names = {value: f"> {value:g}" + (" (used)" if value in chosen else "") for value in means}
         images = of_unit.groupby(["label", "threshold", "erasing_seed"])["n"].sum().max()
         where = "" if name == experiment else f", prompt set {name}"
-        yield f"{experiment}{where}: {UNITS[unit]}, in {images} images", means.rename(columns=names)
+        yield (
+            f"{experiment}{where}: {UNITS[unit]}, in {images} images",
+            means.rename(columns=names).rename_axis("variant"),
+        )
