@@ -61,6 +61,8 @@ def jobs(plan: grid.Plan) -> dict[tuple[str, str], Callable[[], Cause]]:
             found = cache(lambda name=name: attack(suite, plan.sets[name], rows(name)))
             causes["attack", key] = found
             causes["generate", key] = lambda found=found: {"drawing": digest(drawing(suite)), "attack": digest(found())}
+    if suite.gate:
+        causes["gate", ""] = lambda: gate(plan)
     return causes | {("view", name): partial(view, plan, name) for name in plan.views}
 
 
@@ -209,6 +211,18 @@ def observation(suite: Suite, prompt_set: PromptSet, erased: bool) -> Cause:
 # ── numbers and views ──
 
 
+def gate(plan: grid.Plan) -> Cause:
+    """What is expected of the original model and the classifiers, and how their numbers are computed."""
+    suite, sets = plan.suite, [plan.sets[name] for name in plan.suite.gate if name in plan.sets]
+    return {
+        "gate": {name: asdict(each) for name, each in suite.gate.items()},
+        "ungated": suite.ungated,
+        "measures": {s.name: digest([m for m in s.measures if m.metric == suite.gate[s.name].metric]) for s in sets},
+        "code": _code(f"gate.py {counted.SCORING}", *_metrics(sets)),
+        "libraries": _versions("numpy", "scipy", "pandas"),
+    }
+
+
 def scores(plan: grid.Plan) -> Cause:
     """scores.csv: what is asked of the evidence, erasure by erasure, and what versions of numbers are made of."""
     suite = plan.suite
@@ -240,7 +254,7 @@ def view(plan: grid.Plan, name: str) -> Cause:
     sets = [load_set(asked, suite.world) for task in tasks for asked in task.sets]
     shown = dict.fromkeys(Variant(variant) for e in experiments.values() for variant in e.variants)
     return {
-        "suite": [suite.name, suite.title],
+        "suite": [suite.name, suite.title, suite.ungated],
         "experiments": [key for key in experiments if key in plan.experiments],
         "order": digest([[e.variants, e.concepts] for e in experiments.values()]),
         "words": digest([[t.name, t.title, t.sensitive, [c.phrases for c in t.concepts]] for t in tasks]),

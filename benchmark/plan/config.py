@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import cache
 
 from benchmark.errors import ConfigError
-from benchmark.plan import plugins, ranges, strict, texts, variants
+from benchmark.plan import gates, plugins, ranges, strict, texts, variants
 from benchmark.plan.plugins import unknown
 from benchmark.plan.prompt_set import load_set
 from benchmark.plan.records import Variant
@@ -32,6 +32,8 @@ def load_suite(name: str) -> Suite:
     ranges.check_budgets(suite.budgets, f"{where}: budgets")
     variants.check(suite, where)
     resolved = {key: _experiment(suite, e, f"{where}: experiments.{key}") for key, e in raw.experiments.items()}
+    looked_at = dict.fromkeys(name for e in resolved.values() for name in load_task(e.task, suite.world).sets)
+    gates.check(suite.gate, looked_at, suite.world, where)
     return replace(suite, experiments=resolved)
 
 

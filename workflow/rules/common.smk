@@ -107,10 +107,23 @@ def training_images_of(wildcards):
     return [drawn(training)] if training else []
 
 
+def cards_of(name):
+    """The card of the classifier that looks at the images of a prompt set, if one does."""
+    classifier = PLAN.sets[name].classifier
+    return [f"{SUITE.folder}/classifiers/{classifier.prompt_set}/card.json"] if classifier else []
+
+
 def classifier_of(wildcards):
-    """The classifier that looks at the images of a prompt set, if one does."""
-    classifier = PLAN.sets[wildcards.set].classifier
-    return f"{SUITE.folder}/classifiers/{classifier.prompt_set}/card.json" if classifier else []
+    return next(iter(cards_of(wildcards.set)), [])
+
+
+GATED = [name for name in SUITE.gate if name in dict(PLAN.looked_at)]
+
+
+def gate_of(wildcards):
+    """What erased models wait for before they draw, if the suite has a gate. When it was passed does not matter."""
+    erased = "shard" not in wildcards.keys() or wildcards.shard != grid.BASE.path
+    return [ancient(f"{SUITE.folder}/gate.json")] if GATED and erased else []
 
 
 def pool_of(wildcards):

@@ -22,6 +22,7 @@ rule prompts:
 
 rule generate:
     input:
+        gate_of,
         base="<results>/base.json",
         prompts=prompts_of,
         models=models_of,
