@@ -36,7 +36,7 @@ LAYERS = {
         set(),
     ),
     "benchmark/metrics": (RECORDS, HEAVY),
-    "benchmark/tables": (RECORDS, HEAVY),
+    "benchmark/tables": (RECORDS | {"benchmark.store.printed"}, HEAVY),
     "benchmark/figures": (RECORDS, HEAVY),
 }
 
