@@ -1,5 +1,8 @@
 """The verdict on the paper's numbers: what is inside its bands, and what is not compared."""
 
+import itertools
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,7 +10,8 @@ from printing import measured
 
 from benchmark.errors import BenchmarkError
 from benchmark.plan import config, variants
-from benchmark.plan.records import WHOLE, Variant
+from benchmark.plan.records import WHOLE, Task, Templates, Variant
+from benchmark.showing import summary
 from benchmark.store import printed
 from benchmark.tables import _bands, verdict
 
@@ -142,7 +146,7 @@ def test_chance_between_two_shares_is_newcombes():
     # 9 of 10 and 3 of 10: the interval of their difference, .6, begins at .1705 (Newcombe 1998, table II, method 10)
     for one, other in ((90.0, 30.0), (30.0, 90.0)):
         assert _bands.chance_of_shares(one, 10, other, 10) == pytest.approx(60 - 17.05, abs=0.01)
-    # 56 of 70 and 48 of 80: .0524 to .3339 around .2 (the same table); the sample of the larger share may be the smaller
+    # 56 of 70 and 48 of 80: the interval begins at .0524 (the same table); the samples need not be equal
     assert _bands.chance_of_shares(80.0, 70, 60.0, 80) == pytest.approx(20 - 5.24, abs=0.01)
     assert _bands.chance_of_shares(60.0, 80, 80.0, 70) == pytest.approx(20 - 5.24, abs=0.01)
 
@@ -201,3 +205,42 @@ def test_a_mean_over_fewer_concepts_is_not_compared_with_the_printed_one():
     rows = measured("table1.csv", SOME)
     (_, counts), *rest = verdict.blocks(rows[rows.concept.isin(["picasso", WHOLE])])
     assert not rest and counts.loc["esd", "reproduced"] == 6
+
+
+def as_scored(file):
+    """The rows of a scores.csv in which each of three erasing seeds has the printed numbers of the erased concept."""
+    table, numbers, rows = TABLES[file], printed.numbers(file), []
+    for variant, (method, form) in verdict.columns(file).items():
+        original = variant == "original"
+        models = [(None, 0)] if original else [(row, seed) for seed in range(3) for row in table.concepts]
+        for (erased, seed), (name, side) in itertools.product(models, table.sides.items()):
+            if form in ("other", "code") or (original and side.others_of):
+                continue  # what the original retains of a concept is what it shows of it
+            asked = (
+                [None] if side.whole else [r for r in table.concepts if original or (r == erased) == (name == "erase")]
+            )
+            for row, metric in itertools.product(asked, side.metrics):
+                value = numbers.get((erased or row or next(iter(table.concepts)), method, name, metric), 0.0)
+                rows.append(
+                    {"experiment": table.task, "task": table.task, "method": variant, "variant": variant}
+                    | {"checkpoint": 100, "concept": table.concepts.get(erased, "-"), "erasing_seed": seed}
+                    | {"prompt_set": side.set, "asked": table.concepts.get(row, "*"), "wording": ""}
+                    | {"role": "baseline" if original else verdict.ROLES[name], "observer": "eye", "value": value}
+                    | {"metric": printed.declared().metrics[metric].metric, "ci_low": value, "ci_high": value}
+                    | {"n": side.images if side.whole else 250}
+                )
+    return pd.DataFrame(rows)
+
+
+@pytest.mark.parametrize("file", TABLES)
+def test_scores_become_verdicts_with_the_images_of_one_run(file):
+    """By way of `summarise`, which adds up images over concepts and seeds and shows the original beside each."""
+    table = TABLES[file]
+    sides = {verdict.ROLES[name]: side.set for name, side in table.sides.items()}
+    task = Task(table.task, "", 1, "paper", Templates("{c}", ""), (), (sides["erased"],), (sides["retained"],))
+    metrics = {m.metric: SimpleNamespace(RANGE=(m.least, m.most)) for m in printed.declared().metrics.values()}
+    means = summary.summarise(as_scored(file), metrics, {table.task: task}, {table.task: list(table.concepts.values())})
+    judged = verdict.table(means.assign(phrase=means.concept, label=means.variant))
+    images = {verdict.ROLES[name]: side.images for name, side in table.sides.items()}
+    assert (judged.n == judged.role.map(images)).all()
+    assert set(judged.verdict) == {"reproduced"}, judged[judged.verdict != "reproduced"].head().to_string()

@@ -9,6 +9,7 @@ if it changes with the number of images and is not of as many as the paper's.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -71,6 +72,7 @@ def chance_of_counts(one: float, other: float) -> float:
     return Z * float(np.sqrt(one + other))
 
 
+@cache
 def _wilson(share: float, n: float) -> tuple[float, float]:
     interval = binomtest(round(share / 100 * n), round(n)).proportion_ci(method="wilson")
     return 100 * interval.low, 100 * interval.high
