@@ -154,16 +154,17 @@ def _printed(file: str) -> dict[Key, float]:
 
 def _strays(rows: pd.DataFrame, file: str) -> list[str]:
     """Where the originals of an experiment are too far from the paper's; also if there are none."""
-    strays = []
-    for gate in printed.declared().tables[file].gates:
+    strays, table = [], printed.declared().tables[file]
+    for gate in table.gates:
         originals = rows[(rows.variant == ORIGINAL) & (rows.metric == gate.metric) & (rows.role == ROLES[gate.side])]
         near = originals.difference.abs() <= np.where(originals.concept == WHOLE, gate.mean, gate.each)
+        name, whole = f"{SIDES[ROLES[gate.side]]} {gate.metric}", table.sides[gate.side].whole
         if originals.empty:
-            strays.append(f"{SIDES[ROLES[gate.side]]} {gate.metric} was not measured")
-        strays += [  # nothing missing is near
-            f"{SIDES[row.role]} {gate.metric} {row.erased} {row.value:.1f} ({row.printed:.1f})"
+            strays.append(f"{name} was not measured")
+        strays += dict.fromkeys(  # nothing missing is near; of a set as a whole, all rows have the same number
+            f"{name}{'' if whole else f' {row.erased}'} {row.value:.1f} ({row.printed:.1f})"
             for row in originals[~near].itertuples()
-        ]
+        )
     return strays
 
 
