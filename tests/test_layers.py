@@ -20,6 +20,7 @@ PLUGINS = (
     "benchmark.metrics",
     "benchmark.tables",
     "benchmark.figures",
+    "benchmark.prompt_sets",
 )
 
 # What the plugins of a folder may import of this repository, and what they must not load, not even by way of it.
@@ -38,6 +39,7 @@ LAYERS = {
     "benchmark/metrics": (RECORDS, HEAVY),
     "benchmark/tables": (RECORDS, HEAVY),
     "benchmark/figures": (RECORDS, HEAVY),
+    "benchmark/prompt_sets": ({"benchmark.errors"}, HEAVY),
 }
 
 
