@@ -25,6 +25,20 @@ def check(plan: grid.Plan) -> None:
                 _check_roles(task, prompt_set, rows, plan.suite)
 
 
+def missing(plan: grid.Plan) -> list[str]:
+    """The files of prompt sets that are not there and that no job can make or fetch, a line each.
+
+    Rows that an earlier run has written need no file any more.
+    """
+    lacking = {}
+    for prompt_set in plan.sets.values():
+        if prompt_rows.known(prompt_set, plan.suite, plan.files) is None:
+            for each in prompt_place.absent(prompt_set, plan.suite.world, plan.files):
+                if each.name in plan.files or not (each.source.file.made_by or each.source.file.hub):
+                    lacking[each.name] = str(prompt_place.missing(each, plan.files))
+    return list(lacking.values())
+
+
 def _check_roles(task: Task, prompt_set: PromptSet, rows: tuple[Prompt, ...], suite: Suite) -> None:
     """Refuse a set on which a model of a task would have no number in any role that the task looks at."""
     where = f"benchmark/tasks/{task.name}.yaml: worlds.{task.world}"
