@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from functools import cache, partial
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from benchmark.plan import code, counted, grid, prompt_place, prompt_rows, source, variants
 from benchmark.plan.config import load_set, load_task
+from benchmark.plan.libraries import versions as _versions
 from benchmark.plan.prompt_rows import Rows
 from benchmark.plan.records import NOTHING, Classifier, PromptSet, Request, Target, Task, Variant, digest
 from benchmark.plan.suite import Suite
@@ -221,7 +221,7 @@ def scores(plan: grid.Plan) -> Cause:
         "run": digest([[erasure, run] for erasure, run in plan.run.items()]),
         "tasks": {t.name: [t.erased_on, t.retained_on, suite.erased(t.name)] for t in plan.tasks.values()},
         "sets": {name: _numbers(suite, plan.sets[name], asked) for name in dict(plan.looked_at)},
-        "code": _code(counted.SCORING, *_metrics(plan.sets.values())),
+        "code": _code(counted.SCORING, *_metrics(plan.sets.values()), *_details(suite, plan.experiments)),
         "libraries": _versions("numpy", "scipy", "pandas"),
     }
 
@@ -254,6 +254,10 @@ def view(plan: grid.Plan, name: str) -> Cause:
     }
 
 
+def _details(suite: Suite, experiments: Iterable[str]) -> list[str]:
+    return [f"benchmark/details/{name}.py" for name in grid.details(suite, experiments)]
+
+
 def _digest(rows: Rows) -> str:
     return digest(repr(rows and [tuple(vars(row).values()) for row in rows]))  # plain values, and many
 
@@ -283,16 +287,3 @@ def _words(plugin: str) -> frozenset[str]:
 
 def _code(core: str, *plugins: str) -> str:
     return code.key(*(f"benchmark/{part}" for part in core.split()), *_plugin(*plugins))
-
-
-def _versions(*libraries: str) -> dict[str, str]:
-    """The versions of libraries; of torch's builds for different devices the number is the same."""
-    return {name: _version(name) for name in libraries}
-
-
-@cache
-def _version(library: str) -> str:
-    try:
-        return version(library).partition("+")[0]
-    except PackageNotFoundError:
-        return "is not installed"
