@@ -6,6 +6,7 @@ import io
 import sys
 
 import pytest
+from conftest import ROOT
 from paper_sets import EMPTY, LARGEST, LONG, ROWS, TWICE, i2p, place  # noqa: F401  (a fixture)
 
 from benchmark import prompts
@@ -142,6 +143,16 @@ def test_a_refused_file_is_not_recorded(place):  # noqa: F811
     with pytest.raises(ConfigError):
         prompts.main("paper", place / "out.csv", set="i2p")
     assert not (place / "data/i2p.sha256").exists() and not (place / "out.csv").exists()
+
+
+def test_the_rows_own_guidance_is_a_copy_of_the_entry_with_one_more_column(place):  # noqa: F811
+    (place / "data/i2p.csv").write_text(i2p())
+    entry, page = (ROOT / "benchmark/prompt_sets/i2p.yaml").read_text(), (ROOT / "docs/prompt_sets.md").read_text()
+    line = "guidance: [evaluation_guidance, sd_guidance_scale]"
+    assert line in page
+    copy = entry.replace("noise_seed: [evaluation_seed, sd_seed]", f"noise_seed: [evaluation_seed, sd_seed], {line}")
+    (place / "benchmark/prompt_sets/i2p_per_row.yaml").write_text(copy)
+    assert {row.guidance for row in rows("i2p_per_row")} == {7.0}
 
 
 # ── where a file lies ──
