@@ -21,6 +21,7 @@ PLUGINS = (
     "benchmark.details",
     "benchmark.tables",
     "benchmark.figures",
+    "benchmark.prompt_sets",
 )
 
 # What the plugins of a folder may import of this repository, and what they must not load, not even by way of it.
@@ -40,6 +41,7 @@ LAYERS = {
     "benchmark/details": (RECORDS | {"benchmark.store.look"}, HEAVY),
     "benchmark/tables": (RECORDS | {"benchmark.store.printed"}, HEAVY),
     "benchmark/figures": (RECORDS, HEAVY),
+    "benchmark/prompt_sets": ({"benchmark.errors"}, HEAVY),
 }
 
 

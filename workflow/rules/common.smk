@@ -14,6 +14,11 @@ from benchmark.plan.source import literal
 SUITE = PLAN.suite
 CAUSES = causes.jobs(PLAN)
 NAMED = [word for what, names in PLAN.named.items() if names for word in (f"--{what}", *map(str, names))]
+
+# The places of files that config.yaml names. No job depends on a place, so they are neither inputs nor parameters: a
+# file's hash is in the cause of the job that reads it.
+FILES = shlex.join(["--files", *(f"{name}={path}" for name, path in PLAN.files.items())]) if PLAN.files else ""
+
 if problem := unwritable(SUITE.folder):
     sys.exit(f"error: {problem}")
 
@@ -88,12 +93,6 @@ def derived(wildcards):
         return option("set", wildcards.set)
     concepts = option("concepts", " ".join(source.concepts)) if source.concepts else ""
     return " ".join(filter(None, (option("task", source.task), option("kind", source.kind), concepts)))
-
-
-def source_of(wildcards):
-    """The file of a prompt set that has one."""
-    path = PLAN.sets[wildcards.set].source.path
-    return [os.path.expanduser(path)] if path else []
 
 
 def drawn(prompt_set):
@@ -210,6 +209,8 @@ if SCREEN:  # what jobs say is in their logs, and their last line on the screen;
 if workflow.is_main_process:
     for problem in BROKEN:
         print(f"broken: {problem}: its jobs will fail, all others are run", file=sys.stderr)
+    for problem in answered.missing(PLAN):
+        print(f"missing: {problem}: jobs that need it will fail, all others are run", file=sys.stderr)
 
 
 def jobs_of(rule):
