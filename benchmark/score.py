@@ -100,6 +100,19 @@ def main(
     details.write(out, plan, {key: [looks[each] for each in every if each in looks] for key, every in order.items()})
 
 
+def of_original(plan: grid.Plan, name: str, prompts: tuple[Prompt, ...], path: Path) -> list[Number]:
+    """Every metric of the original model on a prompt set, from its evidence.csv."""
+    metrics = _metrics(plan.sets[name])
+    seen = _read(path, read(path), metrics)
+    erasure, run = next(
+        (erasure, run)
+        for erasure, run in plan.run.items()
+        if run.variant.name == variants.ORIGINAL and name in plan.tasks[erasure.task].sets
+    )
+    look = _look(run, erasure, plan, plan.sets[name], prompts, seen, seen)
+    return list(_scores(look, plan, metrics, seen, seen))
+
+
 def _metrics(prompt_set: PromptSet) -> list[Metric]:
     modules = [(measure, plugins.load("benchmark/metrics", measure.metric)) for measure in prompt_set.measures]
     return [

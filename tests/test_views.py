@@ -11,7 +11,7 @@ from synthetic import LEVELS, STYLES, plain, scores
 
 from benchmark import view
 from benchmark.errors import BenchmarkError
-from benchmark.plan import plugins
+from benchmark.plan import causes, grid, plugins
 from benchmark.plan.config import load_suite
 from benchmark.plan.records import WHOLE
 from benchmark.store import frames
@@ -277,3 +277,15 @@ def test_the_original_alone_has_all_views(world):
     means = pd.read_csv(world / "tables/style.csv").query("metric == 'accuracy' and concept != '*'")
     assert set(means.concept[means.role == "erased"]) == {"ink", "stained_glass"}, "what the others will erase"
     view.main("test", world / "scores.csv", world, ["figures/tradeoff"])
+
+
+def test_every_view_of_an_ungated_suite_says_so(small, scored, tmp_path):
+    path, table = tmp_path / "benchmark/suites/test.yaml", tmp_path / "tables/style.md"
+    line = "The suite's gate stops no run (our own classifier): the original may not be what was expected."
+    causes_of = lambda: causes.jobs(grid.plan({"suite": "test"}))["view", "tables/style"]()  # noqa: E731
+    before = causes_of()
+    view.main("test", scored, tmp_path, ["tables/style"])
+    assert line not in table.read_text()
+    small("benchmark/suites/test.yaml", path.read_text() + "ungated: our own classifier\n")
+    view.main("test", scored, tmp_path, ["tables/style"])
+    assert line in table.read_text() and causes_of() != before

@@ -138,10 +138,10 @@ def most_seeds(use: str) -> int:
 def check_images(budgets: Budgets, prompt_set: PromptSet, retained: bool, where: str) -> None:
     """Refuse budgets with which the metrics of a prompt set could not be computed, or its classifier trained.
 
-    `retained` says whether its rows ask for other concepts than the erased one. How many rows a file has is not known
-    here: `prompt_rows.of` refuses too few.
+    `retained` says whether its rows ask for other concepts than the erased one. How many rows a file has, or a set
+    that is scored as a whole, is not known here: `prompt_rows.of` refuses too few.
     """
-    if prompt_set.source.task:
+    if prompt_set.source.task and prompt_set.score_by == "concept":
         key = "retained" if retained else "erased"
         images = getattr(budgets, key)
         for measure in prompt_set.measures:
