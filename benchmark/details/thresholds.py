@@ -9,11 +9,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from benchmark.store.look import MODEL, Look
 
 from benchmark.metrics._exposed import counts
 from benchmark.metrics._intervals import count
 from benchmark.plan.records import NOTHING, WHOLE
+from benchmark.store.look import MODEL, Look
 
 COLUMNS = MODEL | {
     "observer": str,  # the detector
