@@ -13,7 +13,7 @@ from functools import cache, partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from benchmark.plan import code, counted, grid, prompt_rows, source, variants
+from benchmark.plan import anchors, code, counted, grid, prompt_rows, source, variants
 from benchmark.plan.config import load_set, load_task
 from benchmark.plan.records import NOTHING, Classifier, Prompt, PromptSet, Request, Target, Task, Variant, digest
 from benchmark.plan.suite import Suite
@@ -106,7 +106,7 @@ def request(suite: Suite, task: Task, variant: Variant, concepts: tuple[str, ...
     if "others" in said:
         kept = {concept.name: concept.phrase for concept in task.concepts if concept.name not in concepts}
         others = kept if variants.told(suite, variant) else task.others
-    return Request(targets, others, task.templates if "templates" in said else None)
+    return Request(targets, others, anchors.templates(task, settings) if "templates" in said else None)
 
 
 def _target(task: Task, variant: Variant, name: str, settings: Mapping[str, Any]) -> Target:
@@ -116,8 +116,8 @@ def _target(task: Task, variant: Variant, name: str, settings: Mapping[str, Any]
     """
     concept = task.concept(name)
     named = _words(variant.file) | set(map(str, settings.values()))
-    anchors = {anchor: text for anchor, text in concept.anchors.items() if anchor in named}
-    return Target(name, concept.phrase, concept.attributes[: settings.get("attributes", 0)], anchors)
+    told = {anchor: text for anchor, text in concept.anchors.items() if anchor in named}
+    return Target(name, concept.phrase, concept.attributes[: settings.get("attributes", 0)], told)
 
 
 def adoption(suite: Suite) -> Cause:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import cache
 
 from benchmark.errors import ConfigError
-from benchmark.plan import plugins, ranges, strict, texts, variants
+from benchmark.plan import anchors, plugins, ranges, strict, texts, variants
 from benchmark.plan.plugins import unknown
 from benchmark.plan.prompt_set import load_set
 from benchmark.plan.records import Variant
@@ -37,7 +37,7 @@ def load_suite(name: str) -> Suite:
 
 def _experiment(suite: Suite, raw: DeclaredExperiment, where: str) -> Experiment:
     task = load_task(raw.task, suite.world)
-    for prompt_set in (load_set(name, suite.world) for name in task.sets):
+    for prompt_set in (load_set(name, suite.world) for name in task.drawn):
         concepts = load_task(prompt_set.source.task, suite.world).concepts if prompt_set.source.task else ()
         retained = len({concept.name for concept in (*task.concepts, *concepts)}) > 1
         ranges.check_images(suite.budgets, prompt_set, retained, f"benchmark/suites/{suite.name}.yaml")
@@ -55,6 +55,11 @@ def _experiment(suite: Suite, raw: DeclaredExperiment, where: str) -> Experiment
     without = choose(raw.without, known, f"{where}.without") if raw.without else ()
     chosen = tuple(name for name in choose(raw.methods, known, f"{where}.methods") if name not in without)
     concepts = choose(raw.concepts, [c.name for c in task.concepts], f"{where}.concepts")
+    settings = {name: variants.settings(suite, Variant(name)) for name in chosen}
+    if not listed:  # all that can run here: of a variant with an anchor, the task must have the anchor
+        chosen = tuple(name for name in chosen if not anchors.lacking(task, settings[name], concepts))
+    for name in chosen:
+        anchors.check(task, settings[name], concepts, f"benchmark/suites/{suite.name}.yaml: settings.{name}")
     seeds, checkpoints = (tuple(dict.fromkeys(numbers)) for numbers in (raw.seeds, raw.checkpoints))
     return Experiment(raw.task, raw.views, chosen, listed, concepts, seeds, checkpoints)
 

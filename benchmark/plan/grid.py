@@ -123,7 +123,7 @@ def plan(config: Mapping[str, Any], tolerant: bool = False) -> Plan:
         check_methods(suite, dict.fromkeys(erasure.variant for erasure in asked))
     run = _run(suite, asked)
     shards = _shards(suite, dict.fromkeys(run.values()))
-    looked_at = [(name, BASE.path) for name in _union(task.sets for task in tasks.values())]
+    looked_at = [(name, BASE.path) for name in _union(task.drawn for task in tasks.values())]
     looked_at += [(name, path) for path, shard in shards.items() if shard != BASE for name in tasks[shard.task].sets]
     sets = {name: load_set(name, suite.world) for name, _ in looked_at}
     views = _union(e.views for e in left.values())
@@ -204,8 +204,8 @@ def whole(plan: Plan, seen: Iterable[tuple[str, str]]) -> tuple[list[tuple[str, 
     unlooked = [(name, plan.shards[path]) for name, path in plan.looked_at if (name, path) not in seen]
     failed = {(shard.task, shard.variant) for _, shard in unlooked if shard != BASE}
     unseen = {name for name, shard in unlooked if shard == BASE}
-    tasks = [name for name, task in plan.tasks.items() if not unseen & set(task.sets)]
-    shown = {name for task in tasks for name in plan.tasks[task].sets}
+    tasks = [name for name, task in plan.tasks.items() if not unseen & set(task.drawn)]
+    shown = {name for task in tasks for name in plan.tasks[task].drawn}
     kept = [
         (name, path)
         for name, path in plan.looked_at

@@ -109,14 +109,14 @@ class Measure:
 class Source:
     """Where the rows of a prompt set come from: concepts of a task, a CSV file, or an attack on another set's rows.
 
-    `kind` is `evaluation`, `training` (of the task's classifier), `pool_concept` or `pool_anchor` (of methods), `file`
-    or `attack`. The first four derive rows from the concepts of `task` (of a pool: from `concepts` alone). A file has
-    `path`, the `sha256` of its bytes, the `columns` that fill the fields of `Prompt`, and `defaults` of those it lacks.
+    `kind` is `evaluation`, `training` (of the task's classifier), `pool_concept` or `pool_anchor` (of methods),
+    `anchors` (concepts, and what methods put in their place), `file` or `attack`. The first five derive rows from the
+    concepts of `task` (of a pool: from `concepts` alone). A file has `path`, the `sha256` of its bytes, the `columns` that fill the fields of `Prompt`, and `defaults` of those it lacks.
     An `attack`, a file of `attacks/` with its `settings`, searches other texts for the rows of the set `of`, for every
     model others; the original model draws these rows as they are.
     """
 
-    kind: Literal["evaluation", "training", "pool_concept", "pool_anchor", "file", "attack"]
+    kind: Literal["evaluation", "training", "pool_concept", "pool_anchor", "anchors", "file", "attack"]
     task: str = ""
     concepts: tuple[str, ...] = ()
     path: str = ""
@@ -152,7 +152,9 @@ class Task:
     """What is erased, and on which prompt sets the models are looked at, in one world (`paper` or `testbed`).
 
     `others` are concepts, by name, that a method may be told to keep; none of them is evaluated. `erased_on` and
-    `retained_on` name the prompt sets that show what became of the erased concept and of everything else.
+    `retained_on` name the prompt sets that show what became of the erased concept and of everything else. Of the sets
+    `anchors_on` only the original model draws: concepts and their anchors, to measure how unlike they are. `sentences`
+    are prompts with a concept, by name: a variant may use one of them in the place of `templates.target`.
     """
 
     name: str
@@ -165,11 +167,18 @@ class Task:
     retained_on: tuple[str, ...]
     others: Mapping[str, str] = field(default_factory=dict)
     sensitive: bool = False
+    anchors_on: tuple[str, ...] = ()
+    sentences: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def sets(self) -> tuple[str, ...]:
         """The names of the prompt sets of which a model of this task draws images."""
         return tuple(dict.fromkeys((*self.erased_on, *self.retained_on)))
+
+    @property
+    def drawn(self) -> tuple[str, ...]:
+        """The names of the prompt sets of which the original model draws images for this task."""
+        return (*self.sets, *self.anchors_on)
 
     def roles(self, name: str) -> list[str]:
         """What the task shows on a prompt set: what became of the erased concept, of everything else, or both."""
