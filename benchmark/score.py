@@ -18,11 +18,11 @@ from benchmark.plan.prompt_rows import read as read_prompts
 from benchmark.plan.records import NOTHING, WHOLE, Erasure, Measure, Prompt, PromptSet, Task, Variant
 from benchmark.plan.versions import version
 from benchmark.running import cli
-from benchmark.store import scores
+from benchmark.store import details, scores
 from benchmark.store.evidence import KEY, MODEL, features, read, references
+from benchmark.store.look import Features, Group, Look, identity
 
 Number = dict[str, Any]  # a row of scores.csv, without what it is of
-Group = tuple[str, str, str]  # which images a number is about: the concept asked for, its wording, and the role
 
 
 @dataclass(frozen=True)
@@ -47,13 +47,13 @@ def main(
     suite: str, prompts: list[Path], evidence: list[Path], out: Path, experiments: list[str] | None = None,
     methods: list[str] | None = None, concepts: list[str] | None = None, seeds: list[int] | None = None,
 ) -> None:  # fmt: skip
-    """Compute every metric of every erasure and write scores.csv.
+    """Compute every metric of every erasure and write scores.csv and, beside it, the details that views show.
 
     Args:
         suite: A file of benchmark/suites/.
         prompts: The rows of each prompt set, CSV files that have the sets' names.
         evidence: The evidence.csv of each prompt set and shard.
-        out: The scores.csv to write.
+        out: The scores.csv to write; details are written to the folder `details` beside it.
         experiments: Those that were named, if not all; a method that no experiment lists is in each of them.
         methods: Those that were named, if not all.
         concepts: Those that were named, if not all, of what was erased.
@@ -69,6 +69,7 @@ def main(
         asked.setdefault(run, []).append(erasure)
     originals: dict[str, Seen] = {}
     numbers: dict[tuple[Erasure, str], list[Number]] = {}
+    looks: dict[tuple[Erasure, str], Look] = {}
     paths = sorted(frames, key=lambda path: frames[path].variant.iloc[0] != variants.ORIGINAL)
     for path in cli.progress(paths, len(paths), "score"):
         name = _the_set(path, frames[path], plan, rows)
@@ -84,18 +85,19 @@ def main(
             for erasure in asked[run]:
                 task = plan.tasks[erasure.task]
                 if name in task.sets:
-                    groups = _groups(erasure, plan, task, plan.sets[name], rows[name])
-                    drawn = of_model(rows[name], plan.sets[name], plan.suite, erasure.concept)
-                    computed = _scores(run, erasure, plan, name, metrics[name], groups, drawn, seen, originals[name])
-                    numbers[erasure, name] = list(computed)
+                    look = _look(run, erasure, plan, plan.sets[name], rows[name], seen, originals[name])
+                    numbers[erasure, name] = list(_scores(look, plan, metrics[name], seen, originals[name]))
+                    looks[erasure, name] = look
     table = [
-        {"suite": suite, "experiment": experiment, **_identity(erasure), "prompt_set": name, **number}
+        {"suite": suite, "experiment": experiment, **identity(erasure), "prompt_set": name, **number}
         for experiment, erasures in plan.experiments.items()
         for erasure in erasures
         for name in plan.tasks[erasure.task].sets
         for number in numbers.get((erasure, name), ())
     ]
     scores.write(out, table)
+    order = {key: [(e, name) for e in es for name in plan.tasks[e.task].sets] for key, es in plan.experiments.items()}
+    details.write(out, plan, {key: [looks[each] for each in every if each in looks] for key, every in order.items()})
 
 
 def _metrics(prompt_set: PromptSet) -> list[Metric]:
@@ -121,13 +123,6 @@ def _erasures(rows: pd.DataFrame) -> list[Erasure]:
     return [Erasure(m.task, Variant(m.variant, int(m.checkpoint)), m.concept, int(m.erasing_seed)) for m in models]
 
 
-def _identity(erasure: Erasure) -> dict[str, Any]:
-    """The columns of scores.csv that name an erasure."""
-    variant = erasure.variant
-    method = {"method": variant.method, "variant": variant.name, "checkpoint": variant.checkpoint}
-    return {"task": erasure.task, **method, "concept": erasure.concept, "erasing_seed": erasure.erasing_seed}
-
-
 def _read(path: Path, rows: pd.DataFrame, metrics: list[Metric]) -> Seen:
     """An evidence.csv with what the metrics read of it: a column, several of them (n, k), or features (n, d)."""
     columns, arrays = {}, {}
@@ -150,37 +145,49 @@ def _read(path: Path, rows: pd.DataFrame, metrics: list[Metric]) -> Seen:
     return Seen(path, rows, columns)
 
 
-def _scores(
-    run: Erasure, erasure: Erasure, plan: grid.Plan, name: str, metrics: list[Metric],
-    groups: Mapping[Group, Mapping[tuple[str, int], None]], drawn: Iterable[Prompt], seen: Seen, original: Seen,
-) -> Iterator[Number]:  # fmt: skip
-    """Every metric for every group of the images of a prompt set; `drawn` are the rows of which the model drew."""
-    chosen = np.flatnonzero((seen.rows.concept == run.concept) & (seen.rows.erasing_seed == run.erasing_seed))
-    rows = seen.rows.iloc[chosen]
+def _look(
+    run: Erasure, erasure: Erasure, plan: grid.Plan, prompt_set: PromptSet, prompts: tuple[Prompt, ...], seen: Seen,
+    original: Seen,
+) -> Look:  # fmt: skip
+    """The images of one model and a prompt set, what was seen in them, and which of them each number is of."""
+    here = np.flatnonzero((seen.rows.concept == run.concept) & (seen.rows.erasing_seed == run.erasing_seed))
+    rows = seen.rows.iloc[here]
     rows = rows.assign(unit=_units(rows))
-    theirs = references(rows, original.rows, seen.path, plan.sets[name].source.kind == "attack")
-    versions = {
-        m.measure.name: version(plan.suite, plan.sets[name], m.module, m.measure, erasure.variant) for m in metrics
-    }
-    shown = ["baseline", *plan.tasks[erasure.task].roles(name)]
-    for (asked, wording, role), where in _places(groups, drawn, rows, run, seen.path).items():
-        for m in metrics if role in shown else ():
-            columns = (side.columns[m.measure.name] for side in (seen, original))
-            here, there = (column[place] for column, place in zip(columns, (chosen[where], theirs[where]), strict=True))
+    there = references(rows, original.rows, seen.path, prompt_set.source.kind == "attack")
+    task = plan.tasks[erasure.task]
+    groups = _groups(erasure, plan, task, prompt_set, prompts)
+    places = _places(groups, of_model(prompts, prompt_set, plan.suite, erasure.concept), rows, run, seen.path)
+    shown = ["baseline", *task.roles(prompt_set.name)]
+    places = {group: where for group, where in places.items() if group[2] in shown}
+    arrays = _features(seen), _features(original)
+    return Look(erasure, prompt_set, rows, original.rows.iloc[there], places, (here, there), arrays)
+
+
+def _features(seen: Seen) -> Features:
+    return lambda observer: features(seen.path, seen.rows, observer)
+
+
+def _scores(look: Look, plan: grid.Plan, metrics: list[Metric], seen: Seen, original: Seen) -> Iterator[Number]:
+    """Every metric for every group of the images of a prompt set."""
+    for (asked, wording, role), where in look.places.items():
+        for m in metrics:
+            name = m.measure.name
+            here, there = look.both(seen.columns[name], original.columns[name], where)
             what = "the set as a whole" if asked == WHOLE else f"{asked}, {wording}" if wording else asked
             try:
-                value, n, low, high = m.module.score(rows.iloc[where], here, there, m.settings)
+                value, n, low, high = m.module.score(look.rows.iloc[where], here, there, m.settings)
                 if not np.isfinite(value):
                     raise BenchmarkError(f"is {value}")
                 if role == "baseline" and m.module.ORIGINAL not in (None, value):
                     raise BenchmarkError(f"is {value:g} for the original model, but must be {m.module.ORIGINAL:g}")
             except BenchmarkError as error:
-                raise BenchmarkError(f"{seen.path}: {m.measure.name} of {what}: {error}") from error
+                raise BenchmarkError(f"{seen.path}: {name} of {what}: {error}") from error
             yield {
                 "asked": asked, "wording": wording, "role": role,
                 "metric": m.measure.metric, "observer": m.measure.observer,
                 "value": value, "n": n, "ci_low": low, "ci_high": high,
-                "version": versions[m.measure.name], "device": " + ".join(sorted(set(rows.device.iloc[where]))),
+                "version": version(plan.suite, look.prompt_set, m.module, m.measure, look.erasure.variant),
+                "device": " + ".join(sorted(set(look.rows.device.iloc[where]))),
             }  # fmt: skip
 
 

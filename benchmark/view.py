@@ -6,7 +6,7 @@ Each step has a module of its own: this one selects the numbers of each view, `s
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 
@@ -21,6 +21,7 @@ from benchmark.showing.marks import marks
 from benchmark.showing.notes import notes
 from benchmark.showing.summary import summarise
 from benchmark.showing.words import worded
+from benchmark.store import details
 from benchmark.store.scores import read
 
 
@@ -46,7 +47,9 @@ def main(
         rows = numbers[numbers.experiment.isin(feeding)]
         if len(rows):
             means, lines = prepare(rows, loaded, lacking or [])
-            _write(loaded, module, means, lines, images or [], out / name)
+            shown = details.read(scores, getattr(module, "DETAILS", ()), suite)
+            shown = {key: detail[detail.experiment.isin(feeding)] for key, detail in shown.items()}
+            _write(loaded, module, means, shown, lines, images or [], out / name)
             continue
         lacks = f"{scores}: has no number for {name}, which shows {', '.join(feeding) or 'no experiment'}"
         if not if_any:
@@ -80,13 +83,15 @@ def _module(view: str) -> ModuleType:
 
 
 def _write(
-    suite: Suite, module: ModuleType, means: pd.DataFrame, lines: list[str], images: list[Path], out: Path
-) -> None:
+    suite: Suite, module: ModuleType, means: pd.DataFrame, shown: Mapping[str, pd.DataFrame], lines: list[str],
+    images: list[Path], out: Path,
+) -> None:  # fmt: skip
+    given = (means, shown) if shown else (means,)
     if hasattr(module, "table"):
-        typeset.write_table(module, means, lines, out)
+        typeset.write_table(module, given, lines, out)
     else:
-        shown = plot.pictures(suite, images) if getattr(module, "IMAGES", False) else ()
-        plot.write_figure(module, means, lines, out, shown)
+        pictures = plot.pictures(suite, images) if getattr(module, "IMAGES", False) else ()
+        plot.write_figure(module, (*given, *pictures), lines, out)
 
 
 if __name__ == "__main__":

@@ -152,6 +152,8 @@ if runner == "view":
     paths = [out / (view + suffix) for view in views for suffix in (".csv", ".md", ".tex", ".svg", ".png")]
 else:
     paths = [out / declared[runner] if runner in declared else out]
+if runner == "score":
+    paths += [out.parent / "details" / f"{path.stem}.csv" for path in Path("benchmark/details").glob("*.py")]
 for path in paths:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(" ".join(sys.argv[1:]))

@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pandas as pd
 from synthetic import asked_of
 
-from benchmark.plan import grid, plugins
+from benchmark.plan import grid, plugins, prompt_rows
 from benchmark.plan.config import load_set, load_suite
-from benchmark.plan.prompt_rows import rows
 from benchmark.plan.records import NOTHING, WHOLE, PromptSet, Task, Variant
 from benchmark.plan.suite import Suite
 from benchmark.plan.variants import ORIGINAL
 from benchmark.plan.versions import version
+from benchmark.store.details import FIRST
 from benchmark.store.frames import IMAGES
 from benchmark.store.scores import COLUMNS
 
@@ -61,7 +62,7 @@ def _asked(
     roles = [role for role, sets in on.items() if prompt_set.name in sets]
     if prompt_set.score_by == "set":
         return [(WHOLE, "", role) for role in (["baseline"] if variant.name == ORIGINAL else roles)]
-    pairs = list(dict.fromkeys((prompt.concept, prompt.wording) for prompt in rows(prompt_set, suite)))
+    pairs = list(dict.fromkeys((prompt.concept, prompt.wording) for prompt in prompt_rows.of(prompt_set, suite)))
     if variant.name == ORIGINAL:
         return [(*pair, "baseline") for pair in pairs]
     lost = suite.erased(task.name) if concept == NOTHING else (concept,)
@@ -90,3 +91,14 @@ def pictures(scores: pd.DataFrame, name: str) -> tuple[pd.DataFrame, Callable[[p
         return np.broadcast_to(colour, (suite.sampler.size, suite.sampler.size, 3)).astype(np.uint8)
 
     return pd.DataFrame(images).drop_duplicates(ignore_index=True)[list(IMAGES)], open_picture
+
+
+def details(module: ModuleType, numbers: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Made-up details for a view that shows some: of each model and group of images in `numbers` a row of ones."""
+    ones = {str: "one", int: 1, float: 1.0}
+    found = {}
+    for name in getattr(module, "DETAILS", ()):
+        columns = FIRST | plugins.load("benchmark/details", name).COLUMNS
+        known = numbers[[column for column in columns if column in numbers]].drop_duplicates()
+        found[name] = known.assign(**{c: ones[kind] for c, kind in columns.items() if c not in known})[list(columns)]
+    return found

@@ -16,7 +16,7 @@ from PIL import Image
 from benchmark.metrics._intervals import share
 from benchmark.plan import plugins
 from benchmark.plan.config import load_set, load_suite
-from benchmark.plan.prompt_rows import of_model, rows, write
+from benchmark.plan.prompt_rows import of, of_model, write
 from benchmark.plan.records import NOTHING, Prompt, PromptSet, Variant
 from benchmark.plan.suite import Suite
 from benchmark.plan.variants import ORIGINAL
@@ -69,10 +69,10 @@ LEVELS = dict(zip(VARIANTS, [(97, 95), (5, 8), (2, 70), (10, 85), (0, 90)], stri
 
 def furnish(place: Callable[[str, str], None], root: Path, styles=STYLES, objects=OBJECTS, suite=SUITE) -> None:
     """Fill the repository of the fixture `small` with two tasks, three erasers, a control and the real plugins."""
-    for folder in ("metrics", "observers", "tables", "figures"):
-        shutil.copytree(ROOT / "benchmark" / folder, root / "benchmark" / folder, dirs_exist_ok=True)
-    for path in (*(ROOT / "benchmark").glob("*.py"), ROOT / "classifiers/testbed_backbone.py"):
-        shutil.copy(path, root / path.relative_to(ROOT))  # causes read the code that determines bytes
+    for path in (*(ROOT / "benchmark").rglob("*.py"), ROOT / "classifiers/testbed_backbone.py"):
+        copy = root / path.relative_to(ROOT)  # causes read the code that determines bytes
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, copy)
     for name, title, concepts in (("style", "Artistic styles", styles), ("object", "Objects", objects)):
         lines = "".join(f"      {key}: {phrase}\n" for key, phrase in concepts.items())
         place(f"benchmark/tasks/{name}.yaml", TASK.replace("TITLE", title) + lines)
@@ -85,7 +85,7 @@ def furnish(place: Callable[[str, str], None], root: Path, styles=STYLES, object
 
 def asked_of(prompt_set: PromptSet, suite: Suite, concept: str) -> tuple[Prompt, ...]:
     """The rows of a prompt set from which a model without `concept` draws."""
-    return of_model(rows(prompt_set, suite), prompt_set, suite, concept)
+    return of_model(of(prompt_set, suite), prompt_set, suite, concept)
 
 
 def image_of(prompt: Prompt, index: int, prompt_set: str, task: str, variant: str, concept: str, seed: int) -> dict:
@@ -184,7 +184,7 @@ def prompts_of(root: Path, *names: str) -> list[Path]:
     paths = [root / f"prompts/{name}.csv" for name in names]
     for path in paths:
         path.parent.mkdir(exist_ok=True)
-        write(path, rows(load_set(path.stem, suite.world), suite))
+        write(path, of(load_set(path.stem, suite.world), suite))
     return paths
 
 

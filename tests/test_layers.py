@@ -18,6 +18,7 @@ PLUGINS = (
     "classifiers",
     "benchmark.observers",
     "benchmark.metrics",
+    "benchmark.details",
     "benchmark.tables",
     "benchmark.figures",
 )
@@ -36,6 +37,7 @@ LAYERS = {
         set(),
     ),
     "benchmark/metrics": (RECORDS, HEAVY),
+    "benchmark/details": (RECORDS | {"benchmark.store.look"}, HEAVY),
     "benchmark/tables": (RECORDS, HEAVY),
     "benchmark/figures": (RECORDS, HEAVY),
 }

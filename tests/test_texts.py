@@ -7,7 +7,7 @@ import pytest
 from conftest import ROOT, TASK
 from transformers import CLIPTokenizer
 
-from benchmark import base, prompts
+from benchmark import base
 from benchmark.errors import BenchmarkError, ConfigError
 from benchmark.model import trial
 from benchmark.plan import config, texts, variants
@@ -117,7 +117,7 @@ def test_no_model_is_recorded_or_drawn_with_such_a_text(tmp_path, monkeypatch):
     base.record(suite, tmp_path / "base.json")
     found = base.Base(**json.loads((tmp_path / "base.json").read_text()))
     task = style(Concept("fish", f"a {LONG}", "fish"))
-    monkeypatch.setattr(prompts, "load_task", lambda *_: task)  # as if it had been edited since
+    monkeypatch.setattr(config, "load_task", lambda *_: task)  # as if it had been edited since
     for act in (
         lambda: base.record(suite, tmp_path / "new/base.json"),
         lambda: trial.once(found, suite, tmp_path),

@@ -6,7 +6,7 @@ from functools import cache
 import numpy as np
 import pandas as pd
 import pytest
-from real_suites import pictures, whole
+from real_suites import details, pictures, whole
 from synthetic import LEVELS, STYLES, plain, scores
 
 from benchmark import view
@@ -168,10 +168,12 @@ def test_every_view_is_content_with_the_columns_that_it_is_promised(name):
     module = view._module(name)
     shown = pictures(numbers, suite.name) if getattr(module, "IMAGES", False) else ()
     assert not shown or tuple(shown[0].columns) == frames.IMAGES
+    made_up = details(module, numbers[numbers.experiment.isin(feeding)])
+    given = (means, made_up) if made_up else (means,)
     if name.startswith("tables/"):
-        assert len(module.table(means)) and all(len(block) for _, block in module.blocks(means))
+        assert len(module.table(*given)) and all(len(block) for _, block in module.blocks(*given))
     else:
-        assert len(module.figure(means, *shown)[1])
+        assert len(module.figure(*given, *shown)[1])
 
 
 def test_a_table_without_blocks_is_printed_as_it_is(scored, world, monkeypatch):

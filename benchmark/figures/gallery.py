@@ -14,6 +14,7 @@ from benchmark.plan.records import END, NOTHING, WHOLE
 
 IMAGES = True  # this figure shows pictures, not only numbers
 CAPTION = "Each row of pictures has one prompt and one noise: the erased concept, and concepts that should be retained"
+PAPER_PLACE = "Figure 6"
 ERASED, RETAINED = 3, 4  # lines of pictures of either role
 SIDE, GAP, BREAK = 128, 6, 18  # pixels: a picture, between pictures, between erased and retained ones
 DPI = 200

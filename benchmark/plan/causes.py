@@ -219,7 +219,7 @@ def scores(plan: grid.Plan) -> Cause:
         "run": digest([[erasure, run] for erasure, run in plan.run.items()]),
         "tasks": {t.name: [t.erased_on, t.retained_on, suite.erased(t.name)] for t in plan.tasks.values()},
         "sets": {name: _numbers(suite, plan.sets[name], asked) for name in dict(plan.looked_at)},
-        "code": _code(counted.SCORING, *_metrics(plan.sets.values())),
+        "code": _code(counted.SCORING, *_metrics(plan.sets.values()), *_details(suite, plan.experiments)),
         "libraries": _versions("numpy", "scipy", "pandas"),
     }
 
@@ -250,6 +250,10 @@ def view(plan: grid.Plan, name: str) -> Cause:
         "code": _code(counted.VIEWING, file, *_metrics(sets)),
         "libraries": _versions("numpy", "scipy", "pandas", "matplotlib"),
     }
+
+
+def _details(suite: Suite, experiments: Iterable[str]) -> list[str]:
+    return [f"benchmark/details/{name}.py" for name in grid.details(suite, experiments)]
 
 
 def _digest(rows: Iterable[Prompt]) -> str:

@@ -39,8 +39,8 @@ def problems(file: str | Path, protocol: type | None = None) -> list[str]:
     """
     try:
         tree = source.tree(file)
-        says = (source.literal(file, name) is not None for name in ("IMAGES", "ADOPTS"))
-        protocol = protocol or protocols.of(str(Path(file).parent), *says)
+        says = lambda name: source.literal(file, name) is not None  # noqa: E731
+        protocol = protocol or protocols.of(str(Path(file).parent), says)
     except ConfigError as error:
         return [str(error)]
     return list(_problems(str(file), tree, protocol))

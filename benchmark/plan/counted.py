@@ -49,12 +49,13 @@ score.py
 store/scores.py:COLUMNS store/scores.py:OPTIONAL store/scores.py:write store/evidence.py store/manifest.py:Image
 plan/versions.py plan/prompt_rows.py:read plan/prompt_rows.py:_value plan/prompt_rows.py:of_model
 plan/prompt_rows.py:_count plan/prompt_rows.py:role_of plan/records.py:Task
+store/details.py store/look.py
 """
 VIEWING = """
 view.py
 showing/typeset.py showing/plot.py showing/marks.py showing/notes.py showing/words.py showing/summary.py
-store/frames.py store/scores.py store/score_names.py store/handed.py store/evidence.py store/manifest.py:picture
-plan/versions.py
+store/frames.py store/scores.py store/details.py store/score_names.py store/handed.py store/evidence.py
+store/manifest.py:picture plan/versions.py
 """
 
 # Files and folders that count for nothing: they determine no byte, or what they make of a run stands in causes as

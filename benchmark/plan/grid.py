@@ -148,6 +148,18 @@ def plan(config: Mapping[str, Any], tolerant: bool = False) -> Plan:
     return made
 
 
+def details(suite: Suite, experiments: Iterable[str]) -> tuple[str, ...]:
+    """The details, files of `benchmark/details/`, that the views of these experiments show."""
+    files = [f"benchmark/{view}.py" for view in _union(suite.experiments[key].views for key in experiments)]
+    return _union(details_of(file) for file in files)
+
+
+def details_of(view: str) -> tuple[str, ...]:
+    """The details that the file of a table or figure asks for. Raises `ConfigError` for one that there is not."""
+    names = () if source.broken(view) else tuple(source.literal(view, "DETAILS", ()))
+    return choose(names, plugins.names("benchmark/details"), f"{view}: DETAILS") if names else ()
+
+
 def pool_of(plan: Plan, shard: Shard) -> PromptSet | None:
     """What a shard's method trains on, if it wants images: one set per shard, or one in all if they show no concept."""
     pool = _pool(plan.suite, shard)
@@ -174,6 +186,7 @@ def faults(plan: Plan) -> list[str]:
     """What is wrong with the files of plugins of which the jobs of a plan would fail, a line each."""
     files: dict[str, type | None] = dict.fromkeys(erasure.variant.file for erasure in plan.run)
     files |= dict.fromkeys(f"benchmark/{view}.py" for view in plan.views)
+    files |= dict.fromkeys(f"benchmark/details/{name}.py" for name in details(plan.suite, plan.experiments))
     for asked in plan.sets.values():
         for measure in asked.measures:
             files |= dict.fromkeys(

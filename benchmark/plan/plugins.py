@@ -27,7 +27,7 @@ def load(folder: str, name: str) -> ModuleType:
     if name not in names(folder):
         raise BenchmarkError(unknown(f"{folder}/{name}.py", name, names(folder)))
     module = importlib.import_module(f"{folder.replace('/', '.')}.{name}")
-    if protocol := protocols.of(folder, hasattr(module, "IMAGES"), hasattr(module, "ADOPTS")):
+    if protocol := protocols.of(folder, lambda name: hasattr(module, name)):
         protocols.check(module, protocol, f"{folder}/{name}.py")
     return module
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from benchmark.model.guidance import Batch
     from benchmark.model.workbench import Workbench
     from benchmark.plan.records import Prompt, Request
+    from benchmark.store.look import Look
 
     Batches = Iterable[np.ndarray]  # uint8 (N, H, W, 3) each
     Columns = dict[str, np.ndarray]  # a value for each image
@@ -105,10 +106,20 @@ class Metric(Protocol):
         """The number of these rows, from what was seen in their images and in their reference images."""
 
 
+class Detail(Protocol):
+    """benchmark/details/: what is no single number: a share for each class, a curve, a difference of two models."""
+
+    COLUMNS: Mapping[str, type]
+
+    def detail(self, looks: Sequence[Look]) -> Iterator[Mapping[str, Any]]:
+        """Rows of `COLUMNS`, from what was seen in the images of the models that an experiment shows."""
+
+
 class Table(Protocol):
     """benchmark/tables/: a table of scores."""
 
     CAPTION: str
+    PAPER_PLACE: str = ""
 
     def table(self, scores: pd.DataFrame) -> pd.DataFrame:
         """The .csv."""
@@ -118,12 +129,41 @@ class Table(Protocol):
         """Captions and tables of the .md and the .tex, if these are printed otherwise."""
 
 
+class DetailedTable(Protocol):
+    """benchmark/tables/ with DETAILS: a table of scores and details."""
+
+    CAPTION: str
+    PAPER_PLACE: str = ""
+    DETAILS: Sequence[str]
+
+    def table(self, scores: pd.DataFrame, details: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+        """The .csv."""
+
+    @optional
+    def blocks(self, scores: pd.DataFrame, details: Mapping[str, pd.DataFrame]) -> Iterator[tuple[str, pd.DataFrame]]:
+        """Captions and tables of the .md and the .tex, if these are printed otherwise."""
+
+
 class Figure(Protocol):
     """benchmark/figures/: a figure of scores."""
 
     CAPTION: str
+    PAPER_PLACE: str = ""
 
     def figure(self, scores: pd.DataFrame) -> tuple[matplotlib.figure.Figure, pd.DataFrame]:
+        """The figure, and the numbers that it plots."""
+
+
+class DetailedFigure(Protocol):
+    """benchmark/figures/ with DETAILS: a figure of scores and details."""
+
+    CAPTION: str
+    PAPER_PLACE: str = ""
+    DETAILS: Sequence[str]
+
+    def figure(
+        self, scores: pd.DataFrame, details: Mapping[str, pd.DataFrame]
+    ) -> tuple[matplotlib.figure.Figure, pd.DataFrame]:
         """The figure, and the numbers that it plots."""
 
 
@@ -131,6 +171,7 @@ class Gallery(Protocol):
     """benchmark/figures/ with IMAGES = True: a figure of images."""
 
     CAPTION: str
+    PAPER_PLACE: str = ""
     IMAGES: Literal[True]
 
     def figure(
@@ -161,17 +202,25 @@ FOLDERS: dict[str, type] = {  # of classifiers/ only those that tasks name are c
     "methods": Method,
     "benchmark/observers": Observer,
     "benchmark/metrics": Metric,
+    "benchmark/details": Detail,
     "benchmark/tables": Table,
     "benchmark/figures": Figure,
     "attacks": Attack,
 }
 
 
-def of(folder: str, shows_images: bool = False, adopts: bool = False) -> type | None:
-    """The protocol of the plugins of a folder, if there is one; a figure may show images, a method may be adopted."""
-    if folder == "methods" and adopts:
-        return Adopted
-    return Gallery if folder == "benchmark/figures" and shows_images else FOLDERS.get(folder)
+SPECIAL: dict[tuple[str, str], type] = {  # plugins that say of themselves, by a constant, that they are of another kind
+    ("methods", "ADOPTS"): Adopted,
+    ("benchmark/tables", "DETAILS"): DetailedTable,
+    ("benchmark/figures", "DETAILS"): DetailedFigure,
+    ("benchmark/figures", "IMAGES"): Gallery,
+}
+
+
+def of(folder: str, says: Callable[[str], bool]) -> type | None:
+    """The protocol of a plugin of a folder, if there is one; `says` tells whether its file has a constant."""
+    special = [protocol for (place, name), protocol in SPECIAL.items() if place == folder and says(name)]
+    return special[-1] if special else FOLDERS.get(folder)
 
 
 def functions(protocol: type) -> dict[str, tuple[tuple[str, ...], bool]]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -38,15 +39,16 @@ STYLE = {
 }
 
 
-def write_figure(module: ModuleType, means: pd.DataFrame, notes: list[str], out: Path, shown: Iterable[object]) -> None:
+def write_figure(module: ModuleType, given: Sequence[Any], notes: list[str], out: Path) -> None:
     """What a figure shows as CSV, and the figure as SVG and PNG with its caption below it.
 
-    `means` has the columns of `frames.MEANS`; `shown` is what `pictures` returns, for a figure that shows pictures.
+    `given` is what the figure's function is given: means with the columns of `frames.MEANS`, details if it shows some,
+    and what `pictures` returns if it shows pictures.
     """
     from matplotlib import rc_context
 
     with rc_context(STYLE):
-        figure, plotted = module.figure(means, *shown)
+        figure, plotted = module.figure(*given)
         lines = textwrap.wrap(" ".join([f"{module.CAPTION}.", *notes]), int(figure.get_figwidth() * 21))
         below = -0.1 / figure.get_figheight()
         figure.text(0.01, below, "\n".join(lines), va="top", fontsize=6.5, color="#666666", linespacing=1.4)

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pandas as pd
 
 from benchmark.files import write_atomically
 
 
-def write_table(module: ModuleType, means: pd.DataFrame, notes: list[str], out: Path) -> None:
+def write_table(module: ModuleType, given: Sequence[Any], notes: list[str], out: Path) -> None:
     """The numbers as CSV; as Markdown and LaTeX the table's `blocks` or, if it has none, the same numbers.
 
-    `means` has the columns of `frames.MEANS`.
+    `given` is what the table's functions are given: means with the columns of `frames.MEANS`, and details if it shows
+    some.
     """
-    frame = module.table(means)
+    frame = module.table(*given)
     with write_atomically(out.with_name(f"{out.name}.csv")) as temporary:
         frame.to_csv(temporary, index=False, float_format="%.6g", lineterminator="\n")
-    blocks = list(module.blocks(means)) if hasattr(module, "blocks") else [("", frame.set_index(frame.columns[0]))]
+    blocks = list(module.blocks(*given)) if hasattr(module, "blocks") else [("", frame.set_index(frame.columns[0]))]
     for suffix, form in (("md", markdown), ("tex", latex)):
         with write_atomically(out.with_name(f"{out.name}.{suffix}")) as temporary:
             temporary.write_text(form(module.CAPTION, blocks, notes), encoding="utf-8")

@@ -3,3 +3,4 @@
 from benchmark.tables._paper import blocks, table  # noqa: F401  (what this view consists of)
 
 CAPTION = "Erasing artistic styles (Table 1 of the paper)"
+PAPER_PLACE = "Table 1"

@@ -152,6 +152,12 @@ def printed(view):
     return [f"benchmark/paper/{name}" for name in literal(f"benchmark/{view}.py", "PAPER", [])]
 
 
+def details(*views):
+    """The details beside scores.csv that views show (`DETAILS = [name, …]` in their files)."""
+    names = dict.fromkeys(name for view in views for name in grid.details_of(f"benchmark/{view}.py"))
+    return [f"{SUITE.folder}/details/{name}.csv" for name in names]
+
+
 def shown():
     """The views that end a run; a report is on those that are there, since a narrowed run has not made all of them."""
     if not any(word.partition("=")[0] == "--report" for word in sys.argv):
@@ -169,9 +175,9 @@ def manifests(view):
 
 
 def redrawable(kind):
-    """The views of a kind, without those whose pictures are not here: a scores.csv may have come alone."""
+    """The views of a kind, without those whose pictures or details are not here: a scores.csv may have come alone."""
     views = [view for view in PLAN.views if view.startswith(kind)]
-    return [view for view in views if all(Path(path).exists() for path in manifests(view))]
+    return [view for view in views if all(Path(path).exists() for path in manifests(view) + details(view))]
 
 
 def cause(rule, name=""):

@@ -31,6 +31,7 @@ rule score:
         evidence=[f"{SUITE.folder}/evidence/{name}/{shard}/evidence.csv" for name, shard in PLAN.looked_at],
     output:
         "<results>/scores.csv",
+        details(*PLAN.views),
     log:
         "<results>/logs/score.log",
     benchmark:
@@ -41,4 +42,4 @@ rule score:
         named=shlex.join(NAMED),
     shell:
         "python -m benchmark.score --suite {params.suite} {params.named} --prompts {input.prompts}"
-        " --evidence {input.evidence} --out {output} 2>&1 | tee {log}"
+        " --evidence {input.evidence} --out {output[0]} 2>&1 | tee {log}"

@@ -12,6 +12,7 @@ localrules:
 
 rule table:
     input:
+        lambda w: details(f"tables/{w.view}"),
         printed=lambda w: printed(f"tables/{w.view}"),
         scores="<results>/scores.csv",
     output:
@@ -31,6 +32,7 @@ rule table:
 
 rule figure:
     input:
+        lambda w: details(f"figures/{w.view}"),
         printed=lambda w: printed(f"figures/{w.view}"),
         scores="<results>/scores.csv",
         images=lambda w: manifests(f"figures/{w.view}"),

@@ -1,0 +1,70 @@
+"""Details, as CSV files beside scores.csv: shares, curves, distances: what is no single number with an interval."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from benchmark.errors import BenchmarkError
+from benchmark.files import write_atomically
+from benchmark.plan import plugins
+from benchmark.plan.grid import Plan, details
+from benchmark.store.look import Look
+
+FOLDER = "details"  # beside scores.csv
+FIRST = {"suite": str, "experiment": str}  # the columns in front of those that a detail names
+
+
+def write(scores: Path, plan: Plan, looks: Mapping[str, Sequence[Look]]) -> None:
+    """Write `details/<name>.csv` beside a scores.csv for each detail that views of the plan show.
+
+    `looks` holds, by experiment, all models and prompt sets that it shows.
+    """
+    shown = {key: details(plan.suite, [key]) for key in plan.experiments}
+    for name in dict.fromkeys(name for names in shown.values() for name in names):
+        module = plugins.load("benchmark/details", name)
+        rows = [
+            {"suite": plan.suite.name, "experiment": key} | dict(row)
+            for key, names in shown.items()
+            if name in names
+            for row in _rows(module.detail(looks[key]), name, module.COLUMNS)
+        ]
+        with write_atomically(_path(scores, name)) as temporary:
+            frame = pd.DataFrame(rows, columns=[*FIRST, *module.COLUMNS])
+            frame.to_csv(temporary, index=False, float_format="%.6g", lineterminator="\n")
+
+
+def _rows(rows: Iterable[Mapping[str, Any]], name: str, columns: Iterable[str]) -> Iterator[Mapping[str, Any]]:
+    for row in rows:
+        if list(row) != list(columns):
+            raise BenchmarkError(f"benchmark/details/{name}.py: gives {', '.join(row)}, not {', '.join(columns)}")
+        yield row
+
+
+def read(scores: Path, names: Iterable[str], suite: str) -> dict[str, pd.DataFrame]:
+    """The details of these names beside a scores.csv, by name, with the columns `FIRST` and those of each detail.
+
+    Raises `BenchmarkError` for one that is missing or is of another suite or format.
+    """
+    return {name: _read(_path(scores, name), name, suite) for name in names}
+
+
+def _read(path: Path, name: str, suite: str) -> pd.DataFrame:
+    columns = FIRST | plugins.load("benchmark/details", name).COLUMNS
+    empty = {column: [""] for column, kind in columns.items() if kind is float}  # a number that is unknown
+    try:
+        rows = pd.read_csv(path, keep_default_na=False, na_values=empty, dtype=columns)
+    except (OSError, ValueError) as error:
+        raise BenchmarkError(f"{path}: cannot be read: {error}") from error
+    if list(rows) != list(columns):
+        raise BenchmarkError(f"{path}: has other columns than {', '.join(columns)}")
+    if len(strange := rows[rows.suite != suite]):
+        raise BenchmarkError(f"{path}: is of suite {strange.suite.iloc[0]}, and {suite} is drawn")
+    return rows
+
+
+def _path(scores: Path, name: str) -> Path:
+    return scores.parent / FOLDER / f"{name}.csv"
