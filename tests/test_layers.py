@@ -37,7 +37,10 @@ LAYERS = {
         set(),
     ),
     "benchmark/metrics": (RECORDS, HEAVY),
-    "benchmark/details": (RECORDS | {"benchmark.store.look"}, HEAVY),
+    "benchmark/details": (
+        RECORDS | {"benchmark.store.look", "benchmark.metrics._frechet", "benchmark.metrics._intervals"},
+        HEAVY,
+    ),
     "benchmark/tables": (RECORDS, HEAVY),
     "benchmark/figures": (RECORDS, HEAVY),
 }

@@ -72,7 +72,9 @@ def _panel(axes: Axes, rows: pd.DataFrame, kinds: list[str], role: str, metric: 
     if rows.empty:
         axes.text(0.5, 0.5, "not measured", transform=axes.transAxes, ha="center", color=_anchors.GREY)
         return
-    axes.set_title("retained concepts" if role == "retained" else "erased concept", fontsize=7, fontweight="normal", pad=3)
+    axes.set_title(
+        "retained concepts" if role == "retained" else "erased concept", fontsize=7, fontweight="normal", pad=3
+    )
     axes.set_ylabel(_anchors.axis_label(metric, rows.direction.iloc[0]), fontsize=7)
     for i, kind in enumerate(kinds):
         line = rows[rows.anchor == kind].set_index("sentence").reindex(sentences)

@@ -70,12 +70,11 @@ def points(scores: pd.DataFrame, details: Mapping[str, pd.DataFrame]) -> pd.Data
     if rows.empty:
         raise BenchmarkError("no anchor has both a distance to its concept and a number for what is retained")
     panel = ["experiment", "prompt_set", "metric"]
-    found = [
-        dict(zip(panel, key, strict=True)) | _correlation(group) for key, group in rows.groupby(panel, sort=False)
-    ]
+    found = [dict(zip(panel, key, strict=True)) | _correlation(group) for key, group in rows.groupby(panel, sort=False)]
     rows["seed_values"] = [" ".join(f"{value:.6g}" for value in by_seed.values()) for by_seed in rows.by_seed]
-    kept = [*panel, "task", "title", "role", "variant", "concept", "phrase", "anchor", "observer", "direction", "distance",
-            "distance_low", "distance_high", "images", *NUMBERS, "seeds", "seed_values", "by_seed"]  # fmt: skip
+    kept = [*panel, "task", "title", "role", "variant", "concept", "phrase", "anchor", "observer", "direction",
+            "distance", "distance_low", "distance_high", "images", *NUMBERS, "seeds", "seed_values",
+            "by_seed"]  # fmt: skip
     return rows[kept].merge(pd.DataFrame(found), on=panel)
 
 

@@ -59,7 +59,9 @@ def figure(scores: pd.DataFrame, details: Mapping[str, pd.DataFrame]) -> tuple[F
         )
         picture = _panel(axes, own, most, column == 0, i + across >= len(keys))
         axes.set_title(own.label.iloc[0], fontsize=7.5, pad=3)
-    scale = drawing.add_axes([1 - 0.6 / width, (height - 0.28 - tall * cell) / height, 0.1 / width, tall * cell / height])
+    scale = drawing.add_axes(
+        [1 - 0.6 / width, (height - 0.28 - tall * cell) / height, 0.1 / width, tall * cell / height]
+    )
     bar = drawing.colorbar(picture, scale, extend="both")
     bar.set_label("points of accuracy lost", fontsize=7)
     bar.outline.set_linewidth(0.4)

@@ -1,4 +1,4 @@
-"""What a variant puts in the place of a concept: an anchor and a sentence that its settings name, of those of a task."""
+"""What a variant puts in the place of a concept: an anchor and a sentence of the task, which its settings name."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from benchmark.plan import anchors, code, counted, grid, prompt_rows, source, variants
-from benchmark.plan.config import load_set, load_task
+from benchmark.plan.config import load_set, load_task, phrases
 from benchmark.plan.records import NOTHING, Classifier, Prompt, PromptSet, Request, Target, Task, Variant, digest
 from benchmark.plan.suite import Suite
 from benchmark.plan.versions import conditions
@@ -34,6 +34,8 @@ def jobs(plan: grid.Plan) -> dict[tuple[str, str], Callable[[], Cause]]:
     """
     suite = plan.suite
     causes = {("base", ""): lambda: base(suite), ("score", ""): lambda: scores(plan)}
+    if grid.embedded(suite, plan.experiments):
+        causes["embed", ""] = lambda: embedding(suite)
     rows = cache(lambda name: prompt_rows.of(plan.sets[name], suite))  # many jobs ask for the same
     asked = cache(lambda name, concepts: images(suite, plan.sets[name], rows(name), concepts))
     seen = cache(lambda name, erased: observation(suite, plan.sets[name], erased))
@@ -135,6 +137,19 @@ def groups(variant: Variant, settings: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(group for group in code.entries(GROUPS, "GROUPS") if group in named)
 
 
+# ── texts ──
+
+
+def embedding(suite: Suite) -> Cause:
+    """The distances of the embeddings of concepts' phrases."""
+    return {
+        "texts": phrases(suite),
+        "threads": suite.sampler.threads,
+        "code": _code(counted.EMBEDDING),
+        "libraries": _versions("torch", "transformers"),
+    }
+
+
 # ── images ──
 
 
@@ -217,7 +232,9 @@ def scores(plan: grid.Plan) -> Cause:
         "suite": suite.name,
         "experiments": digest(plan.experiments),
         "run": digest([[erasure, run] for erasure, run in plan.run.items()]),
-        "tasks": {t.name: [t.erased_on, t.retained_on, suite.erased(t.name)] for t in plan.tasks.values()},
+        "tasks": {
+            t.name: [t.erased_on, t.retained_on, suite.erased(t.name), *t.anchors_on] for t in plan.tasks.values()
+        },
         "sets": {name: _numbers(suite, plan.sets[name], asked) for name in dict(plan.looked_at)},
         "code": _code(counted.SCORING, *_metrics(plan.sets.values()), *_details(suite, plan.experiments)),
         "libraries": _versions("numpy", "scipy", "pandas"),

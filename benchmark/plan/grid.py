@@ -154,6 +154,12 @@ def details(suite: Suite, experiments: Iterable[str]) -> tuple[str, ...]:
     return _union(details_of(file) for file in files)
 
 
+def embedded(suite: Suite, experiments: Iterable[str]) -> bool:
+    """Whether the views of these experiments show a detail that needs the embeddings of concepts."""
+    files = [f"benchmark/details/{name}.py" for name in details(suite, experiments)]
+    return any(not source.broken(file) and source.literal(file, "EMBEDDINGS", False) for file in files)
+
+
 def details_of(view: str) -> tuple[str, ...]:
     """The details that the file of a table or figure asks for. Raises `ConfigError` for one that there is not."""
     names = () if source.broken(view) else tuple(source.literal(view, "DETAILS", ()))

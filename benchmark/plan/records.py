@@ -111,9 +111,10 @@ class Source:
 
     `kind` is `evaluation`, `training` (of the task's classifier), `pool_concept` or `pool_anchor` (of methods),
     `anchors` (concepts, and what methods put in their place), `file` or `attack`. The first five derive rows from the
-    concepts of `task` (of a pool: from `concepts` alone). A file has `path`, the `sha256` of its bytes, the `columns` that fill the fields of `Prompt`, and `defaults` of those it lacks.
-    An `attack`, a file of `attacks/` with its `settings`, searches other texts for the rows of the set `of`, for every
-    model others; the original model draws these rows as they are.
+    concepts of `task` (of a pool: from `concepts` alone). A file has `path`, the `sha256` of its bytes, the `columns`
+    that fill the fields of `Prompt`, and `defaults` of those it lacks. An `attack`, a file of
+    `attacks/` with its `settings`, searches other texts for the rows of the set `of`, for every model others; the
+    original model draws these rows as they are.
     """
 
     kind: Literal["evaluation", "training", "pool_concept", "pool_anchor", "anchors", "file", "attack"]
