@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -12,7 +12,9 @@ from benchmark.errors import BenchmarkError
 from benchmark.files import write_atomically
 from benchmark.plan import plugins
 from benchmark.plan.grid import Plan, details
-from benchmark.store.look import Look
+
+if TYPE_CHECKING:
+    from benchmark.store.look import Look
 
 FOLDER = "details"  # beside scores.csv
 FIRST = {"suite": str, "experiment": str}  # the columns in front of those that a detail names
