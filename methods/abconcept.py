@@ -22,6 +22,7 @@ from typing import Literal
 
 import torch
 
+from benchmark.errors import BenchmarkError
 from benchmark.model.alignment import NoiseAnchor, NoisedImages, Preserve, PromptAnchor, align
 from benchmark.plan.groups import Group
 
@@ -50,6 +51,8 @@ class Settings:
 def erase(model, request, settings):
     s, concept, blank = settings, request.concept, settings.blank or request.templates.blank
     target = s.target or request.templates.target
+    if s.named_anchor and s.named_anchor not in concept.anchors:
+        raise BenchmarkError(f"named_anchor: concept {concept.name} of this task has no anchor {s.named_anchor!r}")
     anchor = target.format(c=concept.anchors[s.named_anchor]) if s.named_anchor else blank
     model.train(s.group)
     kinds = {"noise": NoiseAnchor, "model": PromptAnchor, "as_run": PromptAnchor}

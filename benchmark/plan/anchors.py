@@ -14,8 +14,12 @@ ANCHOR, SENTENCE = "named_anchor", "sentence"  # settings of methods; empty: non
 
 
 def templates(task: Task, settings: Mapping[str, Any]) -> Templates:
-    """The prompts that erasing uses: the task's, or the sentence that a setting names in the place of its target."""
+    """The prompts that erasing uses: the task's, or the sentence that a setting names in the place of its target.
+
+    Raises `ConfigError` for a sentence that the task has not.
+    """
     name = settings.get(SENTENCE)
+    check(task, settings, (), "settings")
     return replace(task.templates, target=task.sentences[name]) if name else task.templates
 
 
