@@ -32,7 +32,12 @@ SIMPLE = {  # what another value changes, by its key's path
     r"sampler\.threads": ["embed ", "generate *", "erase *", "train_classifier *", "observe *", "score "],
     r"budgets\.pool": ["prompts *_pool_*", "generate *_pool_*", "score "],
     r"budgets\.train": ["prompts *_training", "generate *_training/*", "score "],
-    r"budgets\.anchors": ["prompts anchors_*", "generate anchors_*/original"],
+    r"budgets\.anchors": [
+        "prompts anchors_style",
+        "prompts anchors_object",
+        "generate anchors_style/*",
+        "generate anchors_object/*",
+    ],
 }
 
 

@@ -28,6 +28,7 @@ METRICS = {  # what is drawn of what is retained, and of what is erased
 }
 BETTER = {"up": "better →", "down": "← better"}
 KEYS = ["experiment", "task", "variant", "checkpoint"]
+NAMES = {"named_anchor": "anchor", "sentence": "sentence"}  # settings, and the columns that they become
 GREY = "#666666"
 
 
@@ -35,20 +36,18 @@ def study(scores: pd.DataFrame, details: Mapping[str, pd.DataFrame]) -> pd.DataF
     """The rows of `scores` of variants that put an anchor in the place of a concept, with `anchor` and `sentence`.
 
     Of each metric of a prompt set those by its first observer, over all concepts that were asked for. `details` has
-    `settings`, which says what each variant's anchor and sentence are. Raises `BenchmarkError` if there is no such row.
+    `settings`, which says what each variant's anchor and sentence are. Raises `BenchmarkError` for a kind of anchor
+    that has no look here.
     """
     settings = details["settings"].pivot(index=KEYS, columns="setting", values="value")
-    if "named_anchor" not in settings or "sentence" not in settings:
-        raise BenchmarkError("no variant of these experiments has the settings named_anchor and sentence")
-    named = settings[settings.named_anchor.fillna("") != ""][["named_anchor", "sentence"]].reset_index()
-    named = named.rename(columns={"named_anchor": "anchor"})
+    settings = settings.reindex(columns=list(NAMES)).fillna("").rename(columns=NAMES)
+    named = settings[settings.anchor != ""].reset_index()
     rows = scores[(scores.asked == WHOLE) & scores.metric.isin(METRICS) & (scores.checkpoint == END)]
     first = rows.groupby(["experiment", "prompt_set", "metric"]).observer.transform("first")
     rows = rows[rows.observer == first].merge(named, on=KEYS)
-    strange = [kind for kind in rows.anchor.unique() if kind not in KINDS]
-    if strange or rows.empty:
-        what = f"{strange[0]} is no kind of anchor that this figure knows" if strange else "no variant has an anchor"
-        raise BenchmarkError(f"{what} (known: {', '.join(KINDS)})")
+    for kind in rows.anchor.unique():
+        if kind not in KINDS:
+            raise BenchmarkError(f"{kind} is no kind of anchor that this figure knows (known: {', '.join(KINDS)})")
     return rows
 
 

@@ -38,7 +38,8 @@ def spearman(x: np.ndarray, y: np.ndarray, groups: np.ndarray) -> Correlation:
     z, others = _z(value), np.array([_z(rho) for rho in without])
     k = len(names)
     margin = stdtrit(k - 1, LEVEL) * np.sqrt((k - 1) / k * np.sum((others - others.mean()) ** 2))
-    return Correlation(value, float(np.tanh(z - margin)), float(np.tanh(z + margin)), len(x))
+    low, high = np.tanh([z - margin, z + margin])
+    return Correlation(value, min(float(low), value), max(float(high), value), len(x))  # which may be 1 itself
 
 
 def _rho(x: np.ndarray, y: np.ndarray) -> float:

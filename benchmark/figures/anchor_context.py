@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from benchmark.figures import _anchors
+from benchmark.figures._empty import empty
 from benchmark.plan.records import WHOLE
 
 PAPER_PLACE = "Figure 4"
@@ -34,6 +35,8 @@ def figure(scores: pd.DataFrame, details: Mapping[str, pd.DataFrame]) -> tuple[F
     rows = rows[(rows.concept == WHOLE) & rows.sentence.isin(_anchors.SENTENCES)]
     several = rows.groupby("anchor").sentence.transform("nunique") > 1
     rows = rows[several & ((rows.role == "retained") | (rows.metric == ERASED))].dropna(subset=["value"])
+    if "retained" not in set(rows.role):
+        return empty("no anchor stands in more than one sentence beside a number for what is retained")
     kinds = [kind for kind in _anchors.KINDS if kind in set(rows.anchor)]
     rows_of_panels = _anchors.panels(rows)
     columns = [("retained", metric) for metric in _anchors.METRICS if metric in set(rows.metric)]

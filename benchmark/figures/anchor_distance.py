@@ -15,8 +15,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from benchmark.errors import BenchmarkError
 from benchmark.figures import _anchors
+from benchmark.figures._empty import empty
 from benchmark.figures._rank import spearman
 from benchmark.plan.records import WHOLE
 
@@ -35,6 +35,8 @@ NUMBERS = ["value", "ci_low", "ci_high"]
 def figure(scores: pd.DataFrame, details: Mapping[str, pd.DataFrame]) -> tuple[Figure, pd.DataFrame]:
     """A row of panels for each experiment and prompt set, a column for each metric; and the points, with rho."""
     rows = points(scores, details)
+    if rows.empty:
+        return empty("no anchor has both a distance to its concept and a number for what is retained")
     rows_of_panels, metrics = _anchors.panels(rows), [m for m in _anchors.METRICS if m in set(rows.metric)]
     width, height = 7.2, 1.75 * len(rows_of_panels) + 0.75
     drawing = Figure((width, height))
@@ -68,7 +70,7 @@ def points(scores: pd.DataFrame, details: Mapping[str, pd.DataFrame]) -> pd.Data
     distances = distances[[*keys, "distance", "distance_low", "distance_high", "images"]]
     rows = rows.merge(distances, on=keys).dropna(subset=["value", "distance"])
     if rows.empty:
-        raise BenchmarkError("no anchor has both a distance to its concept and a number for what is retained")
+        return rows
     panel = ["experiment", "prompt_set", "metric"]
     found = [dict(zip(panel, key, strict=True)) | _correlation(group) for key, group in rows.groupby(panel, sort=False)]
     rows["seed_values"] = [" ".join(f"{value:.6g}" for value in by_seed.values()) for by_seed in rows.by_seed]

@@ -14,8 +14,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from benchmark.errors import BenchmarkError
 from benchmark.figures import _anchors
+from benchmark.figures._empty import empty
 from benchmark.plan.records import WHOLE
 
 PAPER_PLACE = "Figure 5"
@@ -36,6 +36,8 @@ NUMBERS = ["value", "ci_low", "ci_high"]
 def figure(scores: pd.DataFrame, details: Mapping[str, pd.DataFrame]) -> tuple[Figure, pd.DataFrame]:
     """A row of panels for each experiment and prompt set of what is retained, a column for each metric."""
     rows = points(scores, details)
+    if rows.anchor.eq("").all():
+        return empty("no anchor has both an accuracy on what is erased and a number for what is retained")
     rows_of_panels = list(rows[["experiment", "prompt_set"]].drop_duplicates().itertuples(index=False, name=None))
     metrics = [metric for metric in _anchors.METRICS if metric in set(rows.metric)]
     width, height = 7.2, 2.05 * len(rows_of_panels) + 0.75
@@ -70,8 +72,6 @@ def points(scores: pd.DataFrame, details: Mapping[str, pd.DataFrame]) -> pd.Data
     lost = rows[(rows.role == "erased") & (rows.metric == ERASED)].drop_duplicates(keys)
     lost = lost.set_index(keys)[NUMBERS].add_prefix("erased_").reset_index()
     rows = rows[rows.role == "retained"].merge(lost, on=keys)
-    if rows.empty:
-        raise BenchmarkError("no variant has both an accuracy on what is erased and a number for what is retained")
     kept = ["experiment", "task", "title", "prompt_set", "variant", "anchor", "sentence", "metric", "observer",
             "direction", *NUMBERS, *(f"erased_{name}" for name in NUMBERS), "seeds"]  # fmt: skip
     return rows[kept]

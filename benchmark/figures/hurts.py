@@ -14,6 +14,7 @@ from scipy.cluster.hierarchy import leaves_list, linkage, optimal_leaf_ordering
 from scipy.spatial.distance import squareform
 
 from benchmark.errors import BenchmarkError
+from benchmark.figures._empty import empty
 from benchmark.plan.records import END, WHOLE
 
 DETAILS = ("embeddings",)
@@ -33,6 +34,8 @@ PLACES = (("line", "concept"), ("column", "asked"))
 def figure(scores: pd.DataFrame, details: Mapping[str, pd.DataFrame]) -> tuple[Figure, pd.DataFrame]:
     """A panel for each experiment and variant; and its cells, with the distance of the two concepts' embeddings."""
     cells = losses(scores, details["embeddings"])
+    if cells.empty:
+        return empty(f"no variant has {METRIC} concept by concept, beside that of {ORIGINAL}")
     keys = list(cells[["experiment", "variant"]].drop_duplicates().itertuples(index=False, name=None))
     across = min(ACROSS, len(keys))
     down = -(-len(keys) // across)
@@ -80,7 +83,7 @@ def losses(scores: pd.DataFrame, embeddings: pd.DataFrame) -> pd.DataFrame:
     originals = rows[rows.variant == ORIGINAL].drop_duplicates(place).set_index(place).value.rename("original")
     rows = rows[~rows.control].join(originals, on=place).dropna(subset=["value", "original"])
     if rows.empty:
-        raise BenchmarkError(f"no variant has {METRIC} concept by concept, beside that of {ORIGINAL}")
+        return rows
     pairs = embeddings.rename(columns={"other": "asked"})[["experiment", "concept", "asked", "distance"]]
     rows = rows.merge(pairs.drop_duplicates(["experiment", "concept", "asked"]), how="left")
     lacking = rows[rows.distance.isna()]
