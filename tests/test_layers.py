@@ -39,7 +39,13 @@ LAYERS = {
     ),
     "benchmark/metrics": (RECORDS, HEAVY),
     "benchmark/details": (
-        RECORDS | {"benchmark.store.look", "benchmark.metrics._exposed", "benchmark.metrics._intervals"},
+        RECORDS
+        | {
+            "benchmark.store.look",
+            "benchmark.metrics._exposed",
+            "benchmark.metrics._frechet",
+            "benchmark.metrics._intervals",
+        },
         HEAVY,
     ),
     "benchmark/tables": (RECORDS | {"benchmark.store.printed"}, HEAVY),

@@ -161,7 +161,8 @@ def test_other_prompt_sets_of_a_task_have_their_means_below_its_own(world, small
 def test_every_view_is_content_with_the_columns_that_it_is_promised(name):
     suite = load_suite("paper" if name == "tables/verdict" else "testbed")
     feeding = [key for key, experiment in suite.experiments.items() if name in experiment.views]
-    chosen = "original, scramble, esd, abconcept" if suite.name == "paper" else "original, scramble, esd"
+    anchored = "abconcept-closest, abconcept-closest-short, abconcept-descriptive"
+    chosen = f"original, scramble, esd, {'abconcept' if suite.name == 'paper' else anchored}"
     numbers = _numbers(suite.name, chosen)
     means, _ = view.prepare(numbers[numbers.experiment.isin(feeding)], suite)
     assert tuple(means.columns) == frames.MEANS

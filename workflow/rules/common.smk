@@ -170,6 +170,11 @@ def details(*views):
     return [f"{SUITE.folder}/details/{name}.csv" for name in names]
 
 
+def embeddings():
+    """How far apart concepts are to the text encoder, if a view shows a detail that needs it."""
+    return [f"{SUITE.folder}/embeddings.csv"] if grid.embedded(SUITE, PLAN.experiments) else []
+
+
 def shown():
     """The views that end a run; a report is on those that are there, since a narrowed run has not made all of them."""
     if not any(word.partition("=")[0] == "--report" for word in sys.argv):
@@ -248,5 +253,6 @@ onerror:
         prompts = [f"{SUITE.folder}/prompts/{name}.csv" for name in dict(kept)]
         command = ["-m", "benchmark.partial", "--suite", SUITE.name, "--out", PARTIAL, *NAMED]
         command += ["--prompts", *prompts, "--evidence", *evidence, "--lacking", *lacking]
+        command += [word for path in embeddings() if os.path.exists(path) for word in ("--embeddings", path)]
         subprocess.run([sys.executable, *command])
     trouble.main(Path(log[0]), COMMAND)
