@@ -63,7 +63,7 @@ def base_files():
 
 
 def suffixes(view):
-    return ["csv", "md", "tex"] if view.startswith("tables/") else ["csv", "svg", "png"]
+    return ["csv", "md", "tex", "html"] if view.startswith("tables/") else ["csv", "svg", "png"]
 
 
 def option(name, value):
@@ -168,6 +168,18 @@ def details(*views):
     """The details beside scores.csv that views show (`DETAILS = [name, …]` in their files)."""
     names = dict.fromkeys(name for view in views for name in grid.details_of(f"benchmark/{view}.py"))
     return [f"{SUITE.folder}/details/{name}.csv" for name in names]
+
+
+def stated(kind, name, otherwise):
+    """What the file of a table or figure says as `name`, by the wildcard `view`: for the report."""
+    return lambda wildcards: literal(f"benchmark/{kind}/{wildcards.view}.py", name, otherwise)
+
+
+def in_report(kind, what):
+    """How an output is shown in the report: under its place in the paper, with its caption (workflow/report/)."""
+    category = stated(kind, "PAPER_PLACE", "Without a place in the paper")
+    labels = lambda wildcards: {"view": wildcards.view, "file": what}
+    return {"caption": f"../report/{kind}.rst", "category": category, "labels": labels}
 
 
 def shown():
