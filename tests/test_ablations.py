@@ -8,11 +8,13 @@ from real_suites import whole
 from benchmark import view
 from benchmark.plan import grid, variants
 from benchmark.plan.config import load_suite
-from benchmark.tables import _ablation, inner_steps, strategies
+from benchmark.plan.records import WHOLE
+from benchmark.store import printed
+from benchmark.tables import _ablation, inner_steps, strategies, verdict
 
 LOSSES, SEEDS = 2, 3
 TABLES = "strategies, inner_steps"
-EXPERIMENTS = {"testbed": TABLES}
+EXPERIMENTS = {"testbed": TABLES, "paper": TABLES}
 
 
 @cache
@@ -35,7 +37,7 @@ def blocks_of(suite: str, experiment: str, change=lambda rows: rows):
 def test_equal_settings_are_one_erasure(suite):
     """Three strategies and four K, one of them in both tables: twelve erasures, of fourteen rows."""
     plan = planned(suite)
-    asked = {e for erasures in plan.experiments.values() for e in erasures if not variants.control(e.variant)}
+    asked = [e for erasures in plan.experiments.values() for e in erasures if not variants.control(e.variant)]
     erased = {plan.run[e] for e in asked}
     assert len(asked) == LOSSES * (3 + 4) * SEEDS and len(erased) == LOSSES * (3 + 4 - 1) * SEEDS
     assert len([shard for shard in plan.shards.values() if shard.variant in {e.variant for e in erased}]) == len(erased)
@@ -90,6 +92,25 @@ def test_a_table_without_counts_shows_the_rest():
         "testbed", "strategies", lambda rows: rows[~rows.metric.isin(_ablation.SHOWN["erased"])]
     )
     assert len(means.columns) == 3 and not seeds and "erase on" not in heading
+
+
+def test_on_the_papers_model_each_table_is_compared_with_its_own():
+    """Every printed number of Tables 4 and 5 has a measured one beside it."""
+    rows = numbers("paper")
+    means, _ = view.prepare(rows, load_suite("paper"))
+    compared = verdict.table(means)
+    of = compared[compared.concept != WHOLE].groupby("experiment").table.unique().map(list).to_dict()
+    assert of == {"strategies": ["Table 4"], "inner_steps": ["Table 5"]}
+    for experiment, file in (("strategies", "table4.csv"), ("inner_steps", "table5.csv")):
+        own = compared[compared.experiment == experiment]
+        assert len(own[own.concept != WHOLE]) == len(printed.numbers(file))
+
+
+def test_on_the_papers_model_counts_and_what_is_retained_are_of_two_sets():
+    (heading, means), _ = blocks_of("paper", "strategies")
+    assert heading.endswith("(erase on prompt set i2p; preserve on prompt set imagenet)")
+    assert list(means)[-4:] == ["Erase count ↓", "Preserve FID ↓", "Preserve ACC ↑", "Preserve LPIPS ↓"]
+    assert len(means) == 8
 
 
 def test_the_views_say_their_place():

@@ -14,7 +14,7 @@ import pandas as pd
 from benchmark.plan.records import WHOLE
 
 # The metrics that are printed, in the paper's order.
-NAMES = {"exposed": "count", "detected": "detected", "fid": "FID", "accuracy": "ACC", "lpips": "LPIPS"}
+NAMES = {"detected": "detected", "exposed": "count", "fid": "FID", "accuracy": "ACC", "lpips": "LPIPS"}
 DIGITS = {name: (3, 3) if name == "lpips" else (1, 0) for name in NAMES}  # of numbers and of their intervals
 ACCURACY = "accuracy"
 SIDES = {"erased": "Erase", "retained": "Preserve"}
