@@ -175,11 +175,10 @@ def stated(kind, name, otherwise):
     return lambda wildcards: literal(f"benchmark/{kind}/{wildcards.view}.py", name, otherwise)
 
 
-def in_report(kind, what):
-    """How an output is shown in the report: under its place in the paper, with its caption (workflow/report/)."""
+def in_report(kind):
+    """How a table or figure is shown in the report: under its place in the paper, with its caption."""
     category = stated(kind, "PAPER_PLACE", "Without a place in the paper")
-    labels = lambda wildcards: {"view": wildcards.view, "file": what}
-    return {"caption": f"../report/{kind}.rst", "category": category, "labels": labels}
+    return {"caption": f"../report/{kind}.rst", "category": category, "labels": {kind: "{view}"}}
 
 
 def shown():

@@ -18,10 +18,10 @@ rule table:
         printed=lambda w: printed(f"tables/{w.view}"),
         scores="<results>/scores.csv",
     output:
-        csv=report("<results>/tables/{view}.csv", **in_report("tables", "all numbers, to download")),
+        csv="<results>/tables/{view}.csv",
         md="<results>/tables/{view}.md",
         tex="<results>/tables/{view}.tex",
-        html=report("<results>/tables/{view}.html", **in_report("tables", "table")),
+        html=report("<results>/tables/{view}.html", **in_report("tables")),
     log:
         "<results>/logs/view/tables/{view}.log",
     params:
@@ -42,8 +42,8 @@ rule figure:
         scores="<results>/scores.csv",
         images=lambda w: manifests(f"figures/{w.view}"),
     output:
-        csv=report("<results>/figures/{view}.csv", **in_report("figures", "what it shows, to download")),
-        svg=report("<results>/figures/{view}.svg", **in_report("figures", "figure")),
+        csv="<results>/figures/{view}.csv",
+        svg=report("<results>/figures/{view}.svg", **in_report("figures")),
         png="<results>/figures/{view}.png",
     log:
         "<results>/logs/view/figures/{view}.log",
