@@ -37,7 +37,7 @@ def main(
     Args:
         suite: A file of benchmark/suites/.
         scores: The scores.csv.
-        out: The folder to write to: tables become <view>.csv, .md and .tex, figures <view>.csv, .svg and .png.
+        out: The folder to write to: tables become <view>.csv, .md, .tex and .html, figures <view>.csv, .svg and .png.
         view: tables/<name> or figures/<name>, one or several; none is nothing to do.
         images: The manifest.csv files of the images, for figures that show pictures.
         if_any: Say which views there is no number for and leave them as they are, instead of failing.

@@ -36,7 +36,7 @@ def notes_of(numbers):
 # ── tables ──
 
 
-def test_a_table_is_csv_markdown_and_latex(scored, world):
+def test_a_table_is_csv_markdown_html_and_latex(scored, world):
     view.main("test", scored, world, ["tables/style"])
     table = pd.read_csv(world / "tables/style.csv")
     assert set(table.metric) == {"accuracy", "flat", "fid", "kid", "lpips"}
@@ -52,6 +52,9 @@ def test_a_table_is_csv_markdown_and_latex(scored, world):
     assert "rival-l1*: a reconstruction." in text
     flat = "of erased concepts, wreck 12.5 %; of retained concepts, wreck 12.5 %."
     assert f"Images of a single colour (Artistic styles): {flat}" in text
+    page = (world / "tables/style.html").read_text()
+    assert page.count("<table") == page.count("</table>") == 3 and "<h2>Erasing artistic styles (Table 1" in page
+    assert "<td>stained glass</td>" in page and "rival-l1*: a reconstruction." in page
     latex = (world / "tables/style.tex").read_text()
     assert latex.count(r"\begin{tabular}") == latex.count(r"\end{tabular}") == 3
     assert r"$\uparrow$" in latex and "95 \\%" in latex and not re.search(r"(?<!\\)[%_]", latex.partition("\n")[2])

@@ -136,7 +136,7 @@ class Table(Protocol):
 
     @optional
     def blocks(self, scores: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
-        """Captions and tables of the .md and the .tex, if these are printed otherwise."""
+        """Captions and tables of the .md, .tex and .html, if these are printed otherwise."""
 
 
 class DetailedTable(Protocol):
@@ -151,7 +151,7 @@ class DetailedTable(Protocol):
 
     @optional
     def blocks(self, scores: pd.DataFrame, details: Mapping[str, pd.DataFrame]) -> Iterator[tuple[str, pd.DataFrame]]:
-        """Captions and tables of the .md and the .tex, if these are printed otherwise."""
+        """Captions and tables of the .md, .tex and .html, if these are printed otherwise."""
 
 
 class Figure(Protocol):

@@ -63,7 +63,7 @@ def base_files():
 
 
 def suffixes(view):
-    return ["csv", "md", "tex"] if view.startswith("tables/") else ["csv", "svg", "png"]
+    return ["csv", "md", "tex", "html"] if view.startswith("tables/") else ["csv", "svg", "png"]
 
 
 def option(name, value):
@@ -173,6 +173,17 @@ def details(*views):
 def embeddings():
     """How far apart concepts are to the text encoder, if a view shows a detail that needs it."""
     return [f"{SUITE.folder}/embeddings.csv"] if grid.embedded(SUITE, PLAN.experiments) else []
+
+
+def stated(kind, name, otherwise):
+    """What the file of a table or figure says as `name`, by the wildcard `view`: for the report."""
+    return lambda wildcards: literal(f"benchmark/{kind}/{wildcards.view}.py", name, otherwise)
+
+
+def in_report(kind):
+    """How a table or figure is shown in the report: under its place in the paper, with its caption."""
+    category = stated(kind, "PAPER_PLACE", "Without a place in the paper")
+    return {"caption": f"../report/{kind}.rst", "category": category, "labels": {kind: "{view}"}}
 
 
 def shown():

@@ -18,14 +18,17 @@ rule table:
         printed=lambda w: printed(f"tables/{w.view}"),
         scores="<results>/scores.csv",
     output:
-        csv=report("<results>/tables/{view}.csv", caption="../report/table.rst", category="Tables"),
+        csv="<results>/tables/{view}.csv",
         md="<results>/tables/{view}.md",
         tex="<results>/tables/{view}.tex",
+        html=report("<results>/tables/{view}.html", **in_report("tables")),
     log:
         "<results>/logs/view/tables/{view}.log",
     params:
         cause=cause("view", "tables/{view}"),
         suite=SUITE.name,
+        caption=stated("tables", "CAPTION", ""),
+        place=stated("tables", "PAPER_PLACE", ""),
         out=lambda w, output: Path(output.csv).parents[1],
     shell:
         "python -m benchmark.view --suite {params.suite} --scores {input.scores} --view tables/{wildcards.view}"
@@ -40,13 +43,15 @@ rule figure:
         images=lambda w: manifests(f"figures/{w.view}"),
     output:
         csv="<results>/figures/{view}.csv",
-        svg=report("<results>/figures/{view}.svg", caption="../report/figure.rst", category="Figures"),
+        svg=report("<results>/figures/{view}.svg", **in_report("figures")),
         png="<results>/figures/{view}.png",
     log:
         "<results>/logs/view/figures/{view}.log",
     params:
         cause=cause("view", "figures/{view}"),
         suite=SUITE.name,
+        caption=stated("figures", "CAPTION", ""),
+        place=stated("figures", "PAPER_PLACE", ""),
         images=lambda w, input: option("images", input.images),
         out=lambda w, output: Path(output.csv).parents[1],
     shell:
