@@ -4,16 +4,16 @@ An image is compared with the other model's image of the same prompt row and ind
 noise is hard for both models, and falls out of the difference: so it is known better than from two separate scores.
 
 There is a row per pair of variants of an experiment (at their ends, without controls), erased concept, erasing seed,
-prompt set, role and metric. Two variants are compared if both erased the concept with the same seed. A number of several
-concepts or wordings is the mean of theirs, as in the tables; seeds are not combined.
+prompt set, role and metric. Two variants are compared if both erased the concept with the same seed. A number of
+several concepts or wordings is the mean of theirs, as in the tables; seeds are not combined.
 
 The standard error is that of the images alone, not of the trainings:
 
 - of a mean over images, it comes from the spread of the prompt rows' differences, since images of a row may resemble
   each other;
-- of FID, which no image has by itself, it is that of the delete-group jackknife of the metric: both models lose the same
-  groups of rows, and the difference is taken each time. This takes as long as the metric itself does, whatever the
-  number of pairs, since FID is computed once for each model and group.
+- of FID, which no image has by itself, it is that of the delete-group jackknife of the metric: both models lose the
+  same groups of rows, and the difference is taken each time. This takes as long as the metric itself does, whatever
+  the number of pairs, since FID is computed once for each model and group.
 """
 
 from __future__ import annotations
