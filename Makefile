@@ -36,7 +36,7 @@ export MALLOC_MMAP_THRESHOLD_ ?= 4294967296
 export MALLOC_TRIM_THRESHOLD_ ?= 17179869184
 
 .DEFAULT_GOAL := run
-.PHONY: run show tables plan list test test-causes test-kill test-slurm scale verify quality repro retrain lint clean help
+.PHONY: run show tables claims plan list test test-causes test-kill test-slurm scale verify quality repro retrain lint clean help
 
 # The command that messages tell to type again after a failure.
 run tables: export TYPED = $(strip make $(MAKECMDGOALS) $(MAKEOVERRIDES))
@@ -51,6 +51,9 @@ show:
 
 tables: .venv/installed ## draw tables and figures again from results/<suite>/scores.csv
 	$(BIN)/snakemake tables figures $(OPTIONS)
+
+claims: .venv/installed ## judge what the paper claims by results/<suite>/scores.csv, as claims.csv and claims.md
+	$(BIN)/snakemake claims $(OPTIONS)
 
 plan: .venv/installed ## say which jobs would run, and why
 	$(BIN)/snakemake $(OPTIONS) --dry-run

@@ -116,8 +116,9 @@ def _sections(judged: list[Judged], suite: Suite, level: float) -> Iterator[str]
         yield f"**The gate of this suite is closed, and the run went on all the same: {suite.ungated}.**"
     tested = sum(each.p == each.p for each in judged)
     yield (
-        f"{tested} of {len(judged)} could be tested. *p* is corrected for that number (Holm); at most {level:g} decides a"
-        " claim. So the chance that any of them is decided wrongly is at most as much, whatever is true."
+        f"{tested} of {len(judged)} could be tested. *p* is corrected for that number (Holm). A claim is decided if *p*"
+        f" is {level:g} or less. So the chance that any of them is decided wrongly is at most {level:.0%}, whatever is"
+        " true."
     )
     rows = [
         {"claim": each.claim.title, "where": each.claim.place, "task": each.task, "verdict": f"**{each.verdict}**",

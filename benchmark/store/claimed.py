@@ -60,7 +60,10 @@ class Claim:
 
 @dataclass(frozen=True)
 class Claims:
-    """All claims; `level` is the chance that any of them is decided wrongly. `names`: variants by another name, by suite."""
+    """All claims. `level` is the chance that any of them is decided wrongly.
+
+    `names` has, by suite, the variants that claims call by another name.
+    """
 
     level: float
     claims: Mapping[str, Claim]

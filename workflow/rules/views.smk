@@ -1,4 +1,4 @@
-# Tables and figures. Two ways lead to them: the rules `table` and `figure` end a whole run; `tables` and `figures` draw
+# Tables, figures and claims. Two ways lead to them: the rules `table` and `figure` end a whole run; `tables` and `figures` draw
 # all of them again from a scores.csv as it lies there, whatever its age and origin, and never plan a model for it.
 
 
@@ -8,6 +8,7 @@ localrules:
     figure,
     tables,
     figures,
+    claims,
 
 
 rule table:
@@ -75,3 +76,14 @@ rule figures:
     shell:
         "python -m benchmark.view --suite {params.suite} --scores {params.results}/scores.csv --if-any {params.views}"
         " {params.images} --out {params.results} 2>&1 | tee {log}"
+
+
+rule claims:
+    log:
+        "<results>/logs/view/claims.log",
+    params:
+        suite=SUITE.name,
+        results=SUITE.folder,
+    shell:
+        "python -m benchmark.claims --suite {params.suite} --scores {params.results}/scores.csv --out {params.results}"
+        " 2>&1 | tee {log}"
