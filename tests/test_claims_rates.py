@@ -112,3 +112,19 @@ def test_of_many_claims_that_are_true_at_the_edge_hardly_ever_is_any_decided(say
         decided = np.mean([any(each.verdict != UNDECIDED for each in _corrected(all_, 0.05)) for all_ in alone])
         say(f"{count} claims, all just not true: any is decided in {decided:.1%} of {n}")
         assert at_most(decided, 0.05, n) and decided > 0.03
+
+
+def test_one_concept_in_nine_that_behaves_otherwise_is_what_students_test_does_not_see(say):
+    """The limit that docs/protocol.md states. The effect is 90 for one concept in nine, else 0: 10 in the mean.
+
+    A sample of nine concepts has none of the former in (8/9)^9 = 35 % of cases. Then an effect of 10 seems refuted.
+    """
+    dice, n = np.random.default_rng(11), 300
+    refuted = 0
+    for _ in range(n):
+        frame = gaps(dice, 0, spread=0, training=1)
+        rare = dice.uniform(size=9) < 1 / 9
+        frame["value"] += 90.0 * rare[frame.index.get_level_values("concept")]
+        refuted += within(frame, False, "accuracy").below(10) <= 0.025
+    say(f"an effect of 90 for one concept in nine: that its mean is 10 is wrongly refuted in {refuted / n:.0%} of {n}")
+    assert refuted / n == pytest.approx((8 / 9) ** 9, abs=0.12)
