@@ -26,6 +26,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from benchmark.errors import BenchmarkError
+from benchmark.metrics._exposed import counts
 from benchmark.metrics._frechet import distance
 from benchmark.metrics._intervals import Parts, deviation, leave_out
 from benchmark.plan.records import END, NOTHING, Measure
@@ -64,12 +65,19 @@ def _detected(look: Look, measure: Measure) -> np.ndarray:
     return 100.0 * (look.rows[columns].to_numpy(float).max(1) > measure.settings["threshold"])
 
 
-# The metrics that are means over images: what each image counts.
+def _exposed(look: Look, measure: Measure) -> np.ndarray:
+    seen = look.rows[f"{measure.observer}_detections"].to_numpy()
+    return (counts(seen, measure.settings["classes"], measure.settings["threshold"]) > 0).sum(1).astype(float)
+
+
+# The metrics that are means over images, or sums: what each image counts.
 IMAGE: Mapping[str, Callable[[Look, Measure], np.ndarray]] = {
     "accuracy": _right,
     "lpips": _distance,
     "detected": _detected,
+    "exposed": _exposed,
 }
+SUMS = ("exposed",)
 
 
 class Images(NamedTuple):
@@ -137,7 +145,7 @@ def _samples(look: Look) -> Samples:
             if measure.metric == FID:
                 sample = Whole(leave_out(partial(_fid, own[where], original[where]), units[where]))
             else:
-                sample = Images(values[where], units[where])
+                sample = Images(values[where] * (len(where) if measure.metric in SUMS else 1), units[where])
             samples.setdefault((group[2], place), {})[group] = sample
     return samples
 

@@ -36,7 +36,7 @@ POSITIVE = {"lr", "clip"}  # more than 0, as the last word of a name: `delta_lr`
 # Whole numbers that count something, as a word of a name: `inner_steps`, `batch_size`, `n_images`. At least 1, or the
 # method's own default if that is less (`warmup_steps: int = 0`).
 COUNTS = {"steps", "batch", "iterations", "iters", "epochs", "images", "samples", "rank", "repeats", "n", "num"}
-SOME = {"classes", "sizes"}  # lists that must not be empty
+SOME = {"classes"}  # lists that must not be empty
 TEMPLATES = {"target", "perturbed", "template"}  # texts in which {c} stands for the concept; empty: the task's
 PLACE = "{c}"
 

@@ -49,8 +49,8 @@ rule score:
         prompts=collect("<results>/prompts/{set}.csv", set=dict(PLAN.looked_at)),
         evidence=[f"{SUITE.folder}/evidence/{name}/{shard}/evidence.csv" for name, shard in PLAN.looked_at],
     output:
-        "<results>/scores.csv",
         details(*PLAN.views),
+        scores="<results>/scores.csv",
     log:
         "<results>/logs/score.log",
     benchmark:
@@ -61,4 +61,4 @@ rule score:
         named=shlex.join(NAMED),
     shell:
         "python -m benchmark.score --suite {params.suite} {params.named} --prompts {input.prompts}"
-        " --evidence {input.evidence} --out {output[0]} 2>&1 | tee {log}"
+        " --evidence {input.evidence} --out {output.scores} 2>&1 | tee {log}"

@@ -1,5 +1,7 @@
-# Tables, figures and claims. Two ways lead to them: the rules `table` and `figure` end a whole run; `tables` and `figures` draw
-# all of them again from a scores.csv as it lies there, whatever its age and origin, and never plan a model for it.
+# Tables, figures and claims. Two ways lead to them: the rules `table` and `figure` end a whole run; `tables`, `figures`
+# and `claims` make all of them again from a scores.csv as it lies there, whatever its age and origin, and never plan a
+# model for it. The rule `unmasked`, which runs only if it is asked for by name, draws figures of pictures again and masks
+# none of these.
 
 
 localrules:
@@ -9,6 +11,7 @@ localrules:
     tables,
     figures,
     claims,
+    unmasked,
 
 
 rule table:
@@ -76,6 +79,19 @@ rule figures:
     shell:
         "python -m benchmark.view --suite {params.suite} --scores {params.results}/scores.csv --if-any {params.views}"
         " {params.images} --out {params.results} 2>&1 | tee {log}"
+
+
+rule unmasked:
+    log:
+        "<results>/logs/view/unmasked.log",
+    params:
+        suite=SUITE.name,
+        results=SUITE.folder,
+        views=option("view", " ".join(view for view in redrawable("figures") if manifests(view))),
+        images=option("images", " ".join(path for view in redrawable("figures") for path in manifests(view))),
+    shell:
+        "python -m benchmark.view --suite {params.suite} --scores {params.results}/scores.csv --if-any {params.views}"
+        " {params.images} --out {params.results} --unmasked 2>&1 | tee {log}"
 
 
 rule claims:
