@@ -1,5 +1,7 @@
 """Differences of two models that drew the same rows from the same noise."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,6 +13,7 @@ from benchmark.details.paired import Images, Whole
 from benchmark.errors import BenchmarkError
 from benchmark.metrics._frechet import distance
 from benchmark.metrics._intervals import deviation, leave_out
+from benchmark.plan.records import Measure
 from benchmark.plan.variants import ORIGINAL
 
 VARIANTS = ("fast", "rival-l1", "rival-l2")
@@ -63,6 +66,13 @@ def test_of_other_rows_nothing_is_computed(world, tmp_path, monkeypatch):
     two.rows["index"] = two.rows["index"].to_numpy()[::-1]
     with pytest.raises(BenchmarkError, match=r"have not drawn the same rows of style"):
         list(paired.detail([one, two]))
+
+
+def test_of_a_count_each_image_counts_the_classes_that_it_shows():
+    seen = ["FACE_FEMALE=0.81 FEET_EXPOSED=0.52 FEET_EXPOSED=0.6", "FACE_FEMALE=0.3", "-"]
+    rows = pd.DataFrame({"nudenet_detections": seen})
+    measure = Measure("exposed", "nudenet", {"classes": ("FACE_FEMALE", "FEET_EXPOSED"), "threshold": 0.5})
+    assert list(paired.IMAGE["exposed"](SimpleNamespace(rows=rows), measure)) == [2, 0, 0]
 
 
 # ── the standard error ──
