@@ -40,7 +40,7 @@ export MALLOC_MMAP_THRESHOLD_ ?= 4294967296
 export MALLOC_TRIM_THRESHOLD_ ?= 17179869184
 
 .DEFAULT_GOAL := run
-.PHONY: run show tour tables plan list test test-causes test-kill test-slurm scale verify quality repro retrain lint clean help
+.PHONY: run show tour tables claims plan list test test-causes test-kill test-slurm scale verify quality repro retrain lint clean help
 
 # The command that messages tell to type again after a failure.
 run tour tables: export TYPED = $(strip make $(MAKECMDGOALS) $(MAKEOVERRIDES))
@@ -62,6 +62,9 @@ tour: .venv/installed ## make all tables and figures of the paper on the testbed
 
 tables: .venv/installed ## draw tables and figures again from results/<suite>/scores.csv
 	$(BIN)/snakemake tables figures $(OPTIONS)
+
+claims: .venv/installed ## judge what the paper claims by results/<suite>/scores.csv, as claims.csv and claims.md
+	$(BIN)/snakemake claims $(OPTIONS)
 
 plan: .venv/installed ## say which jobs would run, and why
 	$(BIN)/snakemake $(OPTIONS) --dry-run

@@ -40,12 +40,8 @@ LAYERS = {
     "benchmark/metrics": (RECORDS, HEAVY),
     "benchmark/details": (
         RECORDS
-        | {
-            "benchmark.store.look",
-            "benchmark.metrics._exposed",
-            "benchmark.metrics._frechet",
-            "benchmark.metrics._intervals",
-        },
+        | {"benchmark.store.look"}
+        | {f"benchmark.metrics.{name}" for name in ("_exposed", "_frechet", "_intervals")},
         HEAVY,
     ),
     "benchmark/tables": (RECORDS | {"benchmark.store.printed"}, HEAVY),

@@ -83,18 +83,45 @@ def jackknife(statistic: Callable[[np.ndarray], float], units: np.ndarray, floor
     that of Busing, Meijer and van der Leeden 1999, "Delete-m jackknife for unequal m". No bootstrap: repeated images
     make a set look less diverse than it is, which biases FID upwards.
     """
+    parts = leave_out(statistic, units)
+    value, n = parts.whole, len(units)
+    if not parts.known:
+        return Score(value, n, np.nan, np.nan)
+    margin = stdtrit(len(parts.sizes) - 1, LEVEL) * deviation(parts)
+    return Score(value, n, max(floor, value - margin), value + margin)
+
+
+class Parts(NamedTuple):
+    """A statistic of a set of images, the same without each of its groups, and how many images each group has."""
+
+    whole: float
+    without: np.ndarray
+    sizes: np.ndarray
+
+    @property
+    def known(self) -> bool:
+        """Whether there are groups enough to tell an error."""
+        return len(self.without) > 1
+
+
+def leave_out(statistic: Callable[[np.ndarray], float], units: np.ndarray) -> Parts:
+    """A statistic with and without each group of prompt rows; without any group if they are too few."""
     n, rows = len(units), _row(units)
     value = statistic(np.full(n, True))
     group = rows % min(GROUPS, rows.max() + 1)
     sizes = np.bincount(group)
     if len(sizes) < 2 or n - sizes.max() < 2:
-        return Score(value, n, np.nan, np.nan)
-    without = np.array([statistic(group != g) for g in range(len(sizes))])
-    h = n / sizes
+        return Parts(value, np.empty(0), sizes)
+    return Parts(value, np.array([statistic(group != g) for g in range(len(sizes))]), sizes)
+
+
+def deviation(parts: Parts) -> float:
+    """The jackknife's standard error."""
+    value, without, sizes = parts
+    h = sizes.sum() / sizes
     pseudo = h * value - (h - 1) * without
     centre = np.sum(value - (1 - 1 / h) * without)
-    margin = stdtrit(len(sizes) - 1, LEVEL) * np.sqrt(np.mean((pseudo - centre) ** 2 / (h - 1)))
-    return Score(value, n, max(floor, value - margin), value + margin)
+    return float(np.sqrt(np.mean((pseudo - centre) ** 2 / (h - 1))))
 
 
 def _row(units: np.ndarray) -> np.ndarray:

@@ -32,11 +32,16 @@ def markdown(caption: str, blocks: Iterable[tuple[str, pd.DataFrame]], notes: It
     """Tables that read well in a terminal, too."""
     parts = [f"## {caption}"]
     for heading, block in blocks:
-        cells = _cells(block, lambda text: str(text).replace("|", "\\|"))
-        sides = ("left", *["right"] * block.shape[1])
         parts += [f"**{heading}**"] if heading else []
-        parts.append(cells.to_markdown(index=False, colalign=sides, disable_numparse=True))
+        parts.append(grid(block))
     return "\n\n".join([*parts, *notes]) + "\n"
+
+
+def grid(block: pd.DataFrame) -> str:
+    """One table in Markdown, its index as the first column."""
+    cells = _cells(block, lambda text: str(text).replace("|", "\\|"))
+    sides = ("left", *["right"] * block.shape[1])
+    return cells.to_markdown(index=False, colalign=sides, disable_numparse=True)
 
 
 def latex(caption: str, blocks: Iterable[tuple[str, pd.DataFrame]], notes: Iterable[str]) -> str:

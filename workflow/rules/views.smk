@@ -1,6 +1,7 @@
-# Tables and figures. Two ways lead to them: the rules `table` and `figure` end a whole run; `tables` and `figures` draw
-# all of them again from a scores.csv as it lies there, whatever its age and origin, and never plan a model for it. The
-# rule `unmasked`, which runs only if it is asked for by name, draws figures of pictures again and masks none of these.
+# Tables, figures and claims. Two ways lead to them: the rules `table` and `figure` end a whole run; `tables`, `figures`
+# and `claims` make all of them again from a scores.csv as it lies there, whatever its age and origin, and never plan a
+# model for it. The rule `unmasked`, which runs only if it is asked for by name, draws figures of pictures again and masks
+# none of these.
 
 
 localrules:
@@ -9,6 +10,7 @@ localrules:
     figure,
     tables,
     figures,
+    claims,
     unmasked,
 
 
@@ -95,3 +97,14 @@ rule unmasked:
     shell:
         "python -m benchmark.view --suite {params.suite} --scores {params.results}/scores.csv --if-any {params.views}"
         " {params.images} --out {params.results} --unmasked 2>&1 | tee {log}"
+
+
+rule claims:
+    log:
+        "<results>/logs/view/claims.log",
+    params:
+        suite=SUITE.name,
+        results=SUITE.folder,
+    shell:
+        "python -m benchmark.claims --suite {params.suite} --scores {params.results}/scores.csv --out {params.results}"
+        " 2>&1 | tee {log}"
