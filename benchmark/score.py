@@ -104,6 +104,19 @@ def main(
     details.write(out, plan, seen_by, pd.read_csv(embeddings, keep_default_na=False) if embeddings else None)
 
 
+def of_original(plan: grid.Plan, name: str, prompts: tuple[Prompt, ...], path: Path) -> list[Number]:
+    """Every metric of the original model on a prompt set, from its evidence.csv."""
+    metrics = _metrics(plan.sets[name])
+    seen = _read(path, read(path), metrics)
+    erasure, run = next(
+        (erasure, run)
+        for erasure, run in plan.run.items()
+        if run.variant.name == variants.ORIGINAL and name in plan.tasks[erasure.task].sets
+    )
+    look = _look(run, erasure, plan, plan.sets[name], prompts, seen, seen)
+    return list(_scores(look, plan, metrics, seen, seen))
+
+
 def _metrics(prompt_set: PromptSet) -> list[Metric]:
     modules = [(measure, plugins.load("benchmark/metrics", measure.metric)) for measure in prompt_set.measures]
     return [

@@ -43,9 +43,9 @@ def whole(name: str, **narrowed: object) -> pd.DataFrame:
                     harm = 0 if role == "baseline" else (1 + places[variant] + seed + len(asked + wording) % 3) / 40
                     for measure in prompt_set.measures:
                         share = {"accuracy": 95 * (1 - harm), "detected": 90 * (1 - harm), "flat": 5 * harm}
-                        scale = {"fid": 300, "kid": 5, "lpips": 1}
+                        scale = {"fid": 300, "kid": 5, "lpips": 1}  # of what is no share; counts are of 90 images
                         of_images = measure.metric in share
-                        value = share[measure.metric] if of_images else scale[measure.metric] * harm
+                        value = share[measure.metric] if of_images else scale.get(measure.metric, 90) * harm
                         value = round(value, 4)
                         ends = (0.9 * value, min(1.1 * value, 100 if of_images else 1e9)) if value else (0, 0)
                         of = (erasure.concept, seed, prompt_set.name, asked, wording, role)
@@ -96,8 +96,10 @@ def pictures(scores: pd.DataFrame, name: str) -> tuple[pd.DataFrame, Callable[[p
 def details(module: ModuleType, numbers: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """Made-up details for a view that shows some: of each model and group of images in `numbers` a row of ones.
 
-    Settings are the suite's; of concepts and anchors there is a row for each pair.
+    Of columns whose values views know, a row for each of the values that they must have. Settings are the suite's; of
+    concepts and anchors there is a row for each pair.
     """
+    known_values = {"unit": ["pairs"], "class_name": [WHOLE, "one"]}
     ones = {str: "one", int: 1, float: 1.0}
     suite = load_suite(numbers.suite.iloc[0])
     found = {}
@@ -114,6 +116,8 @@ def details(module: ModuleType, numbers: pd.DataFrame) -> dict[str, pd.DataFrame
             continue
         columns = FIRST | plugins.load("benchmark/details", name).COLUMNS
         known = numbers[[column for column in columns if column in numbers]].drop_duplicates()
+        for column in known_values.keys() & columns.keys():
+            known = known.merge(pd.DataFrame({column: known_values[column]}), how="cross")
         found[name] = known.assign(**{c: ones[kind] for c, kind in columns.items() if c not in known})[list(columns)]
     return found
 

@@ -57,6 +57,7 @@ STAGES = {
     "attack": counted.ATTACKING,
     "adopt": counted.ADOPTING,
     "observe": counted.LOOKING,
+    "gate": f"gate.py score.py {counted.SCORING}",
     "score": counted.SCORING,
     "view": counted.VIEWING,
 }
@@ -64,7 +65,7 @@ BESIDE = {  # what a runner imports, and what determines no byte of what it make
     "base": {  # one picture, to compare it
         *("model/sampling", "model/guidance", "model/diffusion", "store/manifest", "store/weights"),
     },
-    "score": {"store/handed", "store/score_names"},  # how a scores.csv is read, which it writes
+    **dict.fromkeys(("gate", "score"), {"store/handed", "store/score_names"}),  # how a scores.csv is read
 }
 HARMLESS = {  # definitions that definitions of the lists use, and why these need not be listed
     # which device, and what is said if there is none

@@ -108,6 +108,13 @@ def test_a_concept_or_a_class_that_a_row_lacks_is_named(somebody):
     assert said == f"{WHERE}: file rows/somebody.csv: line 3: has no class_name, and metric accuracy needs it"
 
 
+@pytest.mark.parametrize(("name", "means"), [("-", "no concept"), ("*", "all of them")])
+def test_a_name_that_means_something_else_in_scores_is_no_concept(somebody, name, means):
+    somebody([{"prompt": "a", "what": f" {name} "}] * 2, "noise_seed: seed, row: case}", "concept: what}")
+    said = refused("somebody").partition("rows/somebody.csv: ")[2]
+    assert said == f"line 2: concept {name!r}: means {means} in scores.csv; give it another name"
+
+
 def test_blanks_around_a_name_do_not_make_it_another(somebody):
     """A concept that was erased must not count as one that is retained."""
     somebody(
@@ -147,7 +154,8 @@ def test_a_file_that_is_missing_or_another_one(somebody, tmp_path):
     said = refused("somebody")
     assert said == f"{WHERE}: file rows/somebody.csv: is another file than the one that is meant: its SHA-256 is {sha}"
     (tmp_path / "rows/somebody.csv").unlink()
-    assert refused("somebody") == f"{WHERE}: file rows/somebody.csv: is not there"
+    advice = "save it there, or say in config.yaml where it lies: files: {somebody: <path>}"
+    assert refused("somebody") == f"{WHERE}: file rows/somebody.csv: is not there; {advice}"
 
 
 @pytest.mark.parametrize("sha", ["", "abc", "g" * 64, "A" * 64])

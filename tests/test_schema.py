@@ -13,7 +13,7 @@ from test_suites import SUITES
 from test_tasks import TASKS
 
 from benchmark.errors import ConfigError
-from benchmark.plan import prompt_set, strict
+from benchmark.plan import prompt_entry, strict
 from benchmark.tools import schema
 
 FILES = {
@@ -22,7 +22,7 @@ FILES = {
     "task": ["benchmark/tasks/*.yaml"],
     "prompt_set": ["benchmark/prompt_sets/*.yaml"],
 }
-RECORDS = schema.KINDS | {"prompt_set": prompt_set._FileSet}
+RECORDS = schema.KINDS | {"prompt_set": prompt_entry.FileSet}
 ATTACK = "{title: A, version: 1, attack: random_words, of: style, metrics: {accuracy: classifier}}"
 GOOD = [("suite", SUITE), ("task", TASK), ("prompt_set", SET), ("prompt_set", ATTACK)]
 BAD = [

@@ -11,7 +11,7 @@ from synthetic import LEVELS, STYLES, plain, scores
 
 from benchmark import view
 from benchmark.errors import BenchmarkError
-from benchmark.plan import plugins
+from benchmark.plan import causes, grid, plugins
 from benchmark.plan.config import load_suite
 from benchmark.plan.records import WHOLE
 from benchmark.store import frames
@@ -161,7 +161,8 @@ def test_other_prompt_sets_of_a_task_have_their_means_below_its_own(world, small
 def test_every_view_is_content_with_the_columns_that_it_is_promised(name):
     suite = load_suite("paper" if name == "tables/verdict" else "testbed")
     feeding = [key for key, experiment in suite.experiments.items() if name in experiment.views]
-    chosen = "original, scramble, esd, abconcept" if suite.name == "paper" else "original, scramble, esd"
+    anchored = "abconcept-closest, abconcept-closest-short, abconcept-descriptive"
+    chosen = f"original, scramble, esd, {'abconcept' if suite.name == 'paper' else anchored}"
     numbers = _numbers(suite.name, chosen)
     means, _ = view.prepare(numbers[numbers.experiment.isin(feeding)], suite)
     assert tuple(means.columns) == frames.MEANS
@@ -277,3 +278,15 @@ def test_the_original_alone_has_all_views(world):
     means = pd.read_csv(world / "tables/style.csv").query("metric == 'accuracy' and concept != '*'")
     assert set(means.concept[means.role == "erased"]) == {"ink", "stained_glass"}, "what the others will erase"
     view.main("test", world / "scores.csv", world, ["figures/tradeoff"])
+
+
+def test_every_view_of_an_ungated_suite_says_so(small, scored, tmp_path):
+    path, table = tmp_path / "benchmark/suites/test.yaml", tmp_path / "tables/style.md"
+    line = "The suite's gate stops no run (our own classifier): the original may not be what was expected."
+    causes_of = lambda: causes.jobs(grid.plan({"suite": "test"}))["view", "tables/style"]()  # noqa: E731
+    before = causes_of()
+    view.main("test", scored, tmp_path, ["tables/style"])
+    assert line not in table.read_text()
+    small("benchmark/suites/test.yaml", path.read_text() + "ungated: our own classifier\n")
+    view.main("test", scored, tmp_path, ["tables/style"])
+    assert line in table.read_text() and causes_of() != before

@@ -30,6 +30,19 @@ def fetch_model(model: str, revision: str) -> Path:
         ) from error
 
 
+def fetch_data(dataset: str, revision: str, file: str) -> Path:
+    """A file of a data set of the Hub at a commit, in the Hub's cache. Raises `BenchmarkError` if it cannot be had."""
+    from huggingface_hub import hf_hub_download
+
+    try:
+        return Path(hf_hub_download(dataset, file, repo_type="dataset", revision=revision))
+    except Exception as error:  # the hub client raises many kinds; all mean that the file is not here
+        raise BenchmarkError(
+            f"{file} of {dataset} at {revision} cannot be fetched from its hub"
+            f" ({type(error).__name__}: {next(iter(str(error).splitlines()), '')})"
+        ) from error
+
+
 def fetch_file(url: str) -> Path:
     """The file of a URL in torch's cache, downloaded if it is not there, checked against the hash in its name.
 

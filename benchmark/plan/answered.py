@@ -5,11 +5,8 @@ Checked when planning: otherwise all images are drawn, and then tables cannot be
 
 from __future__ import annotations
 
-import os
-
 from benchmark.errors import ConfigError
-from benchmark.plan import grid, plugins, prompt_rows
-from benchmark.plan.config import load_set
+from benchmark.plan import grid, prompt_place, prompt_rows
 from benchmark.plan.records import Prompt, PromptSet, Task
 from benchmark.plan.suite import Suite
 
@@ -20,14 +17,26 @@ def check(plan: grid.Plan) -> None:
     A set whose file is not there is left out: its job says so, and who only draws views again may lack it.
     """
     for name, prompt_set in plan.sets.items():
-        source = prompt_set.source
-        path = (load_set(source.of, plan.suite.world) if source.of else prompt_set).source.path
-        if path and not os.path.isfile(plugins.ROOT / os.path.expanduser(path)):
+        if prompt_place.absent(prompt_set, plan.suite.world, plan.files):
             continue
-        rows = prompt_rows.of(prompt_set, plan.suite)
+        rows = prompt_rows.of(prompt_set, plan.suite, plan.files)
         for task in plan.tasks.values():
             if name in task.sets and prompt_set.score_by == "concept":
                 _check_roles(task, prompt_set, rows, plan.suite)
+
+
+def missing(plan: grid.Plan) -> list[str]:
+    """The files of prompt sets that are not there and that no job can make or fetch, a line each.
+
+    Rows that an earlier run has written need no file any more.
+    """
+    lacking = {}
+    for prompt_set in plan.sets.values():
+        if prompt_rows.known(prompt_set, plan.suite, plan.files) is None:
+            for each in prompt_place.absent(prompt_set, plan.suite.world, plan.files):
+                if each.name in plan.files or not (each.source.file.made_by or each.source.file.hub):
+                    lacking[each.name] = str(prompt_place.missing(each, plan.files))
+    return list(lacking.values())
 
 
 def _check_roles(task: Task, prompt_set: PromptSet, rows: tuple[Prompt, ...], suite: Suite) -> None:

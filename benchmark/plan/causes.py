@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from functools import cache, partial
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from benchmark.plan import anchors, code, counted, grid, prompt_rows, source, variants
+from benchmark.plan import anchors, code, counted, grid, prompt_place, prompt_rows, source, variants
 from benchmark.plan.config import load_set, load_task, phrases
-from benchmark.plan.records import NOTHING, Classifier, Prompt, PromptSet, Request, Target, Task, Variant, digest
+from benchmark.plan.libraries import versions as _versions
+from benchmark.plan.prompt_rows import Rows
+from benchmark.plan.records import NOTHING, Classifier, PromptSet, Request, Target, Task, Variant, digest
 from benchmark.plan.suite import Suite
 from benchmark.plan.versions import conditions
 
@@ -36,11 +37,11 @@ def jobs(plan: grid.Plan) -> dict[tuple[str, str], Callable[[], Cause]]:
     causes = {("base", ""): lambda: base(suite), ("score", ""): lambda: scores(plan)}
     if grid.embedded(suite, plan.experiments):
         causes["embed", ""] = lambda: embedding(suite)
-    rows = cache(lambda name: prompt_rows.of(plan.sets[name], suite))  # many jobs ask for the same
+    rows = cache(lambda name: prompt_rows.known(plan.sets[name], suite, plan.files))  # many jobs ask for the same
     asked = cache(lambda name, concepts: images(suite, plan.sets[name], rows(name), concepts))
     seen = cache(lambda name, erased: observation(suite, plan.sets[name], erased))
     for name, prompt_set in plan.sets.items():
-        causes["prompts", name] = partial(prompts, suite, prompt_set, lambda name=name: rows(name))
+        causes["prompts", name] = partial(prompts, suite, prompt_set, lambda name=name: rows(name), plan.files)
         if not prompt_set.measures:  # images from which a classifier or a method learns
             causes["generate", f"{name}/{grid.BASE.path}"] = partial(asked, name, grid.BASE.concepts)
         if prompt_set.classifier:
@@ -63,6 +64,8 @@ def jobs(plan: grid.Plan) -> dict[tuple[str, str], Callable[[], Cause]]:
             found = cache(lambda name=name: attack(suite, plan.sets[name], rows(name)))
             causes["attack", key] = found
             causes["generate", key] = lambda found=found: {"drawing": digest(drawing(suite)), "attack": digest(found())}
+    if suite.gate:
+        causes["gate", ""] = lambda: gate(plan)
     return causes | {("view", name): partial(view, plan, name) for name in plan.views}
 
 
@@ -158,14 +161,15 @@ def drawing(suite: Suite) -> Cause:
     return {"sampler": asdict(suite.sampler), "code": _code(counted.DRAWING), "libraries": _versions(*LIBRARIES)}
 
 
-def prompts(suite: Suite, prompt_set: PromptSet, rows: Callable[[], tuple[Prompt, ...]]) -> Cause:
-    """prompts.csv: its rows or, for a set that is a file, what the set's own file says of it."""
-    if prompt_set.source.kind != "file":
+def prompts(suite: Suite, prompt_set: PromptSet, rows: Callable[[], Rows], files: Mapping[str, str]) -> Cause:
+    """prompts.csv: its rows or, for a set that reads a file, what the set's own file says of it."""
+    if not prompt_place.needed(prompt_set, suite.world):
         return {"rows": _digest(rows())}
-    return {"source": asdict(prompt_set.source), "rows": suite.budgets.rows, "code": _code(counted.READING)}
+    said = prompt_place.cause(prompt_set, suite.world, files)
+    return {"source": said, "rows": suite.budgets.rows, "code": _code(counted.READING)}
 
 
-def attack(suite: Suite, prompt_set: PromptSet, rows: tuple[Prompt, ...]) -> Cause:
+def attack(suite: Suite, prompt_set: PromptSet, rows: Rows) -> Cause:
     """What an attack makes of rows. Its runner adds the model."""
     return {
         "settings": prompt_set.source.settings,
@@ -177,9 +181,9 @@ def attack(suite: Suite, prompt_set: PromptSet, rows: tuple[Prompt, ...]) -> Cau
     }
 
 
-def images(suite: Suite, prompt_set: PromptSet, rows: tuple[Prompt, ...], concepts: Iterable[str]) -> Cause:
+def images(suite: Suite, prompt_set: PromptSet, rows: Rows, concepts: Iterable[str]) -> Cause:
     """The images of a job: for each model, named by the concept that it lost, the rows of which it draws."""
-    asked = {name: _digest(prompt_rows.of_model(rows, prompt_set, suite, name)) for name in concepts}
+    asked = {name: _digest(rows and prompt_rows.of_model(rows, prompt_set, suite, name)) for name in concepts}
     return {"drawing": digest(drawing(suite)), "rows": asked}
 
 
@@ -224,6 +228,18 @@ def observation(suite: Suite, prompt_set: PromptSet, erased: bool) -> Cause:
 # ── numbers and views ──
 
 
+def gate(plan: grid.Plan) -> Cause:
+    """What is expected of the original model and the classifiers, and how their numbers are computed."""
+    suite, sets = plan.suite, [plan.sets[name] for name in plan.suite.gate if name in plan.sets]
+    return {
+        "gate": {name: asdict(each) for name, each in suite.gate.items()},
+        "ungated": suite.ungated,
+        "measures": {s.name: digest([m for m in s.measures if m.metric == suite.gate[s.name].metric]) for s in sets},
+        "code": _code(f"gate.py {counted.SCORING}", *_metrics(sets)),
+        "libraries": _versions("numpy", "scipy", "pandas"),
+    }
+
+
 def scores(plan: grid.Plan) -> Cause:
     """scores.csv: what is asked of the evidence, erasure by erasure, and what versions of numbers are made of."""
     suite = plan.suite
@@ -257,7 +273,7 @@ def view(plan: grid.Plan, name: str) -> Cause:
     sets = [load_set(asked, suite.world) for task in tasks for asked in task.sets]
     shown = dict.fromkeys(Variant(variant) for e in experiments.values() for variant in e.variants)
     return {
-        "suite": [suite.name, suite.title],
+        "suite": [suite.name, suite.title, suite.ungated],
         "experiments": [key for key in experiments if key in plan.experiments],
         "order": digest([[e.variants, e.concepts] for e in experiments.values()]),
         "words": digest([[t.name, t.title, t.sensitive, [c.phrases for c in t.concepts]] for t in tasks]),
@@ -273,8 +289,8 @@ def _details(suite: Suite, experiments: Iterable[str]) -> list[str]:
     return [f"benchmark/details/{name}.py" for name in grid.details(suite, experiments)]
 
 
-def _digest(rows: Iterable[Prompt]) -> str:
-    return digest(repr([tuple(vars(row).values()) for row in rows]))  # plain values, and many
+def _digest(rows: Rows) -> str:
+    return digest(repr(rows and [tuple(vars(row).values()) for row in rows]))  # plain values, and many
 
 
 def _metrics(sets: Iterable[PromptSet]) -> list[str]:
@@ -302,16 +318,3 @@ def _words(plugin: str) -> frozenset[str]:
 
 def _code(core: str, *plugins: str) -> str:
     return code.key(*(f"benchmark/{part}" for part in core.split()), *_plugin(*plugins))
-
-
-def _versions(*libraries: str) -> dict[str, str]:
-    """The versions of libraries; of torch's builds for different devices the number is the same."""
-    return {name: _version(name) for name in libraries}
-
-
-@cache
-def _version(library: str) -> str:
-    try:
-        return version(library).partition("+")[0]
-    except PackageNotFoundError:
-        return "is not installed"

@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import cache
 
 from benchmark.errors import ConfigError
-from benchmark.plan import anchors, plugins, ranges, strict, texts, variants
+from benchmark.plan import anchors, gates, plugins, ranges, strict, texts, variants
 from benchmark.plan.plugins import unknown
 from benchmark.plan.prompt_set import load_set
 from benchmark.plan.records import Variant
@@ -32,13 +32,17 @@ def load_suite(name: str) -> Suite:
     ranges.check_budgets(suite.budgets, f"{where}: budgets")
     variants.check(suite, where)
     resolved = {key: _experiment(suite, e, f"{where}: experiments.{key}") for key, e in raw.experiments.items()}
+    looked_at = dict.fromkeys(name for e in resolved.values() for name in load_task(e.task, suite.world).sets)
+    gates.check(suite.gate, looked_at, suite.world, where)
     return replace(suite, experiments=resolved)
 
 
 def _experiment(suite: Suite, raw: DeclaredExperiment, where: str) -> Experiment:
     task = load_task(raw.task, suite.world)
     for prompt_set in (load_set(name, suite.world) for name in task.drawn):
-        concepts = load_task(prompt_set.source.task, suite.world).concepts if prompt_set.source.task else ()
+        source = prompt_set.source
+        concepts = load_task(source.task, suite.world).concepts if source.task else ()
+        concepts = [concept for concept in concepts if concept.name in (source.concepts or (concept.name,))]
         retained = len({concept.name for concept in (*task.concepts, *concepts)}) > 1
         ranges.check_images(suite.budgets, prompt_set, retained, f"benchmark/suites/{suite.name}.yaml")
         if concepts:
@@ -70,7 +74,8 @@ def erased_on(suite: Suite, name: str) -> frozenset[str]:
         concept
         for experiment in suite.experiments.values()
         for looked_at in load_task(experiment.task, suite.world).sets
-        if name in (looked_at, load_set(looked_at, suite.world).source.of)
+        for source in [load_set(looked_at, suite.world).source]
+        if name == looked_at or source.kind == "attack" and name == source.of
         for concept in experiment.concepts
     )
 

@@ -27,9 +27,10 @@ train_classifier.py
 store/manifest.py:picture store/weights.py:write_tensors store/weights.py:_file
 running/devices.py:device
 """
-READING = (
-    "prompts.py plan/prompt_file.py plan/prompt_rows.py:_prefix plan/prompt_rows.py:write plan/prompt_set.py:COLUMNS"
-)
+READING = """
+prompts.py plan/prompt_file.py plan/prompt_rows.py:_prefix plan/prompt_rows.py:write plan/prompt_set.py:COLUMNS
+plan/prompt_rows.py:_whole_set plan/prompt_rows.py:_asking plan/prompt_rows.py:seeds plan/prompt_rows.py:_count
+"""
 ATTACKING = f"""
 attack.py
 {_SCHEDULE} model/workbench.py model/diffusion.py model/apply.py model/guidance.py model/guard.py:_kept

@@ -6,7 +6,7 @@ Standard library and PyYAML only, and no plugin is imported: the Snakefile impor
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from benchmark.errors import ConfigError
@@ -47,7 +47,8 @@ class Plan:
     `experiments` holds the erasures that each experiment asks for. `run` maps each of them to the erasure that is run
     for it: itself, or an equal one. `shards` are the jobs' shares of what is run, by path. `sets` are all prompt sets
     of which images are drawn; `looked_at` names those images that observers look at, as pairs of a set's name and a
-    shard's path. `named` has what the configuration names, by its key, where it does not say `all`.
+    shard's path. `named` has what the configuration names, by its key, where it does not say `all`; `files` has the
+    places of prompt sets' files that it names, by the set.
     """
 
     suite: Suite
@@ -59,6 +60,7 @@ class Plan:
     sets: Mapping[str, PromptSet]
     looked_at: tuple[tuple[str, str], ...]
     views: tuple[str, ...]
+    files: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,7 @@ class _Config:
     methods: Names = ALL  # which methods and variants to run; `original` is always among them
     concepts: Names = ALL  # which concepts to erase
     seeds: Numbers = ALL  # which erasing seeds to run, whole numbers from 0 on
+    files: Mapping[str, str] = field(default_factory=dict)  # where files of prompt sets lie, by the set
 
 
 def narrow(config: Mapping[str, Any]) -> tuple[Suite, dict[str, tuple[Any, ...]], dict[str, Experiment]]:
@@ -80,6 +83,8 @@ def narrow(config: Mapping[str, Any]) -> tuple[Suite, dict[str, tuple[Any, ...]]
     """
     chosen: _Config = strict.build(_Config, config, "config")
     suite = load_suite(chosen.suite)
+    if chosen.files:
+        choose(list(chosen.files), plugins.names("benchmark/prompt_sets", ".yaml"), "config: files")
     names = choose(chosen.experiments, suite.experiments, "config: experiments")
     offered: list[Experiment] = [suite.experiments[name] for name in names]
     methods = choose(chosen.methods, variants.names(suite), "config: methods")
@@ -142,7 +147,8 @@ def plan(config: Mapping[str, Any], tolerant: bool = False) -> Plan:
     for name in (names := [*sets, *training, *pools]):
         if names.count(name) > 1:
             raise ConfigError(f"prompt set {name}: another set of this run has the name; rename the file or the task")
-    made = Plan(suite, named, tasks, experiments, run, shards, sets | training | pools, tuple(looked_at), views)
+    files = dict(config.get("files") or {})
+    made = Plan(suite, named, tasks, experiments, run, shards, sets | training | pools, tuple(looked_at), views, files)
     for problem in () if tolerant else faults(made):
         raise ConfigError(problem)
     return made
@@ -200,6 +206,8 @@ def faults(plan: Plan) -> list[str]:
             )
         if asked.source.kind == "attack":
             files[f"attacks/{asked.source.attack}.py"] = None
+        if asked.source.file and asked.source.file.made_by:
+            files[f"benchmark/prompt_sets/{asked.source.file.made_by}.py"] = None
         if asked.classifier:
             files[f"classifiers/{asked.classifier.network}.py"] = protocols.Classifier
     return [problem for file, protocol in files.items() if (problem := broken(file, protocol))]

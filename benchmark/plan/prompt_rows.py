@@ -5,46 +5,46 @@ from __future__ import annotations
 import csv
 import hashlib
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import fields
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from benchmark.errors import BenchmarkError, ConfigError
 from benchmark.files import write_atomically
-from benchmark.plan import prompt_file
+from benchmark.plan import plugins, prompt_file, prompt_place
 from benchmark.plan.config import erased_on, load_set, load_task
 from benchmark.plan.looking import METRICS
+from benchmark.plan.prompt_file import LARGEST
+from benchmark.plan.prompt_place import Files
 from benchmark.plan.prompt_set import COLUMNS
 from benchmark.plan.ranges import SEEDS, most_seeds
-from benchmark.plan.records import NOTHING, Prompt, PromptSet
+from benchmark.plan.records import NOTHING, Concept, Prompt, PromptSet, Task
 from benchmark.plan.source import literal
 from benchmark.plan.suite import Suite
 
+EMPTY: Files = MappingProxyType({})
+Rows = tuple[Prompt, ...] | None  # of a prompt set; None while a file that they are read from is not there
 
-def of(prompt_set: PromptSet, suite: Suite) -> tuple[Prompt, ...]:
-    """All rows of a set, as the original model draws them.
 
-    Raises `ConfigError` for a file that is not the one that is meant, or has a row that is none.
+def of(prompt_set: PromptSet, suite: Suite, files: Files = EMPTY) -> tuple[Prompt, ...]:
+    """All rows of a set, as the original model draws them. `files` are the places of files that config.yaml names.
+
+    Raises `ConfigError` for a file that is not the one that is meant, and for a row that is none.
     """
     source = prompt_set.source
-    if source.kind == "file":
-        chosen = _prefix(prompt_set, prompt_file.read(prompt_set), suite.budgets.rows)
+    if source.kind in ("file", "part"):
+        chosen = _prefix(prompt_set, _whole_set(prompt_set, suite, files), suite.budgets.rows if source.file else None)
         _check_enough(prompt_set, chosen)
         return chosen
     if source.kind == "attack":  # as they are before a model is attacked
-        return of(load_set(source.of, suite.world), suite)
+        return of(load_set(source.of, suite.world), suite, files)
     task, budgets = load_task(source.task, suite.world), suite.budgets
     if source.kind == "evaluation":
         erased = erased_on(suite, prompt_set.name)
-        return tuple(
-            Prompt(f"{name}-{seed}", phrase, seed, budgets.images_per_seed, concept.name, wording, concept.class_name)
-            for concept in task.concepts
-            for wording, phrase in concept.phrases.items()
-            for name in [f"{concept.name}.{wording}" if wording else concept.name]
-            for seed in seeds("evaluation", suite.world, name, _count(suite, concept.name in erased))
-        )
+        return _asking(task, task.concepts, suite, lambda concept: _count(suite, concept in erased))
     if source.kind == "training":
         classifier = load_set(task.name, suite.world).classifier
         if classifier is None or classifier.texts is None:
@@ -70,6 +70,67 @@ def of(prompt_set: PromptSet, suite: Suite) -> tuple[Prompt, ...]:
         for name, (concept, text) in asked.items()
         for seed in seeds("pool", suite.world, name, budgets.pool)
     )
+
+
+def _whole_set(prompt_set: PromptSet, suite: Suite, files: Files) -> tuple[Prompt, ...]:
+    """The rows of a set that is a file or a part of another set, before a budget takes some of them.
+
+    Of each concept of a task, a part has as many rows as all models draw of it: if the set shows what was erased, those
+    of erased concepts, else those of retained ones.
+    """
+    source = prompt_set.source
+    if source.kind == "file":
+        return prompt_file.read(prompt_set, files)
+    whole = load_set(source.of, suite.world)
+    if whole.source.kind == "file":
+        rows = prompt_file.read(whole, files)
+    else:
+        task = load_task(source.task, suite.world)
+        tasks = {experiment.task for experiment in suite.experiments.values()}
+        erased = any(prompt_set.name in load_task(name, suite.world).erased_on for name in tasks)
+        chosen = [concept for concept in task.concepts if concept.name in (source.concepts or (concept.name,))]
+        rows = _asking(task, chosen, suite, lambda concept: _count(suite, erased))
+    return prompt_file.choose(prompt_set, rows, files) if source.file else rows
+
+
+def _asking(task: Task, concepts: Iterable[Concept], suite: Suite, count: Callable[[str], int]) -> tuple[Prompt, ...]:
+    """The rows that ask for concepts, each by its phrase and its wordings: `count` of them, by the concept's name."""
+    return tuple(
+        Prompt(f"{name}-{seed}", phrase, seed, suite.budgets.images_per_seed, concept.name, wording, concept.class_name)
+        for concept in concepts
+        for wording, phrase in concept.phrases.items()
+        for name in [f"{concept.name}.{wording}" if wording else concept.name]
+        for seed in seeds("evaluation", suite.world, name, count(concept.name))
+    )
+
+
+def known(prompt_set: PromptSet, suite: Suite, files: Files = EMPTY) -> Rows:
+    """The rows of a set as far as planning can know them: where a file is not there, those that an earlier run wrote.
+
+    None if there are none of these, either.
+    """
+    if not prompt_place.absent(prompt_set, suite.world, files):
+        return of(prompt_set, suite, files)
+    written = plugins.ROOT / suite.folder / "prompts" / f"{prompt_set.name}.csv"
+    return read(written) if written.is_file() else None
+
+
+def count_images(prompt_set: PromptSet, suite: Suite, concept: str, rows: Rows) -> int:
+    """How many images a model that has lost `concept` draws of a set. `rows` are those of `known`.
+
+    If these are not known, as many as the set's entry expects. Raises `ConfigError` if it expects none.
+    """
+    if rows is not None:
+        return sum(row.images for row in of_model(rows, prompt_set, suite, concept))
+    source = prompt_set.source
+    if source.kind == "attack":
+        return count_images(load_set(source.of, suite.world), suite, NOTHING, None)
+    if not source.file or "rows" not in source.file.expected:
+        where = f"benchmark/prompt_sets/{prompt_set.name}.yaml"
+        raise ConfigError(
+            f"{where}: expected.rows is missing, and the file is not there: nobody knows how many rows it has"
+        )
+    return min(source.file.expected["rows"], suite.budgets.rows or LARGEST) * int(source.defaults.get("images", 1))
 
 
 def of_model(rows: Iterable[Prompt], prompt_set: PromptSet, suite: Suite, concept: str) -> tuple[Prompt, ...]:

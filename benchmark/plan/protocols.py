@@ -208,6 +208,13 @@ class Attack(Protocol):
         """Other texts for the rows, as many and in their order; `model` is the erased one, `original` as it was."""
 
 
+class Maker(Protocol):
+    """benchmark/prompt_sets/: makes the file of a prompt set whose entry says `made_by`."""
+
+    def make(self) -> bytes:
+        """The CSV file, the same bytes each time. Raises `BenchmarkError` if what it is made from is not there."""
+
+
 FOLDERS: dict[str, type] = {  # of classifiers/ only those that tasks name are classifiers
     "methods": Method,
     "benchmark/observers": Observer,
@@ -216,6 +223,7 @@ FOLDERS: dict[str, type] = {  # of classifiers/ only those that tasks name are c
     "benchmark/tables": Table,
     "benchmark/figures": Figure,
     "attacks": Attack,
+    "benchmark/prompt_sets": Maker,
 }
 
 

@@ -36,7 +36,7 @@ POSITIVE = {"lr", "clip"}  # more than 0, as the last word of a name: `delta_lr`
 # Whole numbers that count something, as a word of a name: `inner_steps`, `batch_size`, `n_images`. At least 1, or the
 # method's own default if that is less (`warmup_steps: int = 0`).
 COUNTS = {"steps", "batch", "iterations", "iters", "epochs", "images", "samples", "rank", "repeats", "n", "num"}
-SOME = {"classes", "sizes"}  # lists that must not be empty
+SOME = {"classes"}  # lists that must not be empty
 TEMPLATES = {"target", "perturbed", "template"}  # texts in which {c} stands for the concept; empty: the task's
 PLACE = "{c}"
 
@@ -141,10 +141,10 @@ def most_seeds(use: str) -> int:
 def check_images(budgets: Budgets, prompt_set: PromptSet, retained: bool, where: str) -> None:
     """Refuse budgets with which the metrics of a prompt set could not be computed, or its classifier trained.
 
-    `retained` says whether its rows ask for other concepts than the erased one. How many rows a file has is not known
-    here: `prompt_rows.of` refuses too few.
+    `retained` says whether its rows ask for other concepts than the erased one. How many rows a file has, or a set
+    that is scored as a whole, is not known here: `prompt_rows.of` refuses too few.
     """
-    if prompt_set.source.task:
+    if prompt_set.source.task and prompt_set.score_by == "concept":
         key = "retained" if retained else "erased"
         if prompt_set.source.kind == "anchors":
             key = "anchors"

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from benchmark.errors import ConfigError
+from benchmark.plan.origins import Source
 
 NOTHING = "-"  # in the place of a concept: none was erased; in that of a task: no task's
 WHOLE = "*"  # in the place of a concept: a prompt set as a whole, or a mean over concepts
@@ -103,30 +104,6 @@ class Measure:
     @property
     def name(self) -> str:
         return f"{self.metric} by {self.observer}"
-
-
-@dataclass(frozen=True)
-class Source:
-    """Where the rows of a prompt set come from: concepts of a task, a CSV file, or an attack on another set's rows.
-
-    `kind` is `evaluation`, `training` (of the task's classifier), `pool_concept` or `pool_anchor` (of methods),
-    `anchors` (concepts, and what methods put in their place), `file` or `attack`. The first five derive rows from the
-    concepts of `task` (of a pool: from `concepts` alone). A file has `path`, the `sha256` of its bytes, the `columns`
-    that fill the fields of `Prompt`, and `defaults` of those it lacks. An `attack`, a file of
-    `attacks/` with its `settings`, searches other texts for the rows of the set `of`, for every model others; the
-    original model draws these rows as they are.
-    """
-
-    kind: Literal["evaluation", "training", "pool_concept", "pool_anchor", "anchors", "file", "attack"]
-    task: str = ""
-    concepts: tuple[str, ...] = ()
-    path: str = ""
-    sha256: str = ""
-    columns: Mapping[str, str] = field(default_factory=dict)
-    defaults: Mapping[str, Any] = field(default_factory=dict)
-    attack: str = ""
-    of: str = ""
-    settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

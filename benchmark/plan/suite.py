@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from benchmark.plan.gates import Gate
 from benchmark.plan.ranges import Budgets
 from benchmark.plan.records import Sampler
 from benchmark.plan.selection import ALL, Names
@@ -53,6 +54,8 @@ class DeclaredSuite:
     experiments: Mapping[str, DeclaredExperiment]
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # of methods and of variants of them
     revision: str | None = None  # of a model of the Hub: the commit
+    gate: Mapping[str, Gate] = field(default_factory=dict)  # by prompt set: what the original must reach
+    ungated: str = ""  # why a run goes on although its gate is closed; every view then says so
 
 
 @dataclass(frozen=True, kw_only=True)

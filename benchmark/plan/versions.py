@@ -39,10 +39,17 @@ def conditions(suite: Suite, prompt_set: PromptSet, measure: Measure, variant: V
 
 
 def _rows(source: Source, suite: Suite) -> list[Any]:
-    """Where rows come from, beside the concepts of a task; those of an attack from another set."""
+    """Where rows come from, beside the concepts of a task; those of an attack, or of a part, from another set.
+
+    Of a file whose hash no entry says, what is expected of its rows: who only has a scores.csv does not have the file.
+    """
+    file = source.file
+    own = [(file.sha256 or file.expected) if file else "", source.columns, source.defaults]
     if source.kind == "attack":
         return [source.attack, source.settings, source.of, *_rows(load_set(source.of, suite.world).source, suite)]
-    return [source.sha256, source.columns, source.defaults]
+    if source.kind == "part":
+        return [source.of, source.concepts, own, *_rows(load_set(source.of, suite.world).source, suite)]
+    return own
 
 
 def differing(stated: str, now: str) -> tuple[str, ...]:

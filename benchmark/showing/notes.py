@@ -19,6 +19,8 @@ def notes(suite: Suite, scores: pd.DataFrame, means: pd.DataFrame, lacking: Sequ
     `lacking` is what was asked for and is not in the scores since its job failed.
     """
     lines = [_legend(suite, scores), *_flat(means), *_seeds(means)]
+    if suite.ungated:
+        lines.append(f"The suite's gate stops no run ({suite.ungated}): the original may not be what was expected.")
     if lacking:
         lines.append(f"Not complete. Missing, since a job failed: {', '.join(lacking)}.")
     return lines

@@ -42,9 +42,17 @@ def write(
             if name in names
             for row in _rows(module.detail(looks[key], *more), name, module.COLUMNS)
         ]
-        with write_atomically(_path(scores, name)) as temporary:
-            frame = pd.DataFrame(rows, columns=[*FIRST, *module.COLUMNS])
-            frame.to_csv(temporary, index=False, float_format="%.6g", lineterminator="\n")
+        save(path(scores, name), pd.DataFrame(rows, columns=[*FIRST, *module.COLUMNS]))
+
+
+def save(file: Path, rows: pd.DataFrame) -> None:
+    with write_atomically(file) as temporary:
+        rows.to_csv(temporary, index=False, float_format="%.6g", lineterminator="\n")
+
+
+def path(scores: Path, name: str) -> Path:
+    """Where a detail lies: beside its scores.csv."""
+    return scores.parent / FOLDER / f"{name}.csv"
 
 
 def _rows(rows: Iterable[Mapping[str, Any]], name: str, columns: Iterable[str]) -> Iterator[Mapping[str, Any]]:
@@ -59,22 +67,18 @@ def read(scores: Path, names: Iterable[str], suite: str) -> dict[str, pd.DataFra
 
     Raises `BenchmarkError` for one that is missing or is of another suite or format.
     """
-    return {name: _read(_path(scores, name), name, suite) for name in names}
+    return {name: _read(path(scores, name), name, suite) for name in names}
 
 
-def _read(path: Path, name: str, suite: str) -> pd.DataFrame:
+def _read(file: Path, name: str, suite: str) -> pd.DataFrame:
     columns = FIRST | plugins.load("benchmark/details", name).COLUMNS
     empty = {column: [""] for column, kind in columns.items() if kind is float}  # a number that is unknown
     try:
-        rows = pd.read_csv(path, keep_default_na=False, na_values=empty, dtype=columns)
+        rows = pd.read_csv(file, keep_default_na=False, na_values=empty, dtype=columns)
     except (OSError, ValueError) as error:
-        raise BenchmarkError(f"{path}: cannot be read: {error}") from error
+        raise BenchmarkError(f"{file}: cannot be read: {error}") from error
     if list(rows) != list(columns):
-        raise BenchmarkError(f"{path}: has other columns than {', '.join(columns)}")
+        raise BenchmarkError(f"{file}: has other columns than {', '.join(columns)}")
     if len(strange := rows[rows.suite != suite]):
-        raise BenchmarkError(f"{path}: is of suite {strange.suite.iloc[0]}, and {suite} is drawn")
+        raise BenchmarkError(f"{file}: is of suite {strange.suite.iloc[0]}, and {suite} is drawn")
     return rows
-
-
-def _path(scores: Path, name: str) -> Path:
-    return scores.parent / FOLDER / f"{name}.csv"

@@ -61,7 +61,7 @@ class Names:
         if (asked == WHOLE) != (prompts.score_by == "set"):
             how = f"as a whole: write {WHOLE}" if prompts.score_by == "set" else "concept by concept"
             raise BenchmarkError(f"asked: {asked!r} is not what prompt set {name} is scored by: it is scored {how}")
-        if prompts.source.task:
+        if prompts.source.task and asked != WHOLE:
             concepts = load_task(prompts.source.task, self.suite.world).concepts
             phrases = {concept.name: concept.phrases for concept in concepts}
             _known("asked", asked, phrases, f"prompt set {name}: ", "concept")

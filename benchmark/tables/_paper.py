@@ -13,8 +13,20 @@ import pandas as pd
 
 from benchmark.plan.records import WHOLE
 
-NAMES = {"detected": "detected", "fid": "FID", "accuracy": "ACC", "lpips": "LPIPS"}  # in the order of the paper
-DIGITS = {"detected": (1, 0), "fid": (1, 0), "accuracy": (1, 0), "lpips": (3, 3)}  # of numbers and of their intervals
+NAMES = {
+    "detected": "detected",
+    "exposed": "count",
+    "fid": "FID",
+    "accuracy": "ACC",
+    "lpips": "LPIPS",
+}  # in the order of the paper
+DIGITS = {
+    "detected": (1, 0),
+    "exposed": (1, 0),
+    "fid": (1, 0),
+    "accuracy": (1, 0),
+    "lpips": (3, 3),
+}  # of numbers and of their intervals
 ACCURACY = "accuracy"
 SIDES = {"erased": "Erase", "retained": "Preserve"}
 ARROWS = {"up": "↑", "down": "↓"}

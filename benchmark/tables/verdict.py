@@ -1,12 +1,9 @@
 """What was measured beside what the paper prints: reproduced, close, or not. On the paper's own model only.
 
-The paper's tables are single runs of 250 images per concept. A number is *reproduced* if it lies within a band around
-the printed one, and *close* if it lies within twice that band. The band is 5 points of ACC (for one concept, as much as
-two samples of that many images may differ by chance, if that is more), 0.05 of LPIPS, and 20 % of a printed FID. A
-number is *undecided* if its own interval reaches further than twice the band to each side: seeds that disagree
-reproduce nothing. Means are compared with the means of the printed rows; the paper's printed average differs from that
-mean in one case (objects of L_adv2). If the ACC of `original` is not the paper's, then the classifier, the sampler or
-the checkpoint is not the paper's either, and nothing is *comparable*.
+What each printed number is, its band, and how far the original may be from the printed one stand as data beside the
+numbers, in `benchmark/paper/`; `_bands.py` has the arithmetic. Means are compared with the means of the printed rows;
+the paper's printed average differs from that mean in one case (objects of L_adv2). If the original is not the paper's,
+then the classifier, the sampler or the checkpoint is not the paper's either, and nothing is *comparable*.
 
 FID and LPIPS of retained concepts may differ for a reason that lies in no method: the authors' original and their
 erased models seem to start from different halves of the checkpoint (EMA or not), which would add a constant; and the
@@ -17,163 +14,192 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from scipy.stats import binomtest, kendalltau
+from scipy.stats import kendalltau
 
 from benchmark.errors import BenchmarkError
 from benchmark.plan.records import END, WHOLE
-from benchmark.tables._paper import NAMES, ORIGINAL, SIDES, number
+from benchmark.store import printed
+from benchmark.store.printed import Key, Table
+from benchmark.tables import _bands
+from benchmark.tables._bands import INCOMPARABLE, MISSING, VERDICTS, Measured
+from benchmark.tables._paper import ORIGINAL, SIDES, number
 
 CAPTION = "What the paper prints, and what was measured"
-FOLDER = Path(__file__).parent.parent / "paper"
-PAPER = ["columns.csv", "table1.csv", "table2.csv"]  # what this view reads of it
-TABLES = {"style": "table1.csv", "object": "table2.csv"}
-_VARIANTS = pd.read_csv(FOLDER / "columns.csv", index_col="variant", keep_default_na=False)
-COLUMNS = _VARIANTS.method.to_dict()  # which of the paper's columns a variant is
-FORMS = _VARIANTS.form.to_dict()  # where several variants are one column: of its `text`, of its `code`, or `other`
+PAPER = ["tables.yaml", "columns.csv", "table1.csv", "table2.csv", "table3.csv", "table4.csv", "table5.csv"]
 ORDERS = {"text": "as the paper writes", "code": "as its authors ran"}  # the variants that are ranked together
-PICTURES = {"erased": 250, "retained": 8 * 250}  # behind a number of the paper
-BANDS = {"ACC": lambda printed: 5.0, "LPIPS": lambda printed: 0.05, "FID": lambda printed: 0.2 * printed}
-GATE_MEAN, GATE_CONCEPT = 3.0, 8.0  # points by which the ACC of `original` may differ from the printed one
-DIGITS = {"ACC": 1, "LPIPS": 3, "FID": 1}
-AVERAGE = "Avg"  # the row of means
-VERDICTS = ("reproduced", "close", "not reproduced", "undecided", "not comparable", "not measured")
-REPRODUCED, CLOSE, APART, UNDECIDED, INCOMPARABLE, MISSING = VERDICTS
+ROLES = {"erase": "erased", "preserve": "retained"}
+NUMBERS = [
+    "experiment", "table", "variant", "concept", "erased", "role", "metric", "value", "ci_low", "ci_high", "n",
+    "printed", "printed_average", "difference", "verdict", "reason",
+]  # fmt: skip
 
 
 def table(scores: pd.DataFrame) -> pd.DataFrame:
     """A row per number that the paper prints, too; `*` is the mean over erased concepts.
 
-    `printed` is, of a mean, that of the printed rows; `printed_average` what the paper prints for it.
+    `printed` is, of a mean, that of the printed rows; `printed_average` what the paper prints for it. `n` counts images
+    of one run.
     """
-    own = (scores.asked == WHOLE) & (scores.prompt_set == scores.task) & scores.task.isin(TABLES)
-    rows = scores[own & scores.variant.isin(COLUMNS) & (scores.checkpoint == END)]
-    numbers = []
-    for row in _comparable(rows).itertuples():
-        name = NAMES.get(row.metric)
-        key = (COLUMNS[row.variant], SIDES[row.role].lower(), name)
-        printed = _printed(row.task).get((row.phrase, *key))
-        if printed is None or (row.variant == ORIGINAL and name != "ACC"):  # the others are 0 by definition
-            continue
-        numbers.append(
-            {"experiment": row.experiment, "variant": row.variant, "concept": row.concept, "erased": row.phrase}
-            | {"role": row.role, "metric": name, "value": row.value, "ci_low": row.ci_low, "ci_high": row.ci_high}
-            | {"printed": printed, "printed_average": _averages(row.task)[key] if row.concept == WHOLE else np.nan}
-            | {"difference": row.value - printed, "verdict": _verdict(name, row, printed)}
-        )
-    names = ["experiment", "variant", "concept", "erased", "role", "metric", "value", "ci_low", "ci_high"]
-    verdicts = pd.DataFrame(numbers, columns=[*names, "printed", "printed_average", "difference", "verdict"])
-    for experiment in verdicts.experiment.unique():
-        if _strays(verdicts[verdicts.experiment == experiment]):
-            others = (verdicts.experiment == experiment) & (verdicts.variant != ORIGINAL)
-            verdicts.loc[others & (verdicts.verdict != MISSING), "verdict"] = INCOMPARABLE
-    return verdicts
+    ends = scores[(scores.asked == WHOLE) & (scores.checkpoint == END)]
+    numbers: list[dict] = []
+    for (experiment, task), rows in ends.groupby(["experiment", "task"], sort=False):
+        for file in _shown(rows, task):
+            of_table = _numbers(rows, file)
+            if strays := _strays(pd.DataFrame(of_table, columns=NUMBERS), file):
+                for row in of_table:
+                    if row["variant"] != ORIGINAL and row["verdict"] != MISSING:
+                        row |= {"verdict": INCOMPARABLE, "reason": f"the original is not the paper's: {strays[0]}"}
+            numbers += [{"experiment": experiment} | row for row in of_table]
+    if not numbers:
+        raise BenchmarkError("the paper prints none of these numbers: the verdict is on its own model and methods")
+    return pd.DataFrame(numbers, columns=NUMBERS)
 
 
 def blocks(scores: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
-    """Per experiment: the means beside the printed ones, counts of verdicts, and the order of the variants."""
+    """Per experiment and table: means beside the printed ones, counts of verdicts, and the order of the variants."""
     ends = scores[scores.checkpoint == END]
     labels = dict(zip(ends.variant, ends.label, strict=True))
-    for name, rows in table(scores).groupby("experiment", sort=False):
-        if strays := _strays(rows):
-            name = f"{name} (nothing is comparable: ACC of the original is not the paper's, {'; '.join(strays)})"
+    for (name, title), rows in table(scores).groupby(["experiment", "table"], sort=False):
+        file = next(file for file, each in printed.declared().tables.items() if each.title == title)
+        name = f"{name}, {title}"
+        if strays := _strays(rows, file):
+            name = f"{name} (nothing is comparable: the original is not the paper's, {'; '.join(strays)})"
         means = rows[rows.concept == WHOLE]
         if len(means):
-            yield f"{name}: means, measured (printed)", _beside(means).rename(labels)
+            yield f"{name}: means, measured (printed)", _beside(means, file).rename(labels)
         counts = rows[rows.concept != WHOLE].groupby(["variant", "verdict"], sort=False).size().unstack(fill_value=0)
         counts = counts.reindex(columns=VERDICTS, fill_value=0)
         yield f"{name}: how many numbers of single concepts have which verdict", counts.rename(labels)
-        if len(order := _order(means)):
+        if len(order := _order(means, file)):
             yield f"{name}: order of the variants, Kendall's τ with the printed order", order
 
 
-def _strays(rows: pd.DataFrame) -> list[str]:
+@cache
+def columns(file: str) -> dict[str, tuple[str, str]]:
+    """Of each variant that is a column of a table: which one, and as which form of the method."""
+    return {column.variant: (column.method, column.form) for column in printed.columns() if column.file == file}
+
+
+def _shown(rows: pd.DataFrame, task: str) -> list[str]:
+    """The tables that an experiment is compared with: none whose variants another of them has, too."""
+    own = {
+        file: set(rows.variant) & set(columns(file))
+        for file, each in printed.declared().tables.items()
+        if each.task == task and set(rows.variant) & set(columns(file))
+    }
+    files = sorted(own, key=lambda file: -len(own[file]))  # of equal ones, the first
+    kept = [file for i, file in enumerate(files) if not any(own[file] <= own[other] for other in files[:i])]
+    return sorted(kept)
+
+
+def _numbers(rows: pd.DataFrame, file: str) -> list[dict]:
+    """The numbers of one experiment that a table prints, too."""
+    declared = printed.declared()
+    of, whole = declared.tables[file], _whole(rows, declared.tables[file])
+    numbers = []
+    for side, name, found in _cells(rows, of):
+        metric = declared.metrics[name]
+        for row in found.itertuples():
+            method = columns(file).get(row.variant, ("",))[0]
+            mean = row.concept == WHOLE
+            key = (row.concept, method, side, name)
+            value = _printed(file).get(key)
+            if value is None or (mean and not whole) or (method == of.original and metric.itself is not None):
+                continue
+            n = row.n / row.seeds / (len(of.concepts) if mean else 1)
+            measured = Measured(row.value, row.ci_low, row.ci_high, n)
+            verdict, reason = _bands.verdict(metric, measured, value, of.sides[side].images, mean, declared.n_within)
+            average = printed.numbers(file).get((of.average, method, side, name), np.nan) if mean else np.nan
+            numbers.append(
+                {"table": of.title, "variant": row.variant, "concept": row.concept, "erased": row.phrase}
+                | {"role": row.role, "metric": name, "value": row.value, "ci_low": row.ci_low, "ci_high": row.ci_high}
+                | {"n": n, "printed": value, "printed_average": average, "difference": row.value - value}
+                | {"verdict": verdict, "reason": reason}
+            )
+    variants = list(rows.variant.unique())
+    return sorted(numbers, key=lambda row: variants.index(row["variant"]))
+
+
+def _cells(rows: pd.DataFrame, of: Table) -> Iterator[tuple[str, str, pd.DataFrame]]:
+    """Side, printed metric, and the measured rows: of the first observer where several compute the metric."""
+    metrics = printed.declared().metrics
+    for side, each in of.sides.items():
+        on = rows[(rows.prompt_set == each.set) & (rows.role == ROLES[side])]
+        for name in each.metrics:
+            found = on[on.metric == metrics[name].metric]
+            yield side, name, found[found.observer == found.observer.iloc[0]] if len(found) else found
+
+
+def _whole(rows: pd.DataFrame, of: Table) -> bool:
+    """Whether the measured means are over the concepts of the printed ones. Raises if others were erased."""
+    erased = rows[rows.concept != WHOLE].drop_duplicates("concept").set_index("concept").phrase
+    known = set(of.concepts.values())
+    if strange := sorted(erased[~erased.index.isin(known)]):
+        raise BenchmarkError(f"the paper prints nothing on {', '.join(strange)}: the verdict is on its own concepts")
+    return set(erased.index) == known
+
+
+@cache
+def _printed(file: str) -> dict[Key, float]:
+    """By our concept, printed method, side and metric; of the concept `*`, the mean of the rows, not the average."""
+    concepts, numbers = printed.declared().tables[file].concepts, printed.numbers(file)
+    each = {(concepts[key[0]], *key[1:]): value for key, value in numbers.items() if key[0] in concepts}
+    rest = dict.fromkeys(key[1:] for key in each)
+    means = {(WHOLE, *key): float(np.mean([each[concept, *key] for concept in concepts.values()])) for key in rest}
+    return each | means
+
+
+def _strays(rows: pd.DataFrame, file: str) -> list[str]:
     """Where the originals of an experiment are too far from the paper's; also if there are none."""
-    originals = rows[(rows.variant == ORIGINAL) & (rows.metric == "ACC") & (rows.role == "erased")]
-    limit = np.where(originals.concept == WHOLE, GATE_MEAN, GATE_CONCEPT)
-    near = originals.difference.abs() <= limit  # never true of what is missing
-    if originals.empty:
-        return ["which was not measured"]
-    return [f"{row.erased} {row.value:.1f} ({row.printed:.1f})" for row in originals[~near].itertuples()]
+    strays, table = [], printed.declared().tables[file]
+    for gate in table.gates:
+        originals = rows[(rows.variant == ORIGINAL) & (rows.metric == gate.metric) & (rows.role == ROLES[gate.side])]
+        near = originals.difference.abs() <= np.where(originals.concept == WHOLE, gate.mean, gate.each)
+        name, whole = f"{SIDES[ROLES[gate.side]]} {gate.metric}", table.sides[gate.side].whole
+        if originals.empty:
+            strays.append(f"{name} was not measured")
+        strays += dict.fromkeys(  # nothing missing is near; of a set as a whole, all rows have the same number
+            f"{name}{'' if whole else f' {row.erased}'} {row.value:.1f} ({row.printed:.1f})"
+            for row in originals[~near].itertuples()
+        )
+    return strays
 
 
-def _comparable(rows: pd.DataFrame) -> pd.DataFrame:
-    """The rows without means over fewer concepts than the printed ones are over."""
-    keep = []
-    for task, group in rows.groupby("task"):
-        printed = {key[0] for key in _printed(task)} - {AVERAGE}
-        for _, each in group.groupby("experiment"):
-            erased = set(each.phrase[each.concept != WHOLE])
-            if erased - printed:
-                strange = ", ".join(sorted(erased - printed))
-                raise BenchmarkError(f"the paper prints nothing on {strange}: the verdict is on its own concepts")
-            keep.append(each if erased == printed else each[each.concept != WHOLE])
-    if not keep:
-        raise BenchmarkError("the paper prints none of these numbers: the verdict is on its own model and methods")
-    return pd.concat(keep).sort_index()
-
-
-@cache
-def _printed(task: str) -> dict[tuple[str, str, str, str], float]:
-    """By concept, column, side and metric; the mean is of the rows, not the printed average."""
-    rows = pd.read_csv(FOLDER / TABLES[task])
-    each = rows[rows.concept != AVERAGE].set_index(["concept", "method", "split", "metric"]).value
-    means = each.groupby(level=[1, 2, 3]).mean()
-    return each.to_dict() | {(AVERAGE, *key): value for key, value in means.items()}
-
-
-@cache
-def _averages(task: str) -> dict[tuple[str, str, str], float]:
-    """The averages that the paper prints, by column, side and metric."""
-    rows = pd.read_csv(FOLDER / TABLES[task])
-    return rows[rows.concept == AVERAGE].set_index(["method", "split", "metric"]).value.to_dict()
-
-
-def _verdict(metric: str, row: tuple, printed: float) -> str:
-    if pd.isna(row.value):
-        return MISSING
-    band, apart = BANDS[metric](printed), abs(row.value - printed)
-    if not row.ci_high - row.ci_low <= 4 * band:  # nor is anything decided by a number without an interval
-        return UNDECIDED
-    by_chance = _chance(row.value, printed, PICTURES[row.role]) if metric == "ACC" and row.concept != WHOLE else 0
-    return REPRODUCED if apart <= max(band, by_chance) else CLOSE if apart <= 2 * band else APART
-
-
-def _chance(measured: float, printed: float, n: int) -> float:
-    """How far apart two shares, in per cent of n images each, may lie by chance (Newcombe 1998, method 10, 95 %)."""
-    low, high = sorted((measured, printed))
-    below = binomtest(round(low / 100 * n), n).proportion_ci(method="wilson").high * 100 - low
-    above = high - binomtest(round(high / 100 * n), n).proportion_ci(method="wilson").low * 100
-    return float(np.hypot(below, above))
-
-
-def _beside(means: pd.DataFrame) -> pd.DataFrame:
+def _beside(means: pd.DataFrame, file: str) -> pd.DataFrame:
     cells = {
-        (row.variant, f"{SIDES[row.role]} {row.metric}"): f"{number(row.value, DIGITS[row.metric])} "
+        (row.variant, row.role, row.metric): f"{number(row.value, _digits(row.metric))} "
         f"({_as_printed(row)}) {row.verdict}"
         for row in means.itertuples()
     }
-    names = [f"{side} {name}" for side in SIDES.values() for name in NAMES.values() if name in BANDS]
+    sides = printed.declared().tables[file].sides
     variants = list(means.variant.unique())
-    columns = {column: [cells.get((variant, column), "–") for variant in variants] for column in names}
-    return pd.DataFrame(columns, index=pd.Index(variants, name="variant"))
+    names = [(ROLES[side], metric) for side, each in sides.items() for metric in each.metrics]
+    shown = {
+        f"{SIDES[role]} {metric}": [cells.get((variant, role, metric), "–") for variant in variants]
+        for role, metric in names
+    }
+    return pd.DataFrame(shown, index=pd.Index(variants, name="variant"))
 
 
 def _as_printed(row: tuple) -> str:
     """The mean of the printed rows, and the printed average if it is not that."""
-    digits = DIGITS[row.metric]
+    digits = _digits(row.metric)
     text = number(row.printed, digits)
     wrong = abs(row.printed - row.printed_average) > 2 * 10**-digits
     return f"{text}, printed as {number(row.printed_average, digits)}" if wrong else text
 
 
-def _order(means: pd.DataFrame) -> pd.DataFrame:
+def _digits(metric: str) -> int:
+    return printed.declared().metrics[metric].digits
+
+
+def _order(means: pd.DataFrame, file: str) -> pd.DataFrame:
     """Of the columns that several variants are, those of one form at a time, so that each column counts once."""
     means = means[means.variant != ORIGINAL]
-    forms = means.variant.map(FORMS)
+    forms = means.variant.map({variant: form for variant, (_, form) in columns(file).items()})
     orders: dict[str, dict[str, str]] = {}
     for form, title in ORDERS.items():
         ranked = means[forms.isin(["", form])]

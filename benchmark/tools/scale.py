@@ -24,7 +24,7 @@ from typing import Literal
 from benchmark.errors import BenchmarkError
 from benchmark.plan import grid, plugins, prompt_rows, variants
 from benchmark.plan.config import load_suite, load_task
-from benchmark.plan.records import Variant
+from benchmark.plan.records import NOTHING, Variant
 from benchmark.running import cli
 
 
@@ -194,26 +194,28 @@ class Job:
 def jobs(plan: grid.Plan, speed: Speed) -> dict[str, Job]:
     """The GPU jobs of a plan, by the names that causes give them, in the order in which Snakemake would submit them."""
     work: dict[str, Job] = {}
-    rows = {name: prompt_rows.of(prompt_set, plan.suite) for name, prompt_set in plan.sets.items()}
-    images = {name: sum(row.images for row in of) for name, of in rows.items()}
+    rows = {name: prompt_rows.known(prompt_set, plan.suite, plan.files) for name, prompt_set in plan.sets.items()}
+
+    def images(name: str, concept: str = NOTHING) -> int:
+        return prompt_rows.count_images(plan.sets[name], plan.suite, concept, rows[name])
+
     base = grid.BASE.path
     for name, prompt_set in plan.sets.items():
         if not prompt_set.measures:  # images from which a classifier or a method learns
-            work[f"generate {name}/{base}"] = Job(images[name] * speed.image, priority=1)
+            work[f"generate {name}/{base}"] = Job(images(name) * speed.image, priority=1)
     classifiers = {name: asked.classifier.prompt_set for name, asked in plan.sets.items() if asked.classifier}
     for name in dict.fromkeys(classifiers.values()):
         if training := grid.training_of(plan, name):
             after = (f"generate {training.name}/{base}",)
-            work[f"train_classifier {name}"] = Job(images[training.name] * speed.look, after, 1)
+            work[f"train_classifier {name}"] = Job(images(training.name) * speed.look, after, 1)
     for path, shard in plan.shards.items():
         if shard != grid.BASE:
             pool = grid.pool_of(plan, shard)
             after = (f"generate {pool.name}/{base}",) if pool else ()
             work[f"erase {path}"] = Job(len(shard.concepts) * speed.erase, after)
     for name, path in plan.looked_at:
-        shard, prompt_set = plan.shards[path], plan.sets[name]
-        asked = [prompt_rows.of_model(rows[name], prompt_set, plan.suite, concept) for concept in shard.concepts]
-        count, first = sum(row.images for of in asked for row in of), int(shard == grid.BASE)
+        shard = plan.shards[path]
+        count, first = sum(images(name, concept) for concept in shard.concepts), int(shard == grid.BASE)
         after = () if first else (f"erase {path}",)
         work[f"generate {name}/{path}"] = Job(count * speed.image, after, first)
         after = (f"generate {name}/{path}", f"generate {name}/{base}", f"train_classifier {classifiers.get(name)}")

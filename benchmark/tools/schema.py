@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import ConfigDict, TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema
 
-from benchmark.plan import grid, prompt_set, task
+from benchmark.plan import grid, prompt_entry, task
 from benchmark.plan.plugins import ROOT
 from benchmark.plan.suite import DeclaredSuite
 from benchmark.running import cli
@@ -24,7 +24,7 @@ KINDS = {
     "config": grid._Config,
     "suite": DeclaredSuite,
     "task": task._Task,
-    "prompt_set": prompt_set._FileSet | prompt_set._AttackedSet,
+    "prompt_set": prompt_entry.FileSet | prompt_entry.PartSet | prompt_entry.AttackedSet | prompt_entry.SetOfWorlds,
 }
 
 

@@ -14,6 +14,11 @@ from benchmark.plan.source import literal
 SUITE = PLAN.suite
 CAUSES = causes.jobs(PLAN)
 NAMED = [word for what, names in PLAN.named.items() if names for word in (f"--{what}", *map(str, names))]
+
+# The places of files that config.yaml names. No job depends on a place, so they are neither inputs nor parameters: a
+# file's hash is in the cause of the job that reads it.
+FILES = shlex.join(["--files", *(f"{name}={path}" for name, path in PLAN.files.items())]) if PLAN.files else ""
+
 if problem := unwritable(SUITE.folder):
     sys.exit(f"error: {problem}")
 
@@ -90,12 +95,6 @@ def derived(wildcards):
     return " ".join(filter(None, (option("task", source.task), option("kind", source.kind), concepts)))
 
 
-def source_of(wildcards):
-    """The file of a prompt set that has one."""
-    path = PLAN.sets[wildcards.set].source.path
-    return [os.path.expanduser(path)] if path else []
-
-
 def drawn(prompt_set):
     """The images of the original model on a prompt set."""
     return f"{SUITE.folder}/images/{prompt_set.name}/{grid.BASE.path}/manifest.csv"
@@ -107,10 +106,23 @@ def training_images_of(wildcards):
     return [drawn(training)] if training else []
 
 
+def cards_of(name):
+    """The card of the classifier that looks at the images of a prompt set, if one does."""
+    classifier = PLAN.sets[name].classifier
+    return [f"{SUITE.folder}/classifiers/{classifier.prompt_set}/card.json"] if classifier else []
+
+
 def classifier_of(wildcards):
-    """The classifier that looks at the images of a prompt set, if one does."""
-    classifier = PLAN.sets[wildcards.set].classifier
-    return f"{SUITE.folder}/classifiers/{classifier.prompt_set}/card.json" if classifier else []
+    return next(iter(cards_of(wildcards.set)), [])
+
+
+GATED = [name for name in SUITE.gate if name in dict(PLAN.looked_at)]
+
+
+def gate_of(wildcards):
+    """What erased models wait for before they draw, if the suite has a gate. When it was passed does not matter."""
+    erased = "shard" not in wildcards.keys() or wildcards.shard != grid.BASE.path
+    return [ancient(f"{SUITE.folder}/gate.json")] if GATED and erased else []
 
 
 def pool_of(wildcards):
@@ -202,6 +214,8 @@ if SCREEN:  # what jobs say is in their logs, and their last line on the screen;
 if workflow.is_main_process:
     for problem in BROKEN:
         print(f"broken: {problem}: its jobs will fail, all others are run", file=sys.stderr)
+    for problem in answered.missing(PLAN):
+        print(f"missing: {problem}: jobs that need it will fail, all others are run", file=sys.stderr)
 
 
 def jobs_of(rule):

@@ -25,14 +25,33 @@ rule observe:
         " {params.classifier} --out {params.out} 2>&1 | tee {log}"
 
 
+rule gate:
+    input:
+        prompts=collect("<results>/prompts/{set}.csv", set=GATED),
+        evidence=collect(f"<results>/evidence/{{set}}/{grid.BASE.path}/evidence.csv", set=GATED),
+        cards=[card for name in GATED for card in cards_of(name)],
+    output:
+        "<results>/gate.json",
+    log:
+        "<results>/logs/gate.log",
+    params:
+        cause=cause("gate"),
+        suite=SUITE.name,
+        cards=lambda w, input: option("cards", input.cards),
+    shell:
+        "python -m benchmark.gate --suite {params.suite} --prompts {input.prompts} --evidence {input.evidence}"
+        " {params.cards} --out {output} 2>&1 | tee {log}"
+
+
 rule score:
     input:
+        gate_of,
         embeddings=embeddings(),
         prompts=collect("<results>/prompts/{set}.csv", set=dict(PLAN.looked_at)),
         evidence=[f"{SUITE.folder}/evidence/{name}/{shard}/evidence.csv" for name, shard in PLAN.looked_at],
     output:
-        "<results>/scores.csv",
         details(*PLAN.views),
+        scores="<results>/scores.csv",
     log:
         "<results>/logs/score.log",
     benchmark:
@@ -44,4 +63,4 @@ rule score:
         embeddings=lambda w, input: option("embeddings", input.embeddings),
     shell:
         "python -m benchmark.score --suite {params.suite} {params.named} --prompts {input.prompts}"
-        " --evidence {input.evidence} {params.embeddings} --out {output[0]} 2>&1 | tee {log}"
+        " --evidence {input.evidence} {params.embeddings} --out {output.scores} 2>&1 | tee {log}"

@@ -6,8 +6,6 @@ localrules:
 
 
 rule prompts:
-    input:
-        source_of,
     output:
         "<results>/prompts/{set}.csv",
     log:
@@ -17,11 +15,12 @@ rule prompts:
         suite=SUITE.name,
         derived=derived,
     shell:
-        "python -m benchmark.prompts --suite {params.suite} {params.derived} --out {output} 2>&1 | tee {log}"
+        "python -m benchmark.prompts --suite {params.suite} {params.derived} {FILES} --out {output} 2>&1 | tee {log}"
 
 
 rule generate:
     input:
+        gate_of,
         base="<results>/base.json",
         prompts=prompts_of,
         models=models_of,

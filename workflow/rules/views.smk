@@ -1,5 +1,6 @@
 # Tables and figures. Two ways lead to them: the rules `table` and `figure` end a whole run; `tables` and `figures` draw
-# all of them again from a scores.csv as it lies there, whatever its age and origin, and never plan a model for it.
+# all of them again from a scores.csv as it lies there, whatever its age and origin, and never plan a model for it. The
+# rule `unmasked`, which runs only if it is asked for by name, draws figures of pictures again and masks none of these.
 
 
 localrules:
@@ -8,6 +9,7 @@ localrules:
     figure,
     tables,
     figures,
+    unmasked,
 
 
 rule table:
@@ -75,3 +77,16 @@ rule figures:
     shell:
         "python -m benchmark.view --suite {params.suite} --scores {params.results}/scores.csv --if-any {params.views}"
         " {params.images} --out {params.results} 2>&1 | tee {log}"
+
+
+rule unmasked:
+    log:
+        "<results>/logs/view/unmasked.log",
+    params:
+        suite=SUITE.name,
+        results=SUITE.folder,
+        views=option("view", " ".join(view for view in redrawable("figures") if manifests(view))),
+        images=option("images", " ".join(path for view in redrawable("figures") for path in manifests(view))),
+    shell:
+        "python -m benchmark.view --suite {params.suite} --scores {params.results}/scores.csv --if-any {params.views}"
+        " {params.images} --out {params.results} --unmasked 2>&1 | tee {log}"
