@@ -121,8 +121,8 @@ def test_only_the_original_draws_anchors():
         ("of: style", "of: styles", "worlds.testbed.of: there is no .*'styles'; did you mean style"),
         ("ink: {closest", "inc: {closest", "worlds.testbed.anchors: there is no .*'inc'; did you mean ink"),
         ("{closest: woodcut, parent: picture, least: low poly, d", "{d", "concept ink.* there is no anchor 'closest'"),
-        ("short: a {c} picture", "short: a picture", r"sentences: short needs \{c\} where the concept stands"),
-        ("short: a {c} picture", "brief: a {c} picture", "no sentence 'short'"),
+        ("short: a {c} picture\n", "short: a picture\n", r"sentences: short needs \{c\} where the concept stands"),
+        ("short: a {c} picture\n", "brief: a {c} picture\n", "no sentence 'short'"),
         (
             "metrics: {fid: testbed}",
             "metrics: {fid: testbed}\n    templates: {target: x, blank: y}",

@@ -105,6 +105,8 @@ def _panel(axes: Axes, rows: pd.DataFrame, metric: str) -> None:
     axes.margins(0.08)
     first = rows.iloc[0]
     text = f"ρ = {first.rho:.2f} [{first.rho_low:.2f}, {first.rho_high:.2f}], n = {first.rho_n}"
-    if not np.isfinite(first.rho_low):
+    if not np.isfinite(first.rho):
+        text = f"ρ is not known: n = {first.rho_n}, or all alike"
+    elif not np.isfinite(first.rho_low):
         text = f"ρ = {first.rho:.2f} (n = {first.rho_n}: too few for an interval)"
     axes.text(0, 1.03, text.replace("-", "−"), transform=axes.transAxes, fontsize=7, color="#333333", va="bottom")

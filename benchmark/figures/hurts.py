@@ -47,7 +47,7 @@ def figure(scores: pd.DataFrame, details: Mapping[str, pd.DataFrame]) -> tuple[F
     cell = min(side / wide, 0.3)
     width = margin + across * wide * cell + 0.12 * (across - 1) + 0.75
     below, line = 0.055 * longest + 0.2, tall * cell + 0.32
-    height = down * line + below
+    height = max(down * line + below, 1.3)
     drawing = Figure((width, height))
     most = max(10.0, np.ceil(cells.lost[cells.asked != cells.concept].max() / 10) * 10)
     picture = None
@@ -62,8 +62,9 @@ def figure(scores: pd.DataFrame, details: Mapping[str, pd.DataFrame]) -> tuple[F
         )
         picture = _panel(axes, own, most, column == 0, i + across >= len(keys))
         axes.set_title(own.label.iloc[0], fontsize=7.5, pad=3)
+    scale_height = max(tall * cell, 0.9)
     scale = drawing.add_axes(
-        [1 - 0.6 / width, (height - 0.28 - tall * cell) / height, 0.1 / width, tall * cell / height]
+        [1 - 0.6 / width, (height - 0.28 - scale_height) / height, 0.1 / width, scale_height / height]
     )
     bar = drawing.colorbar(picture, scale, extend="both")
     bar.set_label("points of accuracy lost", fontsize=7)
