@@ -1,8 +1,10 @@
 """The layout of the paper's Tables 1 and 2: a row per erased concept and their mean, a column per variant.
 
 A cell is FID / ACC / LPIPS: of the erased concept's images, or the mean over all retained concepts. The means stand
-first once more, a row per variant, where there is room for their intervals. What each erasing seed gave stands last, if
-there are several. Where one concept is erased, these means are all there is, and nothing is printed twice.
+first once more, a row per variant, where there is room for their intervals. There and in a table of its own stands what
+the paper has not: how many of the erased concept's images are still pictures, since wreckage has a high FID and LPIPS,
+too. What each erasing seed gave stands last, if there are several. Where one concept is erased, these means are all
+there is, and nothing is printed twice.
 """
 
 from __future__ import annotations
@@ -13,9 +15,10 @@ import pandas as pd
 
 from benchmark.plan.records import WHOLE
 
-NAMES = {"detected": "detected", "fid": "FID", "accuracy": "ACC", "lpips": "LPIPS"}  # in the order of the paper
-DIGITS = {"detected": (1, 0), "fid": (1, 0), "accuracy": (1, 0), "lpips": (3, 3)}  # of numbers and of their intervals
+NAMES = {"detected": "detected", "fid": "FID", "accuracy": "ACC", "lpips": "LPIPS", "precision": "precision"}
+DIGITS = dict.fromkeys(NAMES, (1, 0)) | {"lpips": (3, 3)}  # of numbers and of their intervals
 ACCURACY = "accuracy"
+BESIDE = {"precision": "erased"}  # what is printed beside the paper's metrics, and of which role
 SIDES = {"erased": "Erase", "retained": "Preserve"}
 ARROWS = {"up": "↑", "down": "↓"}
 ORIGINAL, ITS_NAME = "original", "original (ORI)"
@@ -53,9 +56,13 @@ def blocks(scores: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
     for _, rows in own.groupby("experiment", sort=False):
         rows = printed(rows)
         for role, side in SIDES.items() if _concepts(rows) > 1 else ():
-            triple = " / ".join(_heading(rows, role, metric) for metric in _metrics(rows))
+            of_role = rows[rows.role == role]
+            beside = of_role.metric.isin(BESIDE)
             whose = "images of the erased concept" if role == "erased" else "mean over all retained concepts"
-            yield f"{side}: {triple} ({whose})", _triples(rows[rows.role == role])
+            for part in (of_role[~beside], of_role[beside]):
+                if len(part):
+                    triple = " / ".join(_heading(part, role, metric) for metric in _metrics(part))
+                    yield f"{side}: {triple} ({whose})", _triples(part)
         repeated = rows[(rows.role == "erased") & (rows.metric == ACCURACY) & (rows.seeds > 1)]
         if len(repeated):
             seeds = sorted(set().union(*repeated.by_seed))
@@ -68,7 +75,8 @@ def printed(rows: pd.DataFrame) -> pd.DataFrame:
 
     Those are its order of metrics and its name of the original; marks at the latter stay.
     """
-    rows = rows[rows.metric.isin(NAMES)]
+    elsewhere = rows.metric.isin(BESIDE) & (rows.metric.map(BESIDE) != rows.role)
+    rows = rows[rows.metric.isin(NAMES) & ~elsewhere]
     rows = rows[rows.observer == rows.groupby("metric").observer.transform("first")]
     original = rows.variant == ORIGINAL
     return rows.assign(label=rows.label.where(~original, ITS_NAME + rows.label.str.removeprefix(ORIGINAL)))
