@@ -1,7 +1,6 @@
 """Erased or destroyed: improved precision against torch-fidelity's, and what it says of pictures and of wreckage."""
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 from test_metrics import rows

@@ -13,16 +13,13 @@ that changes nothing has the same. Images of one row have noise of their own, so
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from benchmark.errors import BenchmarkError
 from benchmark.metrics._intervals import Score, share, wilson
-
-if TYPE_CHECKING:
-    from benchmark.store.look import Originals
 
 VERSION = 1
 DIRECTION = {"erased": "up", "retained": "up"}
@@ -35,8 +32,8 @@ ORIGINAL = None  # its rarest images lie outside, too
 NEIGHBOURS = 3
 
 
-def score(rows: pd.DataFrame, seen: np.ndarray, references: Originals, settings: None) -> Score:
-    """`seen`: features (n, d) of the images; `references`: all images of the original in the set, and their features."""
+def score(rows: pd.DataFrame, seen: np.ndarray, references: Any, settings: None) -> Score:
+    """`seen`: features (n, d) of the images; `references`: `store.look.Originals`, those of all of its images."""
     centre = references.seen.mean(0, dtype=np.float64)
     distances = _squared(seen - centre, references.seen - centre)
     nearest, theirs, own = _neighbours(references)
@@ -53,7 +50,7 @@ def score(rows: pd.DataFrame, seen: np.ndarray, references: Originals, settings:
 
 
 @lru_cache(8)  # all models and concepts of a set ask for the same
-def _neighbours(originals: Originals) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _neighbours(originals: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Of each image of the original: the squared distances of its nearest others, their rows, and its own row.
 
     They are as many as are needed if the images of any one row are left out.

@@ -139,6 +139,7 @@ class DetailedTable(Protocol):
     CAPTION: str
     PAPER_PLACE: str = ""
     DETAILS: Sequence[str]
+    WITHOUT_DETAILS: bool = False
 
     def table(self, scores: pd.DataFrame, details: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
         """The .csv."""
@@ -164,6 +165,7 @@ class DetailedFigure(Protocol):
     CAPTION: str
     PAPER_PLACE: str = ""
     DETAILS: Sequence[str]
+    WITHOUT_DETAILS: bool = False
 
     def figure(
         self, scores: pd.DataFrame, details: Mapping[str, pd.DataFrame]

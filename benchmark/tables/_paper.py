@@ -9,11 +9,12 @@ there is, and nothing is printed twice.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import pandas as pd
 
 from benchmark.plan.records import WHOLE
+from benchmark.tables import _heads
 
 NAMES = {"detected": "detected", "fid": "FID", "accuracy": "ACC", "lpips": "LPIPS", "precision": "precision"}
 DIGITS = dict.fromkeys(NAMES, (1, 0)) | {"lpips": (3, 3)}  # of numbers and of their intervals
@@ -28,16 +29,25 @@ COLUMNS = [
 ]  # fmt: skip
 
 
-def table(scores: pd.DataFrame) -> pd.DataFrame:
+Details = Mapping[str, pd.DataFrame]
+
+
+def table(scores: pd.DataFrame, details: Details | None = None) -> pd.DataFrame:
     """A row per erased concept, variant, prompt set, role and metric, printed or not; concept `*` is the mean."""
-    rows = scores.loc[scores.asked == WHOLE, COLUMNS].reset_index(drop=True)
+    scores = _heads.beside(scores, details)
+    columns = [*COLUMNS, *(column for column in _heads.COLUMNS if column in scores)]
+    rows = scores.loc[scores.asked == WHOLE, columns].reset_index(drop=True)
     return rows.assign(
         by_seed=["; ".join(f"{seed}: {value:.6g}" for seed, value in each.items()) for each in rows.by_seed]
     )
 
 
-def means(scores: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
-    """The means with intervals, a row per variant: of the task's own prompt set, then of the others it looks at."""
+def means(scores: pd.DataFrame, details: Details | None = None) -> Iterator[tuple[str, pd.DataFrame]]:
+    """The means with intervals, a row per variant: of the task's own prompt set, then of the others it looks at.
+
+    Beside an ACC by a classifier that was trained here stand the least and the most that its heads say.
+    """
+    scores = _heads.beside(scores, details)
     rows = scores[scores.asked == WHOLE]
     own = rows.prompt_set == rows.task
     for part in (rows[own], rows[~own]):
@@ -49,9 +59,9 @@ def means(scores: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
                 yield heading, _means(of_set[of_set.concept == WHOLE])
 
 
-def blocks(scores: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+def blocks(scores: pd.DataFrame, details: Details | None = None) -> Iterator[tuple[str, pd.DataFrame]]:
     """What is printed, each with its heading: the means with intervals, then the paper's table, one side at a time."""
-    yield from means(scores)
+    yield from means(scores, details)
     own = scores[(scores.asked == WHOLE) & (scores.prompt_set == scores.task)]
     for _, rows in own.groupby("experiment", sort=False):
         rows = printed(rows)
@@ -115,6 +125,9 @@ def _means(rows: pd.DataFrame) -> pd.DataFrame:
                 f"{number(c.value, digits[0])} {interval(c.ci_low, c.ci_high, digits[1])}".strip()
                 for c in cells.itertuples()
             ]
+            if metric == ACCURACY and "heads_low" in cells and cells.heads_low.notna().any():
+                spans = [(number(c.heads_low, digits[0]), number(c.heads_high, digits[0])) for c in cells.itertuples()]
+                columns[f"{side} {NAMES[metric]} by head"] = ["–".join(dict.fromkeys(span)) for span in spans]
     return pd.DataFrame(columns, index=pd.Index(labels, name="variant"))
 
 
