@@ -75,6 +75,11 @@ def erased_on(suite: Suite, name: str) -> frozenset[str]:
     )
 
 
+def retained(suite: Suite, name: str) -> bool:
+    """Whether some experiment looks at a prompt set for what models retain."""
+    return any(name in load_task(e.task, suite.world).retained_on for e in suite.experiments.values())
+
+
 def all_texts(suite: Suite) -> list[texts.Text]:
     """All texts of the concepts of a suite's tasks, and of its variants' settings."""
     names = dict.fromkeys(name for experiment in suite.experiments.values() for name in experiment.variants)
