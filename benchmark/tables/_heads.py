@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 
 from benchmark.plan.records import NOTHING, WHOLE
-from benchmark.plan.variants import ORIGINAL
 
+ORIGINAL = "original"
 COLUMNS = ["heads_low", "heads_high"]
 ERASED = ["experiment", "prompt_set", "variant", "checkpoint", "role", "concept"]
 SEEN = ["experiment", "prompt_set", "variant", "checkpoint", "its_role", "its_concept", "asked", "wording"]

@@ -22,7 +22,7 @@ ACCURACY = "accuracy"
 BESIDE = {"precision": "erased"}  # what is printed beside the paper's metrics, and of which role
 SIDES = {"erased": "Erase", "retained": "Preserve"}
 ARROWS = {"up": "↑", "down": "↓"}
-ORIGINAL, ITS_NAME = "original", "original (ORI)"
+ORIGINAL, ITS_NAME = _heads.ORIGINAL, "original (ORI)"
 COLUMNS = [
     "experiment", "prompt_set", "concept", "variant", "checkpoint", "label", "role", "metric", "observer", "direction",
     "value", "ci_low", "ci_high", "n", "seeds", "by_seed",
