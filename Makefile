@@ -1,10 +1,11 @@
 # make                 creates .venv, runs the suite of config.yaml, prints its tables
 # make SUITE=testbed   the same with another suite. METHODS=esd,mine CONCEPTS=chalk SEEDS=0,1 EXPERIMENTS=style choose
 #                      a part of it (make list says what there is to choose)
+# make tour            makes every table and figure of the paper on the testbed; PLACES=table4,figure6 chooses some
 # make help            lists the other targets
 
 NARROWING := EXPERIMENTS METHODS CONCEPTS SEEDS
-VARIABLES := SUITE $(NARROWING) CORES PYTHON SCENARIOS
+VARIABLES := SUITE $(NARROWING) CORES PYTHON SCENARIOS PLACES
 ENVIRONMENT := OMP_NUM_THREADS MALLOC_MMAP_THRESHOLD_ MALLOC_TRIM_THRESHOLD_
 
 # Make would ignore a misspelt variable without a word: METHOD=esd would run all methods.
@@ -15,6 +16,9 @@ NARROWED_BY := $(filter $(NARROWING),$(GIVEN))
 WHOLE := $(filter-out run show tables plan list repro,$(MAKECMDGOALS))
 $(if $(UNKNOWN),$(error there is no variable $(UNKNOWN) (allowed: $(VARIABLES))))
 $(if $(EMPTY),$(error $(EMPTY): nothing is named; leave it out, or name something (make list says what there is)))
+ELSEWHERE := $(and $(findstring command line,$(origin PLACES)),$(filter-out tour,$(or $(MAKECMDGOALS),run)))
+$(if $(ELSEWHERE),$(error PLACES: chooses what `make tour` makes, not `make $(ELSEWHERE)`))
+$(if $(and $(filter tour,$(MAKECMDGOALS)),$(findstring command line,$(origin SUITE))),$(error SUITE: `make tour` runs the suite tour))
 $(if $(and $(WHOLE),$(NARROWED_BY)),$(error $(NARROWED_BY): narrows what is run, not `make $(WHOLE)`))
 
 SUITE ?= $(shell sed -n 's/^suite: *["'"'"']*\([a-z0-9_]*\).*/\1/p' config.yaml)
@@ -36,10 +40,10 @@ export MALLOC_MMAP_THRESHOLD_ ?= 4294967296
 export MALLOC_TRIM_THRESHOLD_ ?= 17179869184
 
 .DEFAULT_GOAL := run
-.PHONY: run show tables plan list test test-causes test-kill test-slurm scale verify quality repro retrain lint clean help
+.PHONY: run show tour tables plan list test test-causes test-kill test-slurm scale verify quality repro retrain lint clean help
 
 # The command that messages tell to type again after a failure.
-run tables: export TYPED = $(strip make $(MAKECMDGOALS) $(MAKEOVERRIDES))
+run tour tables: export TYPED = $(strip make $(MAKECMDGOALS) $(MAKEOVERRIDES))
 
 run: .venv/installed ## run the suite and print its tables
 	$(BIN)/snakemake $(OPTIONS)
@@ -48,6 +52,13 @@ run: .venv/installed ## run the suite and print its tables
 show:
 	@for table in $(RESULTS)/tables/*.md; do echo; cat $$table; done
 	@echo; ls -1d $(RESULTS)/scores.csv $(RESULTS)/tables/*.md $(RESULTS)/figures/*.svg $(RESULTS)/images/ 2>/dev/null || true
+
+# Failed jobs leave places empty: the list at the end says which and why, and the run has failed.
+TOUR := $(BIN)/python -m benchmark.tools.places --suite tour $(call config,PLACES,--place )
+tour: .venv/installed ## make all tables and figures of the paper on the testbed, scaled down (PLACES=table4 chooses)
+	@$(TOUR)
+	@feeding=$$($(TOUR) --experiments) && { $(BIN)/snakemake --cores $(CORES) --rerun-incomplete \
+	  --config suite=tour $(if $(PLACES),experiments=$$feeding); ended=$$?; echo; $(TOUR) --made && exit $$ended; }
 
 tables: .venv/installed ## draw tables and figures again from results/<suite>/scores.csv
 	$(BIN)/snakemake tables figures $(OPTIONS)

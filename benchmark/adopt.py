@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.errors import BenchmarkError
-from benchmark.files import sha256
+from benchmark.files import private, sha256
 from benchmark.plan import causes, variants
 from benchmark.plan.config import load_set, load_suite, load_task
 from benchmark.plan.prompt_rows import of_model, read
 from benchmark.plan.records import Prompt, Variant, digest
+from benchmark.plan.sensitive import sensitive
 from benchmark.plan.suite import Suite
 from benchmark.running import cli, job
 from benchmark.store import manifest, weights
@@ -117,12 +118,13 @@ def _images(
                     raise BenchmarkError(f"{why}; {prompts} has all rows, each with its number of images")
                 file = folder / listed[row.row, index]
                 images.append((_image(name, row, index, task, variant, concept, seed, [cause, _hash(file)]), file))
-    for image, file in images:
-        path, note = out / image.file, manifest.Note(image.key, ELSEWHERE)
-        if manifest.note_of(path) != note:
-            manifest.save_png(path, _pixels(file, suite.sampler.size), note)
-    hashed = [manifest.Image(**{**vars(image), "sha256": sha256(out / image.file)}) for image, _ in images]
-    manifest.write(out / "manifest.csv", hashed)
+    with private(out, sensitive(name, task, suite.world)):
+        for image, file in images:
+            path, note = out / image.file, manifest.Note(image.key, ELSEWHERE)
+            if manifest.note_of(path) != note:
+                manifest.save_png(path, _pixels(file, suite.sampler.size), note)
+        hashed = [manifest.Image(**{**vars(image), "sha256": sha256(out / image.file)}) for image, _ in images]
+        manifest.write(out / "manifest.csv", hashed)
     print(f"{out}/manifest.csv: {len(images)} images, adopted")
 
 

@@ -112,7 +112,7 @@ def _try(base: Base, suite: Suite, results: Path) -> str:
 def _fetch_networks(suite: Suite) -> list[Path]:
     """The networks of classifiers and observers that have a URL: jobs on compute nodes then find all that they need."""
     tasks = dict.fromkeys(experiment.task for experiment in suite.experiments.values())
-    sets = dict.fromkeys(name for task in tasks for name in load_task(task, suite.world).sets)
+    sets = dict.fromkeys(name for task in tasks for name in load_task(task, suite.world).drawn)
     needed: dict[tuple[str, str], None] = {}
     for prompt_set in (load_set(name, suite.world) for name in sets):
         if prompt_set.classifier:

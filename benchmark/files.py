@@ -55,6 +55,32 @@ def write_atomically(path: str | Path, lasting: bool = True) -> Iterator[Path]:
             temporary.unlink()
 
 
+@contextmanager
+def private(folder: str | Path, needed: bool = True) -> Iterator[None]:
+    """In this block, whatever this process writes can be read by its owner alone, as can all that lies in `folder`.
+
+    Files get the mode 600 and folders 700, those that are there from before, too. If it is not `needed`, nothing is
+    done. Raises `BenchmarkError` for what is there and is somebody else's.
+    """
+    if not needed:
+        yield
+        return
+    folder, before = Path(folder), os.umask(0o077)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for path in (folder, *folder.rglob("*")):
+            try:
+                if not path.is_symlink():
+                    path.chmod(0o700 if path.is_dir() else 0o600)
+            except FileNotFoundError:
+                continue  # it was somebody's for a moment
+            except OSError as error:
+                raise BenchmarkError(f"{path}: cannot be made private: {error.strerror}") from error
+        yield
+    finally:
+        os.umask(before)
+
+
 def _sync(path: Path) -> None:
     """Wait until a file's bytes, or a folder's names, are on the disk."""
     handle = os.open(path, os.O_RDONLY)

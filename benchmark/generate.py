@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.errors import BenchmarkError
-from benchmark.files import sha256
+from benchmark.files import private, sha256
 from benchmark.model import sampling, trial
 from benchmark.plan import causes, texts, variants
 from benchmark.plan.config import load_set, load_suite, load_task
 from benchmark.plan.prompt_rows import of_model, read
 from benchmark.plan.records import NOTHING, Task, Variant, digest
+from benchmark.plan.sensitive import sensitive
 from benchmark.plan.suite import Suite
 from benchmark.running import cli, devices, job
 from benchmark.store import manifest, weights
@@ -91,16 +92,17 @@ def main(
                     )
                 )
 
-    notes = {row.image.file: manifest.note_of(out / row.image.file) for row in wanted}
-    missing = [row for row in wanted if not (note := notes[row.image.file]) or note.key != row.image.key]
-    device = ""
-    if missing:
-        print(trial.once(base, loaded, Path(loaded.folder)))  # a text may be new; the picture may be due
-        _report_cut(prompts, base.folder, dict.fromkeys(row.image.text for row in wanted))
-        label = f"draw {name} by {'/'.join(filter(None, (task, variant)))}"
-        device = _draw(loaded, subject, chosen, base, deltas, missing, out, label)
-        notes |= {row.image.file: manifest.Note(row.image.key, device) for row in missing}
-    manifest.write(out / "manifest.csv", (_hashed(row.image, notes[row.image.file], out) for row in wanted))
+    with private(out, sensitive(name, task or NOTHING, loaded.world)):
+        notes = {row.image.file: manifest.note_of(out / row.image.file) for row in wanted}
+        missing = [row for row in wanted if not (note := notes[row.image.file]) or note.key != row.image.key]
+        device = ""
+        if missing:
+            print(trial.once(base, loaded, Path(loaded.folder)))  # a text may be new; the picture may be due
+            _report_cut(prompts, base.folder, dict.fromkeys(row.image.text for row in wanted))
+            label = f"draw {name} by {'/'.join(filter(None, (task, variant)))}"
+            device = _draw(loaded, subject, chosen, base, deltas, missing, out, label)
+            notes |= {row.image.file: manifest.Note(row.image.key, device) for row in missing}
+        manifest.write(out / "manifest.csv", (_hashed(row.image, notes[row.image.file], out) for row in wanted))
     counts = f"{len(wanted)} images, {len(missing)} drawn, {len(wanted) - len(missing)} kept"
     print(f"{out}/manifest.csv: {counts}{f'; drawn on {device}' if device else ''}")
 

@@ -9,10 +9,12 @@ import numpy as np
 import pandas as pd
 
 from benchmark.errors import BenchmarkError
-from benchmark.files import sha256, write_atomically
+from benchmark.files import private, sha256, write_atomically
 from benchmark.plan import causes, plugins
 from benchmark.plan.config import load_set, load_suite, load_task
-from benchmark.plan.records import NOTHING, digest
+from benchmark.plan.records import NOTHING, PromptSet, digest
+from benchmark.plan.sensitive import sensitive
+from benchmark.plan.suite import Suite
 from benchmark.running import cli, job
 from benchmark.store import evidence, manifest
 
@@ -67,16 +69,26 @@ def main(suite: str, images: Path, references: Path, out: Path, classifier: Path
     if rows.task.iloc[0] != NOTHING and prompt_set.name in load_task(rows.task.iloc[0], loaded.world).erased_on:
         _refuse_unchanged(rows, originals, images, references)
 
+    with private(out, sensitive(prompt_set.name, rows.task.iloc[0], loaded.world)):
+        looked = _look(loaded, prompt_set, rows, originals, images, references, out, classifier)
+    print(f"{out}/evidence.csv: {len(rows)} images; looked at {', '.join(looked)}")
+
+
+def _look(
+    suite: Suite, prompt_set: PromptSet, rows: pd.DataFrame, originals: pd.DataFrame, images: Path, references: Path,
+    out: Path, classifier: Path | None,
+) -> list[str]:  # fmt: skip
+    """Write what every observer of the set sees; returns how many images each of them had to look at."""
     import torch
 
-    torch.set_num_threads(loaded.sampler.threads)
-    shape = loaded.sampler.size, loaded.sampler.batch
+    torch.set_num_threads(suite.sampler.threads)
+    shape = suite.sampler.size, suite.sampler.batch
     seen, looked = rows[evidence.MANIFEST].copy(), []
-    shipped = [sha256(path) for path in causes.shipped(loaded)]
+    shipped = [sha256(path) for path in causes.shipped(suite)]
     for name, values in prompt_set.observers.items():
         observer = plugins.load("benchmark/observers", name)
         settings = observer.Settings(**values) if hasattr(observer, "Settings") else None
-        cause = causes.looking(loaded, prompt_set, name)
+        cause = causes.looking(suite, prompt_set, name)
         shown = classifier if cause["classifier"] else None
         if hasattr(observer, "check"):
             observer.check(settings, shown, tuple(dict.fromkeys(rows.class_name)))
@@ -97,7 +109,7 @@ def main(suite: str, images: Path, references: Path, out: Path, classifier: Path
         looked.append(f"{len(missing)} by {name}")
     with write_atomically(out / "evidence.csv") as temporary:
         seen.to_csv(temporary, index=False, float_format="%.7g", lineterminator="\n")
-    print(f"{out}/evidence.csv: {len(rows)} images; looked at {', '.join(looked)}")
+    return looked
 
 
 def _refuse_unchanged(rows: pd.DataFrame, originals: pd.DataFrame, images: Path, references: Path) -> None:

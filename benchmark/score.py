@@ -50,6 +50,7 @@ class Seen:
 def main(
     suite: str, prompts: list[Path], evidence: list[Path], out: Path, experiments: list[str] | None = None,
     methods: list[str] | None = None, concepts: list[str] | None = None, seeds: list[int] | None = None,
+    embeddings: Path | None = None,
 ) -> None:  # fmt: skip
     """Compute every metric of every erasure and write scores.csv and, beside it, the details that views show.
 
@@ -62,6 +63,7 @@ def main(
         methods: Those that were named, if not all.
         concepts: Those that were named, if not all, of what was erased.
         seeds: Those that were named, if not all, of the erasing.
+        embeddings: The embeddings.csv, for details that need it.
     """
     named = {"experiments": experiments, "methods": methods, "concepts": concepts, "seeds": seeds}
     plan = grid.plan({"suite": suite} | {key: names or "all" for key, names in named.items()}, tolerant=True)
@@ -88,10 +90,11 @@ def main(
                 raise BenchmarkError(f"{path}: the original model's evidence on {name} is not among the files")
             for erasure in asked[run]:
                 task = plan.tasks[erasure.task]
-                if name in task.sets:
+                if name in task.drawn:
                     look = _look(run, erasure, plan, plan.sets[name], rows[name], seen, originals[name])
-                    numbers[erasure, name] = list(_scores(look, plan, metrics[name], seen, originals[name]))
                     looks[erasure, name] = look
+                    scored = metrics[name] if name in task.sets else []  # of anchors there are details alone
+                    numbers[erasure, name] = list(_scores(look, plan, scored, seen, originals[name]))
     table = [
         {"suite": suite, "experiment": experiment, **identity(erasure), "prompt_set": name, **number}
         for experiment, erasures in plan.experiments.items()
@@ -100,8 +103,9 @@ def main(
         for number in numbers.get((erasure, name), ())
     ]
     scores.write(out, table)
-    order = {key: [(e, name) for e in es for name in plan.tasks[e.task].sets] for key, es in plan.experiments.items()}
-    details.write(out, plan, {key: [looks[each] for each in every if each in looks] for key, every in order.items()})
+    order = {key: [(e, name) for e in es for name in plan.tasks[e.task].drawn] for key, es in plan.experiments.items()}
+    seen_by = {key: [looks[each] for each in every if each in looks] for key, every in order.items()}
+    details.write(out, plan, seen_by, pd.read_csv(embeddings, keep_default_na=False) if embeddings else None)
 
 
 def of_original(plan: grid.Plan, name: str, prompts: tuple[Prompt, ...], path: Path) -> list[Number]:
@@ -178,7 +182,8 @@ def _look(
     shown = ["baseline", *task.roles(prompt_set.name)]
     places = {group: where for group, where in places.items() if group[2] in shown}
     arrays = _features(seen), _features(original)
-    return Look(erasure, prompt_set, rows, original.rows.iloc[there], places, (here, there), arrays)
+    settings = variants.settings(plan.suite, erasure.variant)
+    return Look(erasure, prompt_set, rows, original.rows.iloc[there], places, settings, (here, there), arrays)
 
 
 def _features(seen: Seen) -> Features:

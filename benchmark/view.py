@@ -13,6 +13,7 @@ from types import ModuleType
 import pandas as pd
 
 from benchmark.errors import BenchmarkError
+from benchmark.files import private
 from benchmark.plan import config, plugins
 from benchmark.plan.suite import Suite
 from benchmark.running import cli
@@ -24,25 +25,33 @@ from benchmark.showing.words import worded
 from benchmark.store import details
 from benchmark.store.scores import read
 
+UNMASKED = "unmasked"  # the folder of figures whose sensitive pictures are not masked
+
 
 def main(
     suite: str, scores: Path, out: Path, view: list[str] | None = None, images: list[Path] | None = None,
-    if_any: bool = False, lacking: list[str] | None = None,
+    if_any: bool = False, lacking: list[str] | None = None, unmasked: bool = False,
 ) -> None:  # fmt: skip
     """Draw tables and figures from scores.csv.
 
     Args:
         suite: A file of benchmark/suites/.
         scores: The scores.csv.
-        out: The folder to write to: tables become <view>.csv, .md and .tex, figures <view>.csv, .svg and .png.
+        out: The folder to write to: tables become <view>.csv, .md, .tex and .html, figures <view>.csv, .svg and .png.
         view: tables/<name> or figures/<name>, one or several; none is nothing to do.
         images: The manifest.csv files of the images, for figures that show pictures.
         if_any: Say which views there is no number for and leave them as they are, instead of failing.
         lacking: What was asked for and is not in scores.csv since its jobs failed; every view says so below itself.
+        unmasked: Show sensitive pictures as they were drawn. Only for figures that show pictures, which are then
+            written to the folder `unmasked` in `out`, for their owner alone, and say in each file that they are so.
     """
-    loaded = config.load_suite(suite)
+    loaded, modules = config.load_suite(suite), {name: _module(name) for name in view or []}
+    for name, module in modules.items():
+        if unmasked and not getattr(module, "IMAGES", False):
+            raise BenchmarkError(f"--view {name}: shows no picture, so nothing in it is masked; leave --unmasked out")
     numbers = read(scores, loaded)
-    for name, module in {name: _module(name) for name in view or []}.items():
+    out = out / UNMASKED if unmasked else out
+    for name, module in modules.items():
         feeding = [key for key, experiment in loaded.experiments.items() if name in experiment.views]
         rows = numbers[numbers.experiment.isin(feeding)]
         if len(rows):
@@ -50,7 +59,8 @@ def main(
             lone = getattr(module, "WITHOUT_DETAILS", False)
             shown = details.read(scores, getattr(module, "DETAILS", ()), suite, lone)
             shown = {key: detail[detail.experiment.isin(feeding)] for key, detail in shown.items()}
-            _write(loaded, module, means, shown, lines, images or [], out / name)
+            with private(out, unmasked):
+                _write(loaded, module, means, shown, lines, images or [], out / name, unmasked)
             continue
         lacks = f"{scores}: has no number for {name}, which shows {', '.join(feeding) or 'no experiment'}"
         if not if_any:
@@ -85,13 +95,13 @@ def _module(view: str) -> ModuleType:
 
 def _write(
     suite: Suite, module: ModuleType, means: pd.DataFrame, shown: Mapping[str, pd.DataFrame], lines: list[str],
-    images: list[Path], out: Path,
+    images: list[Path], out: Path, unmasked: bool,
 ) -> None:  # fmt: skip
     given = (means, shown) if shown else (means,)
     if hasattr(module, "table"):
         typeset.write_table(module, given, lines, out)
     else:
-        pictures = plot.pictures(suite, images) if getattr(module, "IMAGES", False) else ()
+        pictures = plot.pictures(suite, images, unmasked) if getattr(module, "IMAGES", False) else ()
         plot.write_figure(module, (*given, *pictures), lines, out)
 
 

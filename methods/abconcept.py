@@ -10,7 +10,8 @@ anchor` (images of p), `group: xattn-kv`, `optimizer: adamw`, `weight_decay: 1.0
 `as_run` is the objective of the AdvAnchor authors' AbConcept column: frozen teacher, images of the *concept*. They also
 never zero gradients, make 76 steps and use painting templates everywhere, which are settings, too. Deliberate
 differences from the original code: one anchor prompt instead of 200 captions, no resizing augmentation (it is off for
-styles there, too).
+styles there, too). With `named_anchor`, p* has this anchor in the concept's place where the anchor predicts, and the
+concept-free prompt is only what is preserved; `preserve: 0.0` leaves Eq. 1 of AdvAnchor (docs/anchor_study.md).
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from typing import Literal
 
 import torch
 
+from benchmark.errors import BenchmarkError
 from benchmark.model.alignment import NoiseAnchor, NoisedImages, Preserve, PromptAnchor, align
 from benchmark.plan.groups import Group
 
@@ -39,14 +41,19 @@ class Settings:
     weight_decay: float = 0.0
     clip: float | None = None
     preserve: float = 10.0
-    target: str = ""  # the template of the concept's prompt; empty: the task's
+    target: str = ""  # the template of the concept's prompt; empty: the task's, or `sentence`
     blank: str = ""  # the concept-free prompt; empty: the task's
+    named_anchor: str = ""  # one of the concept's anchors, which takes its place in the target; empty: the blank prompt
+    sentence: str = ""  # one of the task's sentences, in the place of its template
     accumulate_grads: bool = False
 
 
 def erase(model, request, settings):
-    s, blank = settings, settings.blank or request.templates.blank
-    target = (s.target or request.templates.target).format(c=request.concept.phrase)
+    s, concept, blank = settings, request.concept, settings.blank or request.templates.blank
+    target = s.target or request.templates.target
+    if s.named_anchor and s.named_anchor not in concept.anchors:
+        raise BenchmarkError(f"named_anchor: concept {concept.name} of this task has no anchor {s.named_anchor!r}")
+    anchor = target.format(c=concept.anchors[s.named_anchor]) if s.named_anchor else blank
     model.train(s.group)
     kinds = {"noise": NoiseAnchor, "model": PromptAnchor, "as_run": PromptAnchor}
     with ExitStack() as stack:
@@ -58,9 +65,9 @@ def erase(model, request, settings):
             model,
             steps=s.steps,
             lr=s.lr,
-            prompt=target,
+            prompt=target.format(c=concept.phrase),
             latents=NoisedImages(model, s.batch),
-            anchor=kinds[s.form](model, blank, "frozen" if s.form == "as_run" else "student"),
+            anchor=kinds[s.form](model, anchor, "frozen" if s.form == "as_run" else "student"),
             preserve=[Preserve(blank, s.preserve)] if s.preserve else [],
             optimizer=s.optimizer,
             weight_decay=s.weight_decay,

@@ -149,7 +149,7 @@ declared = {"train_classifier": "card.json", "erase": "models.csv"}
 declared |= {"generate": "manifest.csv", "observe": "evidence.csv"}
 if runner == "view":
     views = [word for word in sys.argv if word.startswith(("tables/", "figures/"))]
-    paths = [out / (view + suffix) for view in views for suffix in (".csv", ".md", ".tex", ".svg", ".png")]
+    paths = [out / (view + suffix) for view in views for suffix in (".csv", ".md", ".tex", ".html", ".svg", ".png")]
 else:
     paths = [out / declared[runner] if runner in declared else out]
 if runner == "score":

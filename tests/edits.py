@@ -74,7 +74,7 @@ def _feeds(one: str, other: str) -> bool:
     (prompt_set, _, shard), (its_set, _, its_shard) = name.partition("/"), its.partition("/")
     match rule, reader:
         case "base", _:
-            return reader in ("train_classifier", "erase", "generate")
+            return reader in ("train_classifier", "erase", "generate", "embed")
         case (("prompts" | "train_classifier"), ("generate" | "observe")):
             return its_set == name and (rule, reader) in (("prompts", "generate"), ("train_classifier", "observe"))
         case "prompts", "score":
@@ -89,7 +89,7 @@ def _feeds(one: str, other: str) -> bool:
             return its == name or (its_set == prompt_set and shard == grid.BASE.path)
         case "generate", "view":
             return its == "figures/gallery" and not LEARNT.search(prompt_set)
-        case ("observe", "score") | ("score", "view"):
+        case ("observe", "score") | ("embed", "score") | ("score", "view"):
             return True
     return False
 
@@ -163,6 +163,9 @@ NAMED = {  # values that are names: another one that exists
     "text": {"prompt": "other"},
     "noise_seed": {"seed": "second_seed"},
     "score_by": {"set": "concept"},
+    "named_anchor": {"closest": "least", "imitated": "least", "parent": "least", "least": "closest"},
+    "sentence": {"word": "short", "short": "long", "long": "short"},
+    "of": {"style": "object", "object": "style"},
     "base": {"testbed/model": "testbed/other", "CompVis/stable-diffusion-v1-4": "somebody/another"},
     "world": {"testbed": "paper", "paper": "testbed"},
     "task": {"style": "object", "object": "style", "portrait": "style"},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 from synthetic import asked_of
 
-from benchmark.plan import grid, plugins, prompt_rows
-from benchmark.plan.config import load_set, load_suite
+from benchmark.plan import grid, plugins, prompt_rows, variants
+from benchmark.plan.config import load_set, load_suite, load_task
 from benchmark.plan.records import NOTHING, WHOLE, PromptSet, Task, Variant
 from benchmark.plan.suite import Suite
 from benchmark.plan.variants import ORIGINAL
@@ -44,9 +44,9 @@ def whole(name: str, **narrowed: object) -> pd.DataFrame:
                     for measure in prompt_set.measures:
                         share = {"accuracy": 95 * (1 - harm), "detected": 90 * (1 - harm), "flat": 5 * harm}
                         share["precision"] = 85 * (1 - harm)
-                        scale = {"fid": 300, "kid": 5, "lpips": 1}
+                        scale = {"fid": 300, "kid": 5, "lpips": 1}  # of what is no share; counts are of 90 images
                         of_images = measure.metric in share
-                        value = share[measure.metric] if of_images else scale[measure.metric] * harm
+                        value = share[measure.metric] if of_images else scale.get(measure.metric, 90) * harm
                         value = round(value, 4)
                         ends = (0.9 * value, min(1.1 * value, 100 if of_images else 1e9)) if value else (0, 0)
                         of = (erasure.concept, seed, prompt_set.name, asked, wording, role)
@@ -95,11 +95,55 @@ def pictures(scores: pd.DataFrame, name: str) -> tuple[pd.DataFrame, Callable[[p
 
 
 def details(module: ModuleType, numbers: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Made-up details for a view that shows some: of each model and group of images in `numbers` a row of ones."""
+    """Made-up details for a view that shows some: of each model and group of images in `numbers` a row of ones.
+
+    Of columns whose values views know, a row for each of the values that they must have. Settings are the suite's; of
+    concepts and anchors there is a row for each pair.
+    """
+    known_values = {"unit": ["pairs"], "class_name": [WHOLE, "one"]}
     ones = {str: "one", int: 1, float: 1.0}
+    suite = load_suite(numbers.suite.iloc[0])
     found = {}
     for name in getattr(module, "DETAILS", ()):
+        if name in PAIRED:
+            columns = [*FIRST, *plugins.load("benchmark/details", name).COLUMNS]
+            groups = numbers.groupby(["experiment", "task"], sort=False)
+            rows = [
+                dict(zip(FIRST, (suite.name, key[0]), strict=True)) | row
+                for key, own in groups
+                for row in PAIRED[name](suite, load_task(key[1], suite.world), own)
+            ]
+            found[name] = pd.DataFrame(rows, columns=columns)
+            continue
         columns = FIRST | plugins.load("benchmark/details", name).COLUMNS
         known = numbers[[column for column in columns if column in numbers]].drop_duplicates()
+        for column in known_values.keys() & columns.keys():
+            known = known.merge(pd.DataFrame({column: known_values[column]}), how="cross")
         found[name] = known.assign(**{c: ones[kind] for c, kind in columns.items() if c not in known})[list(columns)]
     return found
+
+
+def _settings(suite: Suite, task: Task, numbers: pd.DataFrame) -> Iterator[dict]:
+    for method, name, checkpoint in numbers[["method", "variant", "checkpoint"]].drop_duplicates().to_numpy():
+        model = {"task": task.name, "method": method, "variant": name, "checkpoint": checkpoint}
+        for setting, value in variants.settings(suite, Variant(name, int(checkpoint))).items():
+            yield model | {"setting": setting, "value": str(value)}
+
+
+def _distances(suite: Suite, task: Task, numbers: pd.DataFrame) -> Iterator[dict]:
+    for i, concept in enumerate(task.concepts):
+        for j, (anchor, text) in enumerate(concept.anchors.items()):
+            far = {"distance": 50.0 + 9 * i + 20 * j, "distance_low": 1.0, "distance_high": 500.0, "images": 9}
+            named = {"task": task.name, "concept": concept.name, "anchor": anchor, "observer": "testbed"}
+            yield named | {"text": concept.phrase, "anchor_text": text} | far
+
+
+def _embeddings(suite: Suite, task: Task, numbers: pd.DataFrame) -> Iterator[dict]:
+    names = [name for name in dict.fromkeys((*numbers.concept, *numbers.asked)) if name not in (NOTHING, WHOLE)]
+    for i, concept in enumerate(names):
+        for j, other in enumerate(names):
+            pair = {"concept": concept, "other": other, "text": concept, "other_text": other}
+            yield pair | {"distance": abs(i - j) / 10}
+
+
+PAIRED = {"settings": _settings, "distances": _distances, "embeddings": _embeddings}

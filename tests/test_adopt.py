@@ -51,7 +51,7 @@ def test_weights_made_elsewhere_are_models(repository, tmp_path, elsewhere, caps
     assert len(list(out.rglob("*.png"))) == 4 + 8 * 2
 
 
-def test_images_made_elsewhere_are_looked_at_like_all_others(repository, tmp_path, elsewhere):
+def test_images_made_elsewhere_are_looked_at_like_all_others(repository, tmp_path, elsewhere, monkeypatch):
     rows, models = tmp_path / "results/test/prompts/object.csv", tmp_path / "results/test/models/models.csv"
     drawn = draw(tmp_path, "object") / "esd"
     generate.main("test", "object", rows, drawn, "esd", "object", 0, ["church"], models)
@@ -70,6 +70,9 @@ def test_images_made_elsewhere_are_looked_at_like_all_others(repository, tmp_pat
     same = ["row", "index", "text", "classifier_label", "lpips_testbed", "spread"]
     pd.testing.assert_frame_equal(seen["esd"][same], seen["drawn"][same])
     assert set(seen["drawn"].device) == {"elsewhere"} and set(seen["drawn"].variant) == {"drawn"}
+    monkeypatch.setattr(adopt, "sensitive", lambda *given: given == ("object", "object", "testbed"))
+    adopt.main("test", "object", "drawn", ["church"], out, set="object", prompts=rows)
+    assert {path.stat().st_mode & 0o777 for path in out.rglob("*.*")} == {0o600}, "sensitive ones are their owner's"
 
 
 def test_of_several_sets_a_list_says_which_one_an_image_is_of(repository, tmp_path, elsewhere):

@@ -12,7 +12,8 @@ from conftest import ROOT
 from walks import drawing, drawn, erasing, learnt, looked_at, losing_nothing, pools, settings, walk, write  # noqa: F401
 
 from benchmark.plan import grid, plugins
-from benchmark.plan.config import load_suite
+from benchmark.plan.config import load_suite, load_task
+from benchmark.plan.records import NOTHING
 
 SUITES = plugins.names("benchmark/suites", ".yaml")
 TASKS = plugins.names("benchmark/tasks", ".yaml")
@@ -28,9 +29,15 @@ SIMPLE = {  # what another value changes, by its key's path
     r"sampler\.(scheduler|steps|guidance|precision)": ["generate *", "score "],
     r"sampler\.size": ["base ", "generate *", "erase *", "observe *", "score "],
     r"sampler\.batch": ["generate *", "observe *", "score "],
-    r"sampler\.threads": ["generate *", "erase *", "train_classifier *", "observe *", "score "],
+    r"sampler\.threads": ["embed ", "generate *", "erase *", "train_classifier *", "observe *", "score "],
     r"budgets\.pool": ["prompts *_pool_*", "generate *_pool_*", "score "],
     r"budgets\.train": ["prompts *_training", "generate *_training/*", "score "],
+    r"budgets\.anchors": [
+        "prompts anchors_style",
+        "prompts anchors_object",
+        "generate anchors_style/*",
+        "generate anchors_object/*",
+    ],
 }
 
 
@@ -42,8 +49,10 @@ def test_each_value_of_a_suite_changes_what_it_must(write, suite, capsys):
             if re.fullmatch(path, ".".join(leaf)):
                 return edits.matching(patterns, jobs)
         if leaf[0] == "budgets":
-            evaluated = set().union(*(drawn(old, task) for task in old.tasks))
-            return (evaluated - (none_retained(old) if leaf[1] == "retained" else set())) | {"score "}
+            kinds = ("evaluation", "anchors") if leaf[1] == "images_per_seed" else ("evaluation",)
+            evaluated = [name for name, prompt_set in old.sets.items() if prompt_set.source.kind in kinds]
+            less = {"retained": none_retained, "erased": none_erased}.get(leaf[1], lambda plan: set())(old)
+            return set().union(*(drawn(old, name) for name in evaluated)) - less | {"score "}
         differing = edits.names(old) ^ edits.names(new)  # jobs that only one of the two plans has
         if leaf[0] == "shard":
             return differing
@@ -75,6 +84,16 @@ def none_retained(plan):
     return set().union(*(losing_nothing(plan, name) for name in whole))
 
 
+def none_erased(plan):
+    """The drawing of models that lost concepts, on sets whose rows ask for none of them."""
+    asked = {name: {concept.name for concept in task.concepts} for name, task in plan.tasks.items()}
+    return {
+        f"generate {name}/{path}"
+        for name, path in plan.looked_at
+        if not set(plan.shards[path].concepts) & ({NOTHING} | asked.get(name, set()))
+    }
+
+
 # ── tasks ──
 
 
@@ -83,16 +102,19 @@ def none_retained(plan):
 def test_each_value_of_a_task_changes_what_it_must(write, task, world, capsys):
     path = f"benchmark/tasks/{task}.yaml"
     data = yaml.safe_load((ROOT / path).read_text())
-    if world not in data["worlds"]:
-        return
     suite = load_suite(LARGEST[world])
-    shown = {f"view {view}" for e in suite.experiments.values() if e.task == task for view in e.views}
+    if world not in data["worlds"] or task not in grid.plan({"suite": suite.name}).sets:
+        return  # no model draws the task's own set
+    shown = views_of(suite, lambda e: task in (e.task, *load_task(e.task, world).sets))
+    worded = views_of(suite, lambda e: e.task == task)  # these show the phrases of what is erased
+    family = [name for name in TASKS if name == task or made_of(name, world) == task]
 
     def of_task(shard):
-        return shard.task == task
+        return shard.task in family
 
     def expected(leaf, old, new):
-        trained = old.sets[task].classifier.texts is not None
+        classifier = old.sets[task].classifier
+        trained = classifier is not None and classifier.texts is not None
         if leaf in (("title",), ("sensitive",)):
             return shown
         if leaf == ("version",):
@@ -100,8 +122,29 @@ def test_each_value_of_a_task_changes_what_it_must(write, task, world, capsys):
         if leaf[1] != world or leaf[2] == "others":
             return set()
         if leaf[2] == "templates":
-            uses = erasing(old, new, lambda shard: of_task(shard) and shard.variant.method in TEMPLATES)
+            uses = erasing(
+                old,
+                new,
+                lambda shard: (
+                    of_task(shard)
+                    and shard.variant.method in TEMPLATES
+                    and not (leaf[3] == "target" and settings(old, shard).get("sentence"))
+                ),
+            )
             return uses | (learnt(old, f"{task}_pool_anchor") if leaf[3] == "blank" else set())
+        if leaf[2] == "retained_on":
+            return (edits.names(old) ^ edits.names(new)) | {"score "} | worded
+        if leaf[2] == "sentences":
+            return erasing(old, new, lambda shard: of_task(shard) and settings(old, shard).get("sentence") == leaf[3])
+        if leaf[2] == "anchors":
+            named = erasing(
+                old,
+                new,
+                lambda shard: (
+                    of_task(shard) and leaf[3] in shard.concepts and settings(old, shard).get("named_anchor") == leaf[4]
+                ),
+            )
+            return named | drawn(old, task)
         if leaf[2:] == ("classifier", "network"):
             return {f"train_classifier {task}", "score "} | looked_at(old, task)
         if leaf[2:] == ("classifier", "blank"):
@@ -116,10 +159,13 @@ def test_each_value_of_a_task_changes_what_it_must(write, task, world, capsys):
         erased = erasing(old, new, lambda shard: of_task(shard) and concept in shard.concepts)
         if key == "phrase":
             training = learnt(old, f"{task}_training") | {"score "} if trained else set()
-            shows = [n for n, s in old.sets.items() if s.source.task == task and concept in s.source.concepts]
-            return drawn(old, task) | shown | erased | learnt(old, *shows) | training
+            shows = [n for n, s in old.sets.items() if s.source.task in family and concept in s.source.concepts]
+            beside = [name for name in family if concept in {c.name for c in old.tasks[name].concepts}]
+            drawings = set().union(*(drawn(old, name) for name in beside))
+            words = worded | views_of(suite, lambda e: e.task in beside)
+            return drawings | words | erased | learnt(old, *shows) | training | {"embed "}
         if key == "wordings":
-            return drawn(old, task) | shown
+            return drawn(old, task) | worded
         if key == "class_name":
             training = learnt(old, f"{task}_training") | {f"train_classifier {task}", "score "} if trained else set()
             return drawn(old, task) | training
@@ -135,15 +181,31 @@ def test_each_value_of_a_task_changes_what_it_must(write, task, world, capsys):
     walk(write, path, data, LARGEST[world], expected, capsys, removed)
 
 
+def views_of(suite, chosen):
+    return {f"view {view}" for e in suite.experiments.values() if chosen(e) for view in e.views}
+
+
+def made_of(task, world):
+    """The other task whose concepts a task erases, if it has them from one."""
+    data = yaml.safe_load((ROOT / f"benchmark/tasks/{task}.yaml").read_text())
+    return data["worlds"].get(world, {}).get("of")
+
+
 def unread(old, new, task):
     """The views of a task that read a metric which no task feeds to them any more."""
     found = set()
     for view in old.views:
         tasks = {e.task for e in old.suite.experiments.values() if view in e.views}
         before, after = (
-            {measure.metric for name in tasks for measure in plan.sets[name].measures} for plan in (old, new)
+            {
+                measure.metric
+                for name in tasks
+                for asked in plan.tasks[name].sets
+                for measure in plan.sets[asked].measures
+            }
+            for plan in (old, new)
         )
-        found |= {f"view {view}"} if task in tasks and before != after else set()
+        found |= {f"view {view}"} if before != after else set()
     return found
 
 

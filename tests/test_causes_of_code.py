@@ -52,6 +52,7 @@ STAGES = {
     "prompts": counted.READING,
     "generate": counted.DRAWING,
     "erase": counted.ERASING,
+    "embed": counted.EMBEDDING,
     "train_classifier": counted.TRAINING,
     "attack": counted.ATTACKING,
     "adopt": counted.ADOPTING,
@@ -92,8 +93,8 @@ def test_each_file_that_a_runner_imports_counts_or_is_said_to_count_for_nothing(
 def test_the_lists_name_files_and_definitions_that_there_are_and_each_stage_has_one():
     lists = {name: value for name, value in vars(counted).items() if isinstance(value, str) and value.count(".py") > 1}
     assert {name for name in lists if not name.startswith("_")} == {
-        "CHECKING", "READING", "DRAWING", "ERASING", "TRAINING", "ATTACKING", "ADOPTING", "LOOKING", "SCORING",
-        "VIEWING",
+        "CHECKING", "READING", "EMBEDDING", "DRAWING", "ERASING", "TRAINING", "ATTACKING", "ADOPTING", "LOOKING",
+        "SCORING", "VIEWING",
     }  # fmt: skip
     for parts in lists.values():
         assert len(parts.split()) == len(set(parts.split()))

@@ -10,7 +10,7 @@ import pytest
 from conftest import ROOT
 
 from benchmark.metrics._intervals import Score
-from benchmark.plan import config, contract, plugins, protocols
+from benchmark.plan import config, contract, plugins, protocols, source
 from benchmark.tools import available
 
 
@@ -72,3 +72,19 @@ def test_the_papers_numbers_are_here():
 
 def test_scores_are_named_tuples_of_four():
     assert Score._fields == ("value", "n", "ci_low", "ci_high")
+
+
+def test_metrics_may_share_settings_in_a_private_file_of_their_folder(small):
+    shared = (
+        "from dataclasses import dataclass\n\n\n@dataclass(frozen=True)\nclass Settings:\n    threshold: float = 0.5\n"
+    )
+    small("benchmark/metrics/_shared.py", shared)
+    metric = (ROOT / "benchmark/metrics/flat.py").read_text()
+    for module, told in (("_shared", []), ("shared", ["Settings must be a class in this file"])):
+        small("benchmark/metrics/mine.py", f"{metric}\nfrom benchmark.metrics.{module} import Settings\n")
+        problems = contract.problems("benchmark/metrics/mine.py")
+        assert len(problems) == len(told) and all(text in problems[0] for text in told)
+        assert ("threshold" in source.settings("benchmark/metrics/mine.py")) == (not told)
+    small("benchmark/metrics/mine.py", f"{metric}\nfrom benchmark.metrics._shared import Settings\n")
+    small("benchmark/metrics/_shared.py", shared.replace("0.5", "[0.5]"))
+    assert "a default must not be a list" in contract.problems("benchmark/metrics/mine.py")[0]

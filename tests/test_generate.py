@@ -65,6 +65,20 @@ def test_a_resumed_shard_keeps_what_is_there_and_ends_with_the_same_bytes(shard,
     assert {path: path.stat().st_mtime_ns for path in untouched} == untouched
 
 
+def test_sensitive_images_are_their_owners_alone_whether_drawn_or_kept(shard, monkeypatch):
+    folder, draw = shard
+    before = bytes_of(folder)
+    drawn = sorted(folder.rglob("*.png"))
+    drawn[0].unlink()
+    (folder / "manifest.csv").unlink()
+    asked = []
+    monkeypatch.setattr(generate, "sensitive", lambda *given: asked.append(given) or True)
+    draw()
+    assert asked == [("style", "-", "testbed")] and bytes_of(folder) == before
+    assert {path.stat().st_mode & 0o777 for path in folder.rglob("*.*")} == {0o600}
+    assert {path.stat().st_mode & 0o777 for path in (folder, drawn[0].parent)} == {0o700}
+
+
 def test_images_of_an_erased_model_need_the_model(tmp_path):
     prompts.main("micro", tmp_path / "style.csv", set="style")
     with pytest.raises(BenchmarkError, match="--models, --task, --concepts: esd needs them"):

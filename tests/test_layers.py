@@ -38,7 +38,16 @@ LAYERS = {
         set(),
     ),
     "benchmark/metrics": (RECORDS, HEAVY),
-    "benchmark/details": (RECORDS | {"benchmark.store.look"}, HEAVY),
+    "benchmark/details": (
+        RECORDS
+        | {
+            "benchmark.store.look",
+            "benchmark.metrics._exposed",
+            "benchmark.metrics._frechet",
+            "benchmark.metrics._intervals",
+        },
+        HEAVY,
+    ),
     "benchmark/tables": (RECORDS | {"benchmark.store.printed"}, HEAVY),
     "benchmark/figures": (RECORDS, HEAVY),
     "benchmark/prompt_sets": ({"benchmark.errors"}, HEAVY),

@@ -12,7 +12,7 @@ from torchmetrics.image.fid import _compute_fid
 from torchmetrics.image.kid import poly_mmd
 
 from benchmark.errors import BenchmarkError
-from benchmark.metrics import accuracy, detected, fid, flat, kid, lpips
+from benchmark.metrics import _frechet, accuracy, detected, fid, flat, kid, lpips
 from benchmark.metrics._intervals import GROUPS, jackknife, mean, share
 from benchmark.plan import plugins, protocols
 
@@ -67,7 +67,7 @@ def test_fid_is_the_libraries_and_the_definition(n, d):
     x, y = pairs(n, d)
     ours = fid.score(rows(n), x, y, None).value
     assert ours == pytest.approx(fid_by_eigenvalues(x, y), rel=1e-6)
-    assert ours == pytest.approx(fid.distance(x.astype(float), y.astype(float)), rel=1e-9)
+    assert ours == pytest.approx(_frechet.distance(x.astype(float), y.astype(float)), rel=1e-9)
     statistics = [fid_features_to_statistics(torch.from_numpy(z.astype(float))) for z in (x, y)]
     theirs = fid_statistics_to_metric(*statistics, verbose=False)["frechet_inception_distance"]
     assert ours == pytest.approx(theirs, rel=1e-4)
@@ -78,7 +78,7 @@ def test_fid_is_the_libraries_and_the_definition(n, d):
 def test_fid_of_sets_of_different_size():
     x, _ = pairs(30, 20)
     _, y = pairs(70, 20)
-    assert fid.distance(x.astype(float), y.astype(float)) == pytest.approx(fid_by_eigenvalues(x, y), rel=1e-6)
+    assert _frechet.distance(x.astype(float), y.astype(float)) == pytest.approx(fid_by_eigenvalues(x, y), rel=1e-6)
 
 
 def test_fid_of_shifted_sets_is_the_squared_shift():
@@ -246,7 +246,7 @@ def test_fid_covers_the_known_distance_of_gaussians():
 
 def test_fid_of_few_images_covers_its_expectation_there():
     """With fewer images than dimensions FID is biased: the interval is about what such sets have on average."""
-    expected = np.mean([fid.distance(*gaussians(20, 48, 10_000 + trial)) for trial in range(800)])
+    expected = np.mean([_frechet.distance(*gaussians(20, 48, 10_000 + trial)) for trial in range(800)])
     assert expected > 1.5 * 48 * 0.29
     assert coverage(lambda trial: fid.score(rows(20), *gaussians(20, 48, trial), None)[2:], expected, 300) >= 0.92
 

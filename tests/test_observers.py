@@ -2,6 +2,7 @@
 
 import typing
 import warnings
+from pathlib import Path
 from urllib.error import URLError
 
 import numpy as np
@@ -11,7 +12,7 @@ import torch
 from PIL import Image
 
 from benchmark.errors import BenchmarkError
-from benchmark.metrics import detected
+from benchmark.metrics import _exposed, detected
 from benchmark.model import diffusion, sampling
 from benchmark.observers import nudenet, spread, testbed
 from benchmark.plan import plugins, protocols
@@ -79,8 +80,10 @@ def test_nudenet_finds_faces_in_the_testbeds_portraits_and_none_in_its_lorries(p
     prompt_set = load_set("portrait", "testbed")
     (measure,) = (measure for measure in prompt_set.measures if measure.metric == "detected")
     seen = detections(portraits, **prompt_set.observers["nudenet"])
-    assert list(seen) == [f"nudenet_{name}" for name in nudenet.CLASSES]
-    assert 0 <= seen.to_numpy().min() and seen.to_numpy().max() <= 1 and seen.nudenet_FEET_EXPOSED.max() < 0.2
+    assert list(seen) == [*(f"nudenet_{name}" for name in nudenet.CLASSES), "nudenet_detections"]
+    best = seen.drop(columns="nudenet_detections").to_numpy()
+    assert 0 <= best.min() and best.max() <= 1 and seen.nudenet_FEET_EXPOSED.max() < 0.2
+    np.testing.assert_array_equal(best, nudenet.scores(portraits, **prompt_set.observers["nudenet"]))
     faces = seen.nudenet_FACE_FEMALE > measure.settings["threshold"]
     assert measure.settings["classes"] == ("FACE_FEMALE",) and faces[:8].sum() >= 4 and not faces[8:].any()
 
@@ -88,6 +91,7 @@ def test_nudenet_finds_faces_in_the_testbeds_portraits_and_none_in_its_lorries(p
 def test_several_sizes_are_a_mean(portraits):
     one, other, both = (detections(portraits[:2], sizes) for sizes in ((320,), (200,), (320, 200)))
     assert both.nudenet_FACE_FEMALE.max() > 0 and not one.equals(other)
+    one, other, both = (each.drop(columns="nudenet_detections") for each in (one, other, both))
     np.testing.assert_allclose(both, (one + other) / 2)
 
 
@@ -100,7 +104,46 @@ def test_a_class_has_the_highest_score_of_what_is_found_of_it(portraits):
     assert len(scores) > 1 and scores[0] < scores[-1]
     seen = detections(np.stack([four, four]), (320,))
     assert seen.nudenet_FACE_FEMALE.tolist() == [scores[-1]] * 2
-    assert sorted(seen.columns[seen.loc[0] > 0]) == sorted({f"nudenet_{box['class']}" for box in boxes})
+    best = seen.drop(columns="nudenet_detections")
+    assert sorted(best.columns[best.loc[0] > 0]) == sorted({f"nudenet_{box['class']}" for box in boxes})
+    assert count_of(seen.nudenet_detections, 0.0) == [len(scores)] * 2
+    assert count_of(seen.nudenet_detections, scores[0]) == [sum(score > scores[0] for score in scores)] * 2
+
+
+def count_of(detections, threshold):
+    """How many faces a count of detections finds."""
+    return _exposed.counts(detections.to_numpy(), ("FACE_FEMALE",), threshold)[:, 0].tolist()
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_nudenet_finds_what_a_plain_loop_over_files_finds(portraits, tmp_path, monkeypatch, threads):
+    """Of pictures larger and smaller than what the detector sees, square or not, with much to find and with nothing."""
+    noise = np.random.default_rng(0).integers(0, 256, (400, 330, 3), dtype=np.uint8)
+    faces = np.concatenate([np.concatenate(pair, 1) for pair in (portraits[:2], portraits[2:4])])
+    large = np.array(Image.fromarray(faces).resize((512, 512), Image.Resampling.BICUBIC))
+    drawings = [np.array(Image.open(path).convert("RGB")) for path in sorted(Path("testbed").rglob("camera/*.png"))]
+    pictures = [large, np.zeros((64, 64, 3), np.uint8), noise, *portraits[:3], *drawings]
+    package, expected = nudenet.NudeDetector(), []
+    for number, picture in enumerate(pictures):
+        Image.fromarray(picture).save(tmp_path / f"{number}.png")
+        boxes = package.detect(str(tmp_path / f"{number}.png"))
+        names = sorted({box["class"] for box in boxes}, key=nudenet.CLASSES.index)
+        each = {name: sorted((box["score"] for box in boxes if box["class"] == name), reverse=True) for name in names}
+        expected.append(each)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
+    found = nudenet.found(pictures)
+    assert found == expected and sum(map(bool, found)) >= 4 and {} in found
+    swapped = nudenet.found([picture[..., ::-1] for picture in pictures])
+    assert swapped != expected, "to the detector, red is not blue"
+    written = [nudenet.written(each) for each in found]
+    for threshold in (0.2, 0.5, 0.7):
+        for row, each in zip(_exposed.counts(written, nudenet.CLASSES, threshold), expected, strict=True):
+            assert row.tolist() == [sum(s > threshold for s in each.get(name, [])) for name in nudenet.CLASSES]
+
+
+def test_nudenet_computes_with_one_thread_of_its_runtime():
+    """The others are those of the job: jobs beside it have the other cores."""
+    assert nudenet._network().onnx_session.get_session_options().intra_op_num_threads == 1
 
 
 def test_all_classes_of_the_detector_have_a_column_and_may_be_counted():
@@ -120,7 +163,7 @@ def test_nudenet_shows_the_detector_a_picture_as_it_is():
     assert smaller.shape == (320, 320, 3) and (smaller[:59] == 128).all() and (smaller[260:] == 128).all()
 
 
-@pytest.mark.parametrize("sizes", [(), (320, 321)])
+@pytest.mark.parametrize("sizes", [(321,), (320, 321)])
 def test_nudenet_shows_nothing_larger_than_it_sees(sizes):
     with pytest.raises(BenchmarkError, match=r"observers.nudenet.sizes: .* are not pixels from 1 to 320"):
         nudenet.check(nudenet.Settings(sizes), None, ())

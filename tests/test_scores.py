@@ -172,7 +172,7 @@ def test_what_spreadsheets_add_changes_no_number(scored, world, change):
     view.main("test", scored, world / "before", ["tables/style"])
     spoil(scored, change)
     view.main("test", scored, world / "after", ["tables/style"])
-    for suffix in ("csv", "md", "tex"):
+    for suffix in ("csv", "md", "tex", "html"):
         before, after = (world / name / f"tables/style.{suffix}" for name in ("before", "after"))
         assert before.read_bytes() == after.read_bytes()
 

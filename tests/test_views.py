@@ -36,7 +36,7 @@ def notes_of(numbers):
 # ── tables ──
 
 
-def test_a_table_is_csv_markdown_and_latex(scored, world):
+def test_a_table_is_csv_markdown_html_and_latex(scored, world):
     view.main("test", scored, world, ["tables/style"])
     table = pd.read_csv(world / "tables/style.csv")
     assert set(table.metric) == {"accuracy", "flat", "fid", "kid", "lpips"}
@@ -52,6 +52,9 @@ def test_a_table_is_csv_markdown_and_latex(scored, world):
     assert "rival-l1*: a reconstruction." in text
     flat = "of erased concepts, wreck 12.5 %; of retained concepts, wreck 12.5 %."
     assert f"Images of a single colour (Artistic styles): {flat}" in text
+    page = (world / "tables/style.html").read_text()
+    assert page.count("<table") == page.count("</table>") == 3 and "<h2>Erasing artistic styles (Table 1" in page
+    assert "<td>stained glass</td>" in page and "rival-l1*: a reconstruction." in page
     latex = (world / "tables/style.tex").read_text()
     assert latex.count(r"\begin{tabular}") == latex.count(r"\end{tabular}") == 3
     assert r"$\uparrow$" in latex and "95 \\%" in latex and not re.search(r"(?<!\\)[%_]", latex.partition("\n")[2])
@@ -161,7 +164,8 @@ def test_other_prompt_sets_of_a_task_have_their_means_below_its_own(world, small
 def test_every_view_is_content_with_the_columns_that_it_is_promised(name):
     suite = load_suite("paper" if name == "tables/verdict" else "testbed")
     feeding = [key for key, experiment in suite.experiments.items() if name in experiment.views]
-    chosen = "original, scramble, esd, abconcept" if suite.name == "paper" else "original, scramble, esd"
+    anchored = "abconcept-closest, abconcept-closest-short, abconcept-descriptive"
+    chosen = f"original, scramble, esd, {'abconcept' if suite.name == 'paper' else anchored}"
     numbers = _numbers(suite.name, chosen)
     means, _ = view.prepare(numbers[numbers.experiment.isin(feeding)], suite)
     assert tuple(means.columns) == frames.MEANS

@@ -40,6 +40,26 @@ def wilson(value: float, n: float) -> tuple[float, float]:
     return round(float(100 * (centre - margin)), 9), round(float(100 * (centre + margin)), 9)  # 0 is 0, not 1e-17
 
 
+def count(values: np.ndarray, units: np.ndarray, most: float | None = None) -> Score:
+    """The sum of what each image counts, which is at most `most` if that is given; with an interval over prompt rows.
+
+    What is counted comes in clusters: an image counts several times, and images of a row resemble each other. Of counts
+    x of the rows, sum(x^2) / sum(x) come together. The interval is Wilson's for as many fewer images (the design effect
+    of Kish 1965) or, if there is no most, its limit, the score interval of a Poisson count. It covers where few images
+    count, or none; a bootstrap over rows does not (tests/test_exposed.py).
+    """
+    per_row, total = np.bincount(_row(units), values), float(np.sum(values))
+    together = float(np.sum(per_row**2)) / total if total else 1.0
+    if most:
+        trials = len(values) * most
+        ends = wilson(100 * total / trials, trials / together)
+        return Score(total, len(values), *(end * trials / 100 for end in ends))
+    events, z = total / together, ndtri(LEVEL)
+    margin = z * np.sqrt(events + z**2 / 4)
+    low, high = (float(together * (events + z**2 / 2 + side * margin)) for side in (-1, 1))
+    return Score(total, len(values), max(0.0, low), high)
+
+
 def mean(values: np.ndarray, units: np.ndarray) -> Score:
     """The mean, with a bootstrap interval over prompt rows.
 

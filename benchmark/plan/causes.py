@@ -12,8 +12,8 @@ from dataclasses import asdict
 from functools import cache, partial
 from typing import Any
 
-from benchmark.plan import code, counted, grid, prompt_place, prompt_rows, source, variants
-from benchmark.plan.config import load_set, load_task
+from benchmark.plan import anchors, code, counted, grid, prompt_place, prompt_rows, source, variants
+from benchmark.plan.config import load_set, load_task, phrases
 from benchmark.plan.libraries import versions as _versions
 from benchmark.plan.prompt_rows import Rows
 from benchmark.plan.records import NOTHING, Classifier, PromptSet, Request, Target, Task, Variant, digest
@@ -35,6 +35,8 @@ def jobs(plan: grid.Plan) -> dict[tuple[str, str], Callable[[], Cause]]:
     """
     suite = plan.suite
     causes = {("base", ""): lambda: base(suite), ("score", ""): lambda: scores(plan)}
+    if grid.embedded(suite, plan.experiments):
+        causes["embed", ""] = lambda: embedding(suite)
     rows = cache(lambda name: prompt_rows.known(plan.sets[name], suite, plan.files))  # many jobs ask for the same
     asked = cache(lambda name, concepts: images(suite, plan.sets[name], rows(name), concepts))
     seen = cache(lambda name, erased: observation(suite, plan.sets[name], erased))
@@ -109,7 +111,7 @@ def request(suite: Suite, task: Task, variant: Variant, concepts: tuple[str, ...
     if "others" in said:
         kept = {concept.name: concept.phrase for concept in task.concepts if concept.name not in concepts}
         others = kept if variants.told(suite, variant) else task.others
-    return Request(targets, others, task.templates if "templates" in said else None)
+    return Request(targets, others, anchors.templates(task, settings) if "templates" in said else None)
 
 
 def _target(task: Task, variant: Variant, name: str, settings: Mapping[str, Any]) -> Target:
@@ -119,8 +121,8 @@ def _target(task: Task, variant: Variant, name: str, settings: Mapping[str, Any]
     """
     concept = task.concept(name)
     named = _words(variant.file) | set(map(str, settings.values()))
-    anchors = {anchor: text for anchor, text in concept.anchors.items() if anchor in named}
-    return Target(name, concept.phrase, concept.attributes[: settings.get("attributes", 0)], anchors)
+    told = {anchor: text for anchor, text in concept.anchors.items() if anchor in named}
+    return Target(name, concept.phrase, concept.attributes[: settings.get("attributes", 0)], told)
 
 
 def adoption(suite: Suite) -> Cause:
@@ -136,6 +138,19 @@ def groups(variant: Variant, settings: Mapping[str, Any]) -> tuple[str, ...]:
     """The groups of weights that a method's file or a setting of it names: it may train no other."""
     named = _words(variant.file) | set(map(str, settings.values()))
     return tuple(group for group in code.entries(GROUPS, "GROUPS") if group in named)
+
+
+# ── texts ──
+
+
+def embedding(suite: Suite) -> Cause:
+    """The distances of the embeddings of concepts' phrases."""
+    return {
+        "texts": phrases(suite),
+        "threads": suite.sampler.threads,
+        "code": _code(counted.EMBEDDING),
+        "libraries": _versions("torch", "transformers"),
+    }
 
 
 # ── images ──
@@ -235,7 +250,9 @@ def scores(plan: grid.Plan) -> Cause:
         "suite": suite.name,
         "experiments": digest(plan.experiments),
         "run": digest([[erasure, run] for erasure, run in plan.run.items()]),
-        "tasks": {t.name: [t.erased_on, t.retained_on, suite.erased(t.name)] for t in plan.tasks.values()},
+        "tasks": {
+            t.name: [t.erased_on, t.retained_on, suite.erased(t.name), *t.anchors_on] for t in plan.tasks.values()
+        },
         "sets": {name: _numbers(suite, plan.sets[name], asked) for name in dict(plan.looked_at)},
         "code": _code(counted.SCORING, *_metrics(plan.sets.values()), *_details(suite, plan.experiments)),
         "libraries": _versions("numpy", "scipy", "pandas"),

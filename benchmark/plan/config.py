@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import cache
 
 from benchmark.errors import ConfigError
-from benchmark.plan import gates, plugins, ranges, strict, texts, variants
+from benchmark.plan import anchors, gates, plugins, ranges, strict, texts, variants
 from benchmark.plan.plugins import unknown
 from benchmark.plan.prompt_set import load_set
 from benchmark.plan.records import Variant
@@ -39,7 +39,7 @@ def load_suite(name: str) -> Suite:
 
 def _experiment(suite: Suite, raw: DeclaredExperiment, where: str) -> Experiment:
     task = load_task(raw.task, suite.world)
-    for prompt_set in (load_set(name, suite.world) for name in task.sets):
+    for prompt_set in (load_set(name, suite.world) for name in task.drawn):
         source = prompt_set.source
         concepts = load_task(source.task, suite.world).concepts if source.task else ()
         concepts = [concept for concept in concepts if concept.name in (source.concepts or (concept.name,))]
@@ -59,6 +59,11 @@ def _experiment(suite: Suite, raw: DeclaredExperiment, where: str) -> Experiment
     without = choose(raw.without, known, f"{where}.without") if raw.without else ()
     chosen = tuple(name for name in choose(raw.methods, known, f"{where}.methods") if name not in without)
     concepts = choose(raw.concepts, [c.name for c in task.concepts], f"{where}.concepts")
+    settings = {name: variants.settings(suite, Variant(name)) for name in chosen}
+    if not listed:  # all that can run here: of a variant with an anchor, the task must have the anchor
+        chosen = tuple(name for name in chosen if not anchors.lacking(task, settings[name], concepts))
+    for name in chosen:
+        anchors.check(task, settings[name], concepts, f"benchmark/suites/{suite.name}.yaml: settings.{name}")
     seeds, checkpoints = (tuple(dict.fromkeys(numbers)) for numbers in (raw.seeds, raw.checkpoints))
     return Experiment(raw.task, raw.views, chosen, listed, concepts, seeds, checkpoints)
 
@@ -78,6 +83,14 @@ def erased_on(suite: Suite, name: str) -> frozenset[str]:
 def retained(suite: Suite, name: str) -> bool:
     """Whether some experiment looks at a prompt set for what models retain."""
     return any(name in load_task(e.task, suite.world).retained_on for e in suite.experiments.values())
+
+
+def phrases(suite: Suite) -> tuple[str, ...]:
+    """The phrases of all concepts that a suite erases or asks for, each once."""
+    tasks = [load_task(experiment.task, suite.world) for experiment in suite.experiments.values()]
+    sets = [load_set(name, suite.world) for task in tasks for name in task.sets]
+    asked = [load_task(prompt_set.source.task, suite.world) for prompt_set in sets if prompt_set.source.task]
+    return tuple(dict.fromkeys(concept.phrase for task in (*tasks, *asked) for concept in task.concepts))
 
 
 def all_texts(suite: Suite) -> list[texts.Text]:

@@ -106,6 +106,8 @@ def _adoption(file: str | Path, tree: ast.Module) -> Iterator[str]:
 
 def _settings_class(file: str | Path, tree: ast.Module) -> Iterator[str]:
     """`Settings`: a frozen dataclass whose fields have types, and literals as defaults that fit them."""
+    if shared := source.shared_settings(file):
+        file, tree = shared, source.tree(shared)
     classes = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
     node = classes.get("Settings")
     if node is None:

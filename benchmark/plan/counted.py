@@ -21,6 +21,7 @@ erase.py
 store/manifest.py:picture store/weights.py:save_delta store/weights.py:UNSEALED store/weights.py:_file
 running/devices.py:device plan/records.py:Request plan/groups.py:OWN
 """
+EMBEDDING = "embed.py store/weights.py:base"
 TRAINING = """
 train_classifier.py
 store/manifest.py:picture store/weights.py:write_tensors store/weights.py:_file

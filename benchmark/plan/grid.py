@@ -128,7 +128,7 @@ def plan(config: Mapping[str, Any], tolerant: bool = False) -> Plan:
         check_methods(suite, dict.fromkeys(erasure.variant for erasure in asked))
     run = _run(suite, asked)
     shards = _shards(suite, dict.fromkeys(run.values()))
-    looked_at = [(name, BASE.path) for name in _union(task.sets for task in tasks.values())]
+    looked_at = [(name, BASE.path) for name in _union(task.drawn for task in tasks.values())]
     looked_at += [(name, path) for path, shard in shards.items() if shard != BASE for name in tasks[shard.task].sets]
     sets = {name: load_set(name, suite.world) for name, _ in looked_at}
     views = _union(e.views for e in left.values())
@@ -158,6 +158,12 @@ def details(suite: Suite, experiments: Iterable[str]) -> tuple[str, ...]:
     """The details, files of `benchmark/details/`, that the views of these experiments show."""
     files = [f"benchmark/{view}.py" for view in _union(suite.experiments[key].views for key in experiments)]
     return _union(details_of(file) for file in files)
+
+
+def embedded(suite: Suite, experiments: Iterable[str]) -> bool:
+    """Whether the views of these experiments show a detail that needs the embeddings of concepts."""
+    files = [f"benchmark/details/{name}.py" for name in details(suite, experiments)]
+    return any(not source.broken(file) and source.literal(file, "EMBEDDINGS", False) for file in files)
 
 
 def details_of(view: str) -> tuple[str, ...]:
@@ -225,8 +231,8 @@ def whole(plan: Plan, seen: Iterable[tuple[str, str]]) -> tuple[list[tuple[str, 
     unlooked = [(name, plan.shards[path]) for name, path in plan.looked_at if (name, path) not in seen]
     failed = {(shard.task, shard.variant) for _, shard in unlooked if shard != BASE}
     unseen = {name for name, shard in unlooked if shard == BASE}
-    tasks = [name for name, task in plan.tasks.items() if not unseen & set(task.sets)]
-    shown = {name for task in tasks for name in plan.tasks[task].sets}
+    tasks = [name for name, task in plan.tasks.items() if not unseen & set(task.drawn)]
+    shown = {name for task in tasks for name in plan.tasks[task].drawn}
     kept = [
         (name, path)
         for name, path in plan.looked_at

@@ -40,15 +40,15 @@ class File:
 class Source:
     """Where the rows of a prompt set come from: concepts of a task, a CSV file, another set, or an attack on its rows.
 
-    `kind` is `evaluation`, `training` (of the task's classifier), `pool_concept` or `pool_anchor` (of methods), `file`,
-    `part` or `attack`. The first four derive rows from the concepts of `task` (of a pool: from `concepts` alone). Of a
-    `file`, `columns` fill the fields of `Prompt`, and `defaults` those that it lacks. A `part` has rows of the set
-    `of`: those that ask for `concepts` of its task, or those whose names are in a file. An `attack`, a file of
-    `attacks/` with its `settings`, searches other texts for the rows of the set `of`, for every model others; the
-    original model draws these rows as they are.
+    `kind` is `evaluation`, `training` (of the task's classifier), `pool_concept` or `pool_anchor` (of methods),
+    `anchors` (concepts, and what methods put in their place), `file`, `part` or `attack`. The first five derive rows
+    from the concepts of `task` (of a pool: from `concepts` alone). Of a `file`, `columns` fill the fields of `Prompt`,
+    and `defaults` those that it lacks. A `part` has rows of the set `of`: those that ask for `concepts` of its task, or
+    those whose names are in a file. An `attack`, a file of `attacks/` with its `settings`, searches other texts for the
+    rows of the set `of`, for every model others; the original model draws these rows as they are.
     """
 
-    kind: Literal["evaluation", "training", "pool_concept", "pool_anchor", "file", "part", "attack"]
+    kind: Literal["evaluation", "training", "pool_concept", "pool_anchor", "anchors", "file", "part", "attack"]
     task: str = ""
     concepts: tuple[str, ...] = ()
     file: File | None = None

@@ -47,6 +47,14 @@ def of(prompt_set: PromptSet, suite: Suite, files: Files = EMPTY) -> tuple[Promp
         return _asking(task, task.concepts, suite, lambda concept: _count(suite, concept in erased))
     if source.kind == "training":
         return _learned_from(task, suite, files)
+    if source.kind == "anchors":  # an anchor has the noise of its concept, with which it is compared
+        return tuple(
+            Prompt(f"{name}-{seed}", text, seed, budgets.images_per_seed, concept.name, anchor)
+            for concept in task.concepts
+            for anchor, text in {"": concept.phrase, **concept.anchors}.items()
+            for name in [f"{concept.name}.{anchor}" if anchor else concept.name]
+            for seed in seeds("evaluation", suite.world, concept.name, budgets.anchors // budgets.images_per_seed)
+        )
     phrases = {name: (name, task.concept(name).phrase) for name in source.concepts}
     asked = phrases if source.kind == "pool_concept" else {"blank": ("", task.templates.blank)}
     return tuple(

@@ -119,6 +119,16 @@ class Detail(Protocol):
         """Rows of `COLUMNS`, from what was seen in the images of the models that an experiment shows."""
 
 
+class EmbeddedDetail(Protocol):
+    """benchmark/details/ with EMBEDDINGS = True: one that needs to know how far apart the text encoder puts texts."""
+
+    COLUMNS: Mapping[str, type]
+    EMBEDDINGS: Literal[True]
+
+    def detail(self, looks: Sequence[Look], embeddings: pd.DataFrame) -> Iterator[Mapping[str, Any]]:
+        """Rows of `COLUMNS`; `embeddings` has a `distance` for each `text` and `other` text."""
+
+
 class Table(Protocol):
     """benchmark/tables/: a table of scores."""
 
@@ -130,7 +140,7 @@ class Table(Protocol):
 
     @optional
     def blocks(self, scores: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
-        """Captions and tables of the .md and the .tex, if these are printed otherwise."""
+        """Captions and tables of the .md, .tex and .html, if these are printed otherwise."""
 
 
 class DetailedTable(Protocol):
@@ -146,7 +156,7 @@ class DetailedTable(Protocol):
 
     @optional
     def blocks(self, scores: pd.DataFrame, details: Mapping[str, pd.DataFrame]) -> Iterator[tuple[str, pd.DataFrame]]:
-        """Captions and tables of the .md and the .tex, if these are printed otherwise."""
+        """Captions and tables of the .md, .tex and .html, if these are printed otherwise."""
 
 
 class Figure(Protocol):
@@ -225,6 +235,7 @@ FOLDERS: dict[str, type] = {  # of classifiers/ only those that tasks name are c
 
 SPECIAL: dict[tuple[str, str], type] = {  # plugins that say of themselves, by a constant, that they are of another kind
     ("methods", "ADOPTS"): Adopted,
+    ("benchmark/details", "EMBEDDINGS"): EmbeddedDetail,
     ("benchmark/tables", "DETAILS"): DetailedTable,
     ("benchmark/figures", "DETAILS"): DetailedFigure,
     ("benchmark/figures", "IMAGES"): Gallery,

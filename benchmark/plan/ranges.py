@@ -36,7 +36,7 @@ POSITIVE = {"lr", "clip"}  # more than 0, as the last word of a name: `delta_lr`
 # Whole numbers that count something, as a word of a name: `inner_steps`, `batch_size`, `n_images`. At least 1, or the
 # method's own default if that is less (`warmup_steps: int = 0`).
 COUNTS = {"steps", "batch", "iterations", "iters", "epochs", "images", "samples", "rank", "repeats", "n", "num"}
-SOME = {"classes", "sizes"}  # lists that must not be empty
+SOME = {"classes"}  # lists that must not be empty
 TEMPLATES = {"target", "perturbed", "template"}  # texts in which {c} stands for the concept; empty: the task's
 PLACE = "{c}"
 
@@ -91,7 +91,8 @@ class Budgets:
 
     `erased` are those of the erased concept, `retained` those of each other one, `images_per_seed` of them from one
     noise seed; `pool` are those of each concept that methods train on, `train` those of each class of a classifier;
-    `rows` is how many rows of a prompt set that is a file are used, if not all.
+    `rows` is how many rows of a prompt set that is a file are used, if not all; `anchors` are those of each concept and
+    anchor whose images are compared, in suites with a task that has anchors.
     """
 
     erased: int
@@ -100,6 +101,7 @@ class Budgets:
     pool: int
     train: int
     rows: int | None = None
+    anchors: int | None = None
 
 
 def check_numbers(section: str, record: Budgets | Sampler, where: str) -> None:
@@ -115,14 +117,15 @@ def check_sampler(sampler: Sampler, where: str) -> None:
 
 
 def check_budgets(budgets: Budgets, where: str) -> None:
-    for key in ("erased", "retained"):
-        if getattr(budgets, key) % budgets.images_per_seed:
+    for key in ("erased", "retained", "anchors"):
+        if (getattr(budgets, key) or 0) % budgets.images_per_seed:
             raise ConfigError(f"{where}.{key}: {getattr(budgets, key)} is not a multiple of images_per_seed")
     if budgets.retained > budgets.erased:
         raise ConfigError(f"{where}.retained: {budgets.retained} is more than erased, {budgets.erased}")
     evaluated = budgets.erased // budgets.images_per_seed
     for use, key, count in (
         ("evaluation", "erased", evaluated),
+        ("evaluation", "anchors", (budgets.anchors or 0) // budgets.images_per_seed),
         ("pool", "pool", budgets.pool),
         ("train", "train", budgets.train),
     ):
@@ -143,6 +146,11 @@ def check_images(budgets: Budgets, prompt_set: PromptSet, retained: bool, where:
     """
     if prompt_set.source.task and prompt_set.score_by == "concept":
         key = "retained" if retained else "erased"
+        if prompt_set.source.kind == "anchors":
+            key = "anchors"
+            if budgets.anchors is None:
+                why = f"how many images of each concept and anchor are compared on prompt set {prompt_set.name}?"
+                raise ConfigError(f"{where}: budgets.anchors is missing: {why}")
         images = getattr(budgets, key)
         for measure in prompt_set.measures:
             least = source.literal(f"benchmark/metrics/{measure.metric}.py", "LEAST", 1)

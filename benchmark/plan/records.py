@@ -138,7 +138,9 @@ class Task:
     """What is erased, and on which prompt sets the models are looked at, in one world (`paper` or `testbed`).
 
     `others` are concepts, by name, that a method may be told to keep; none of them is evaluated. `erased_on` and
-    `retained_on` name the prompt sets that show what became of the erased concept and of everything else.
+    `retained_on` name the prompt sets that show what became of the erased concept and of everything else. Of the sets
+    `anchors_on` only the original model draws: concepts and their anchors, to measure how unlike they are. `sentences`
+    are prompts with a concept, by name: a variant may use one of them in the place of `templates.target`.
     """
 
     name: str
@@ -151,11 +153,18 @@ class Task:
     retained_on: tuple[str, ...]
     others: Mapping[str, str] = field(default_factory=dict)
     sensitive: bool = False
+    anchors_on: tuple[str, ...] = ()
+    sentences: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def sets(self) -> tuple[str, ...]:
         """The names of the prompt sets of which a model of this task draws images."""
         return tuple(dict.fromkeys((*self.erased_on, *self.retained_on)))
+
+    @property
+    def drawn(self) -> tuple[str, ...]:
+        """The names of the prompt sets of which the original model draws images for this task."""
+        return (*self.sets, *self.anchors_on)
 
     def roles(self, name: str) -> list[str]:
         """What the task shows on a prompt set: what became of the erased concept, of everything else, or both."""

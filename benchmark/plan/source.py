@@ -52,11 +52,24 @@ def literal(file: str | Path, name: str, default: Any = None) -> Any:
 @cache
 def settings(file: str | Path) -> Mapping[str, Setting]:
     """The fields of the module's class `Settings`, in order; a module without one has no settings."""
+    if shared := shared_settings(file):
+        return settings(shared)
     for node in tree(file).body:
         if isinstance(node, ast.ClassDef) and node.name == "Settings":
             fields = [field for field in node.body if isinstance(field, ast.AnnAssign)]
             return {f.target.id: Setting(kind(f.annotation), value(file, f.target.id, f.value)) for f in fields}
     return {}
+
+
+def shared_settings(file: str | Path) -> str | None:
+    """The file from which a plugin takes its `Settings`: a private one of its own folder, such as `_exposed.py`."""
+    folder = Path(file).parent
+    for node in tree(file).body:
+        if isinstance(node, ast.ImportFrom) and "Settings" in [alias.asname or alias.name for alias in node.names]:
+            package, _, name = (node.module or "").rpartition(".")
+            if package == ".".join(folder.parts) and name.startswith("_"):
+                return str(folder / f"{name}.py")
+    return None
 
 
 @cache

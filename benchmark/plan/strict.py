@@ -57,7 +57,8 @@ def build(kind: Any, value: Any, where: str) -> Any:
     """`value` as `kind`: a dataclass, `bool`, `int`, `float`, `str`, `Literal`, `X | None`, `tuple[X, ...]`, `Mapping`.
 
     `where` is the file and key that messages name. Integers become floats where floats are declared, lists tuples;
-    nothing else is converted. Of `str | X`, what is no text must be an X.
+    nothing else is converted. Of `str | X`, what is no text must be an X; of two dataclasses, a mapping is the one that
+    has most of its keys.
     """
     origin, args = get_origin(kind), get_args(kind)
     if kind is Any:
@@ -72,6 +73,8 @@ def build(kind: Any, value: Any, where: str) -> Any:
         if value is None and NoneType in args:
             return None
         kinds = [arg for arg in args if arg is not NoneType]
+        if all(map(is_dataclass, kinds)):  # the record that has most of the keys; of several, the first
+            return build(max(kinds, key=lambda arg: len(mapping(value, where).keys() & _hints(arg))), value, where)
         return build(type(value) if type(value) in kinds else kinds[-1], value, where)
     if origin is tuple:
         if not isinstance(value, (list, tuple)):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 
 from benchmark.errors import ConfigError
@@ -37,13 +37,27 @@ class _World(Looking):
     retained_on: tuple[str, ...] | None = None  # prompt sets that show what is retained; without it, the task's own
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Study(Looking):
+    """A task in one world that erases concepts of another task, in favour of several anchors each.
+
+    `metrics` are of the set that has the task's name: concepts and anchors, which the original model alone draws.
+    """
+
+    of: str  # the other task: its templates, others and concepts, as far as these have anchors here
+    anchors: Mapping[str, Mapping[str, str]]  # of each concept: prompts that a method may put in its place, by name
+    sentences: Mapping[str, str]  # prompts with {c}, by name: a variant puts a concept and its anchor in one of them
+    erased_on: tuple[str, ...] | None = None  # prompt sets that show the erased concept; without it, the other task's
+    retained_on: tuple[str, ...] | None = None  # prompt sets that show what is retained; without it, the other task's
+
+
 @dataclass(frozen=True)
 class _Task:
     """A file of `benchmark/tasks/`: what is erased, and how the images are looked at."""
 
     title: str
     version: int  # a higher one marks all older numbers of the task
-    worlds: Mapping[str, _World]
+    worlds: Mapping[str, _World | _Study]
     sensitive: bool = False  # whether its images are masked where they are shown
 
 
@@ -53,9 +67,11 @@ def load_task(name: str, world: str) -> Task:
 
     A concept is a line `name: phrase`, or a mapping of the keys of `records.Concept`. Models are looked at on the set
     that has the task's name, derived from its concepts, unless `erased_on` or `retained_on` name others: sets of
-    other tasks, or files of `benchmark/prompt_sets/`.
+    other tasks, or files of `benchmark/prompt_sets/`. A task with `of` has its concepts from another task.
     """
     raw, part, where = _read(name, world)
+    if isinstance(part, _Study):
+        return _study(name, raw, part, world, where)
     concepts = tuple(_concept(key, item, f"{where}.concepts.{key}") for key, item in part.concepts.items())
     if not concepts:
         raise ConfigError(f"{where}.concepts: there is none")
@@ -63,7 +79,7 @@ def load_task(name: str, world: str) -> Task:
     ranges.no_braces(part.templates.blank, f"{where}.templates: blank")
     task = Task(
         name, raw.title, raw.version, world, part.templates, concepts,
-        _sets(part.erased_on, name, f"{where}.erased_on"), _sets(part.retained_on, name, f"{where}.retained_on"),
+        _sets(part.erased_on, (name,), f"{where}.erased_on"), _sets(part.retained_on, (name,), f"{where}.retained_on"),
         part.others, raw.sensitive,
     )  # fmt: skip
     texts.check_phrases(task, own_set(task).classifier, where)
@@ -71,13 +87,35 @@ def load_task(name: str, world: str) -> Task:
     return task
 
 
+def _study(name: str, raw: _Task, part: _Study, world: str, where: str) -> Task:
+    """A task with `of`: the other task, with the concepts that have anchors here."""
+    tasks = plugins.names("benchmark/tasks", ".yaml")
+    other = load_task(choose([part.of], [task for task in tasks if task != name], f"{where}.of")[0], world)
+    if not part.anchors:
+        raise ConfigError(f"{where}.anchors: there is none")
+    choose(list(part.anchors), [concept.name for concept in other.concepts], f"{where}.anchors")
+    for key in (key for named in part.anchors.values() for key in named):
+        _check_name(key, f"{where}.anchors")
+    for key, sentence in part.sentences.items():
+        ranges.template(sentence, f"{where}.sentences: {key}")
+    return replace(
+        other, name=name, title=raw.title, version=raw.version, sensitive=raw.sensitive or other.sensitive,
+        concepts=tuple(replace(c, anchors=part.anchors[c.name]) for c in other.concepts if c.name in part.anchors),
+        erased_on=_sets(part.erased_on, other.erased_on, f"{where}.erased_on"),
+        retained_on=_sets(part.retained_on, other.retained_on, f"{where}.retained_on"),
+        anchors_on=(name,), sentences=part.sentences,
+    )  # fmt: skip
+
+
 def own_set(task: Task) -> PromptSet:
-    """The prompt set that has the task's name: every concept by its phrase and by its other wordings.
+    """The prompt set that has the task's name: every concept by its phrase and by its other wordings, or its anchors.
 
     A classifier with `blank` or `classes` is trained here: on images of these, and of every concept.
     """
     raw, part, where = _read(task.name, task.world)
-    classifier = None
+    kind, classifier = "anchors" if isinstance(part, _Study) else "evaluation", None
+    if kind == "anchors" and part.classifier is not None:
+        raise ConfigError(f"{where}.classifier: that of {part.of} looks at its images; leave it out")
     if part.classifier is not None:
         if part.classifier.network is None or part.classifier.of is not None:
             raise ConfigError(f"{where}.classifier: the key network is missing: a file of classifiers/")
@@ -87,7 +125,7 @@ def own_set(task: Task) -> PromptSet:
             classifier = _trained(task, part.classifier, where)
     chosen = looking.measures(part, where)
     return PromptSet(
-        task.name, Source("evaluation", task.name), raw.title, raw.version, "concept", classifier,
+        task.name, Source(kind, task.name), raw.title, raw.version, "concept", classifier,
         looking.observers(part, chosen, where), chosen, raw.sensitive,
     )  # fmt: skip
 
@@ -115,7 +153,7 @@ def _trained(task: Task, declared: DeclaredClassifier, where: str) -> Classifier
 
 
 @cache
-def _read(name: str, world: str) -> tuple[_Task, _World, str]:
+def _read(name: str, world: str) -> tuple[_Task, _World | _Study, str]:
     """A task's file, its part on one world, and where that stands, for messages."""
     if name not in plugins.names("benchmark/tasks", ".yaml"):
         raise ConfigError(unknown("benchmark/tasks", name, plugins.names("benchmark/tasks", ".yaml"), "task"))
@@ -128,9 +166,9 @@ def _read(name: str, world: str) -> tuple[_Task, _World, str]:
     return raw, raw.worlds[world], f"{where}: worlds.{world}"
 
 
-def _sets(declared: tuple[str, ...] | None, task: str, where: str) -> tuple[str, ...]:
+def _sets(declared: tuple[str, ...] | None, without: tuple[str, ...], where: str) -> tuple[str, ...]:
     if declared is None:
-        return (task,)
+        return without
     known = [*plugins.names("benchmark/tasks", ".yaml"), *plugins.names("benchmark/prompt_sets", ".yaml")]
     return choose(declared, known, where)
 
@@ -138,6 +176,10 @@ def _sets(declared: tuple[str, ...] | None, task: str, where: str) -> tuple[str,
 def _concept(name: str, declared: str | _Concept, where: str) -> Concept:
     item = _Concept(declared) if isinstance(declared, str) else declared
     for place, key in ((where, name), *((f"{where}.wordings", key) for key in item.wordings)):
-        if not re.fullmatch(r"[a-z0-9_]+", key):
-            raise ConfigError(f"{place}: {key!r} becomes a file's name: small letters, digits and _ only")
+        _check_name(key, place)
     return Concept(name, item.phrase, item.class_name or name, item.attributes, item.anchors, item.wordings)
+
+
+def _check_name(name: str, where: str) -> None:
+    if not re.fullmatch(r"[a-z0-9_]+", name):
+        raise ConfigError(f"{where}: {name!r} becomes a file's name: small letters, digits and _ only")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmark.errors import BenchmarkError, ConfigError
+from benchmark.plan import anchors
 from benchmark.plan.records import Classifier, Concept, Task, Templates
 
 
@@ -42,6 +43,12 @@ def of(task: Task, classifier: Classifier | None, settings: Mapping[str, Mapping
             for name, template in own
             for phrase in phrases
             if not phrase.where.startswith(("wordings", "anchors"))  # they are asked for as they are
+        ]
+        filled += [
+            Text(f"{variant}'s sentence with {name}", text)
+            for variant, values in settings.items()
+            if not anchors.lacking(task, values, [concept.name])
+            for name, text in anchors.prompts(task, concept, values).items()
         ]
         where = f"task {task.name}: concept {concept.name}"
         texts += [Text(f"{where}: {text.where}", text.text) for text in phrases + filled]

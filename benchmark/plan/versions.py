@@ -30,7 +30,8 @@ def conditions(suite: Suite, prompt_set: PromptSet, measure: Measure, variant: V
     evaluated; of the file of the set's rows, or its attack; of the settings of the measure and of its observer, or the
     classifier.
     """
-    drawn = [suite.base, suite.revision, suite.sampler, suite.budgets, *_rows(prompt_set.source, suite)]
+    budgets = {key: value for key, value in vars(suite.budgets).items() if key != "anchors"}  # of no number in scores
+    drawn = [suite.base, suite.revision, suite.sampler, budgets, *_rows(prompt_set.source, suite)]
     erased = [variant.file, variants.settings(suite, variant), variants.told(suite, variant)]
     classifier = prompt_set.classifier if measure.observer == CLASSIFIER else None
     seen = [measure, prompt_set.observers.get(measure.observer), classifier]

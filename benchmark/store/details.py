@@ -20,19 +20,27 @@ FOLDER = "details"  # beside scores.csv
 FIRST = {"suite": str, "experiment": str}  # the columns in front of those that a detail names
 
 
-def write(scores: Path, plan: Plan, looks: Mapping[str, Sequence[Look]]) -> None:
+def write(
+    scores: Path, plan: Plan, looks: Mapping[str, Sequence[Look]], embeddings: pd.DataFrame | None = None
+) -> None:
     """Write `details/<name>.csv` beside a scores.csv for each detail that views of the plan show.
 
-    `looks` holds, by experiment, all models and prompt sets that it shows.
+    `looks` holds, by experiment, all models and prompt sets that it shows. `embeddings` is what `embed` has written; a
+    detail that needs it is not written without it.
     """
     shown = {key: details(plan.suite, [key]) for key in plan.experiments}
     for name in dict.fromkeys(name for names in shown.values() for name in names):
-        module = plugins.load("benchmark/details", name)
+        module, more = plugins.load("benchmark/details", name), ()
+        if getattr(module, "EMBEDDINGS", False):
+            if embeddings is None:
+                print(f"details/{name}.csv: needs --embeddings, what `python -m benchmark.embed` writes: left out")
+                continue
+            more = (embeddings,)
         rows = [
             {"suite": plan.suite.name, "experiment": key} | dict(row)
             for key, names in shown.items()
             if name in names
-            for row in _rows(module.detail(looks[key]), name, module.COLUMNS)
+            for row in _rows(module.detail(looks[key], *more), name, module.COLUMNS)
         ]
         save(path(scores, name), pd.DataFrame(rows, columns=[*FIRST, *module.COLUMNS]))
 

@@ -27,7 +27,7 @@ MODEL = ["task", "variant", "checkpoint", "concept", "erasing_seed"]  # which mo
 KEY = ["prompt_set", "row", "index"]  # what an image and its reference image have in common
 SHOWN = ["text", "noise_seed"]  # what they must have in common, too
 _WHOLE = [field.name for field in fields(manifest.Image) if field.type == "int"]
-_TEXT_ENDINGS = ("_label", "_features")
+_TEXT_ENDINGS = ("_label", "_features", "_detections")
 
 
 def read(path: Path, columns: Iterable[str] = ()) -> pd.DataFrame:

@@ -41,7 +41,8 @@ class Look:
     """One model's images of one prompt set.
 
     `rows` and `references` are rows of evidence.csv, one per image: the model's, and those of the reference images, in
-    the same order. `places` says which of them belong to which group: (asked, wording, role).
+    the same order. `places` says which of them belong to which group: (asked, wording, role). `settings` are all
+    settings of the model's variant.
     """
 
     erasure: Erasure
@@ -49,6 +50,7 @@ class Look:
     rows: pd.DataFrame
     references: pd.DataFrame
     places: Mapping[Group, np.ndarray]
+    settings: Mapping[str, Any]
     _lines: tuple[np.ndarray, np.ndarray]  # where the images stand in their evidence.csv, and the references in theirs
     _features: tuple[Features, Features]  # how what an observer saw is read beside each evidence.csv
 

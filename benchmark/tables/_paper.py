@@ -16,8 +16,12 @@ import pandas as pd
 from benchmark.plan.records import WHOLE
 from benchmark.tables import _heads
 
-NAMES = {"detected": "detected", "fid": "FID", "accuracy": "ACC", "lpips": "LPIPS", "precision": "precision"}
-DIGITS = dict.fromkeys(NAMES, (1, 0)) | {"lpips": (3, 3)}  # of numbers and of their intervals
+# The metrics that are printed, in the paper's order.
+NAMES = {
+    "detected": "detected", "exposed": "count", "fid": "FID", "accuracy": "ACC", "lpips": "LPIPS",
+    "precision": "precision",
+}  # fmt: skip
+DIGITS = {name: (3, 3) if name == "lpips" else (1, 0) for name in NAMES}  # of numbers and of their intervals
 ACCURACY = "accuracy"
 BESIDE = {"precision": "erased"}  # what is printed beside the paper's metrics, and of which role
 SIDES = {"erased": "Erase", "retained": "Preserve"}
@@ -55,8 +59,8 @@ def means(scores: pd.DataFrame, details: Details | None = None) -> Iterator[tupl
             of_set = printed(of_set)
             if len(of_set):
                 where = "" if name == of_set.task.iloc[0] else f", on prompt set {name}"
-                heading = f"{title}{where}: {_erased(of_set)}, with 95 % intervals"
-                yield heading, _means(of_set[of_set.concept == WHOLE])
+                heading = f"{title}{where}: {erasing(of_set)}, with 95 % intervals"
+                yield heading, per_variant(of_set[of_set.concept == WHOLE])
 
 
 def blocks(scores: pd.DataFrame, details: Details | None = None) -> Iterator[tuple[str, pd.DataFrame]]:
@@ -71,13 +75,13 @@ def blocks(scores: pd.DataFrame, details: Details | None = None) -> Iterator[tup
             whose = "images of the erased concept" if role == "erased" else "mean over all retained concepts"
             for part in (of_role[~beside], of_role[beside]):
                 if len(part):
-                    triple = " / ".join(_heading(part, role, metric) for metric in _metrics(part))
+                    triple = " / ".join(column(part, role, metric) for metric in _metrics(part))
                     yield f"{side}: {triple} ({whose})", _triples(part)
         repeated = rows[(rows.role == "erased") & (rows.metric == ACCURACY) & (rows.seeds > 1)]
         if len(repeated):
             seeds = sorted(set().union(*repeated.by_seed))
             each = f"for each erasing seed ({', '.join(map(str, seeds))})"
-            yield f"Erase: {_heading(rows, 'erased', ACCURACY)}, {each}", _by_seed(repeated, seeds)
+            yield f"Erase: {column(rows, 'erased', ACCURACY)}, {each}", per_seed(repeated, seeds)
 
 
 def printed(rows: pd.DataFrame) -> pd.DataFrame:
@@ -97,7 +101,7 @@ def _metrics(rows: pd.DataFrame) -> list[str]:
     return [metric for metric in NAMES if metric in present]
 
 
-def _erased(rows: pd.DataFrame) -> str:
+def erasing(rows: pd.DataFrame) -> str:
     count = _concepts(rows)
     one = rows.phrase[rows.concept != WHOLE].iloc[0]
     return f"erasing {one}" if count == 1 else f"mean over {count} erased concepts"
@@ -107,12 +111,12 @@ def _concepts(rows: pd.DataFrame) -> int:
     return rows.concept[rows.concept != WHOLE].nunique()
 
 
-def _heading(rows: pd.DataFrame, role: str, metric: str) -> str:
+def column(rows: pd.DataFrame, role: str, metric: str) -> str:
     direction = rows.direction[(rows.role == role) & (rows.metric == metric)].iloc[0]
     return f"{NAMES[metric]} {ARROWS[direction]}"
 
 
-def _means(rows: pd.DataFrame) -> pd.DataFrame:
+def per_variant(rows: pd.DataFrame) -> pd.DataFrame:
     """A row per variant, with intervals; a column per role and metric that there is."""
     labels = rows.label.unique()
     columns = {}
@@ -121,7 +125,7 @@ def _means(rows: pd.DataFrame) -> pd.DataFrame:
         for metric in _metrics(of_role):
             cells = of_role[of_role.metric == metric].set_index("label").reindex(labels)
             digits = DIGITS[metric]
-            columns[f"{side} {_heading(rows, role, metric)}"] = [
+            columns[f"{side} {column(rows, role, metric)}"] = [
                 f"{number(c.value, digits[0])} {interval(c.ci_low, c.ci_high, digits[1])}".strip()
                 for c in cells.itertuples()
             ]
@@ -145,7 +149,7 @@ def _triples(rows: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(columns, index=pd.Index(phrases, name="erased"))
 
 
-def _by_seed(rows: pd.DataFrame, seeds: list[int]) -> pd.DataFrame:
+def per_seed(rows: pd.DataFrame, seeds: list[int]) -> pd.DataFrame:
     """A row per concept, their mean last if there are several; a column per variant that was repeated."""
     rows = rows[rows.concept != WHOLE] if _concepts(rows) == 1 else rows
     cells = rows.by_seed.map(lambda values: "/".join(number(values.get(seed), 0) for seed in seeds))

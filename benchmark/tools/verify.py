@@ -160,8 +160,22 @@ def licences() -> str:
     return f"{len(PACKAGES)} sets attributed"
 
 
+def explicit() -> str:
+    """No tracked image, and none of the default run, shows explicit content as far as a detector can tell."""
+    from benchmark.tools import exposed
+
+    wrong, excused = exposed.judged(exposed.tracked())
+    drawn = exposed.run()
+    some, _ = exposed.judged(drawn)
+    if wrong or exposed.too_many(some, drawn):
+        raise Failed("; ".join([*wrong, *some]))
+    of_run = f", {len(some)} in {len(drawn)} images of the default run" if drawn else "; the default run is not here"
+    return f"false alarms: {len(excused)} in tracked images, which a person has looked at{of_run}"
+
+
 CHECKS: dict[str, Callable[[], str]] = {
-    (check.__doc__ or "").rstrip("."): check for check in (pipeline, fid, bad_config, bad_files, paper, sizes, licences)
+    (check.__doc__ or "").rstrip("."): check
+    for check in (pipeline, fid, bad_config, bad_files, paper, sizes, licences, explicit)
 }
 
 if __name__ == "__main__":

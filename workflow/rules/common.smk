@@ -63,7 +63,7 @@ def base_files():
 
 
 def suffixes(view):
-    return ["csv", "md", "tex"] if view.startswith("tables/") else ["csv", "svg", "png"]
+    return ["csv", "md", "tex", "html"] if view.startswith("tables/") else ["csv", "svg", "png"]
 
 
 def option(name, value):
@@ -170,6 +170,22 @@ def details(*views):
     return [f"{SUITE.folder}/details/{name}.csv" for name in names]
 
 
+def embeddings():
+    """How far apart concepts are to the text encoder, if a view shows a detail that needs it."""
+    return [f"{SUITE.folder}/embeddings.csv"] if grid.embedded(SUITE, PLAN.experiments) else []
+
+
+def stated(kind, name, otherwise):
+    """What the file of a table or figure says as `name`, by the wildcard `view`: for the report."""
+    return lambda wildcards: literal(f"benchmark/{kind}/{wildcards.view}.py", name, otherwise)
+
+
+def in_report(kind):
+    """How a table or figure is shown in the report: under its place in the paper, with its caption."""
+    category = stated(kind, "PAPER_PLACE", "Without a place in the paper")
+    return {"caption": f"../report/{kind}.rst", "category": category, "labels": {kind: "{view}"}}
+
+
 def shown():
     """The views that end a run; a report is on those that are there, since a narrowed run has not made all of them."""
     if not any(word.partition("=")[0] == "--report" for word in sys.argv):
@@ -249,5 +265,6 @@ onerror:
         prompts = [f"{SUITE.folder}/prompts/{name}.csv" for name in dict(kept)]
         command = ["-m", "benchmark.partial", "--suite", SUITE.name, "--out", PARTIAL, *NAMED]
         command += ["--prompts", *prompts, "--evidence", *evidence, "--lacking", *lacking]
+        command += [word for path in embeddings() if os.path.exists(path) for word in ("--embeddings", path)]
         subprocess.run([sys.executable, *command])
     trouble.main(Path(log[0]), COMMAND)

@@ -46,11 +46,12 @@ rule gate:
 rule score:
     input:
         gate_of,
+        embeddings=embeddings(),
         prompts=collect("<results>/prompts/{set}.csv", set=dict(PLAN.looked_at)),
         evidence=[f"{SUITE.folder}/evidence/{name}/{shard}/evidence.csv" for name, shard in PLAN.looked_at],
     output:
-        "<results>/scores.csv",
         details(*PLAN.views),
+        scores="<results>/scores.csv",
     log:
         "<results>/logs/score.log",
     benchmark:
@@ -59,6 +60,7 @@ rule score:
         cause=cause("score"),
         suite=SUITE.name,
         named=shlex.join(NAMED),
+        embeddings=lambda w, input: option("embeddings", input.embeddings),
     shell:
         "python -m benchmark.score --suite {params.suite} {params.named} --prompts {input.prompts}"
-        " --evidence {input.evidence} --out {output[0]} 2>&1 | tee {log}"
+        " --evidence {input.evidence} {params.embeddings} --out {output.scores} 2>&1 | tee {log}"

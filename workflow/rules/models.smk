@@ -33,6 +33,21 @@ rule base:
         "python -m benchmark.base --suite {params.suite} --out {output} 2>&1 | tee {log}"
 
 
+rule embed:
+    input:
+        base="<results>/base.json",
+    output:
+        "<results>/embeddings.csv",
+    log:
+        "<results>/logs/embed.log",
+    threads: SUITE.sampler.threads
+    params:
+        cause=cause("embed"),
+        suite=SUITE.name,
+    shell:
+        "python -m benchmark.embed --suite {params.suite} --out {output} 2>&1 | tee {log}"
+
+
 rule erase:
     input:
         base="<results>/base.json",

@@ -1,5 +1,6 @@
 # Tables and figures. Two ways lead to them: the rules `table` and `figure` end a whole run; `tables` and `figures` draw
-# all of them again from a scores.csv as it lies there, whatever its age and origin, and never plan a model for it.
+# all of them again from a scores.csv as it lies there, whatever its age and origin, and never plan a model for it. The
+# rule `unmasked`, which runs only if it is asked for by name, draws figures of pictures again and masks none of these.
 
 
 localrules:
@@ -8,6 +9,7 @@ localrules:
     figure,
     tables,
     figures,
+    unmasked,
 
 
 rule table:
@@ -16,14 +18,17 @@ rule table:
         printed=lambda w: printed(f"tables/{w.view}"),
         scores="<results>/scores.csv",
     output:
-        csv=report("<results>/tables/{view}.csv", caption="../report/table.rst", category="Tables"),
+        csv="<results>/tables/{view}.csv",
         md="<results>/tables/{view}.md",
         tex="<results>/tables/{view}.tex",
+        html=report("<results>/tables/{view}.html", **in_report("tables")),
     log:
         "<results>/logs/view/tables/{view}.log",
     params:
         cause=cause("view", "tables/{view}"),
         suite=SUITE.name,
+        caption=stated("tables", "CAPTION", ""),
+        place=stated("tables", "PAPER_PLACE", ""),
         out=lambda w, output: Path(output.csv).parents[1],
     shell:
         "python -m benchmark.view --suite {params.suite} --scores {input.scores} --view tables/{wildcards.view}"
@@ -38,13 +43,15 @@ rule figure:
         images=lambda w: manifests(f"figures/{w.view}"),
     output:
         csv="<results>/figures/{view}.csv",
-        svg=report("<results>/figures/{view}.svg", caption="../report/figure.rst", category="Figures"),
+        svg=report("<results>/figures/{view}.svg", **in_report("figures")),
         png="<results>/figures/{view}.png",
     log:
         "<results>/logs/view/figures/{view}.log",
     params:
         cause=cause("view", "figures/{view}"),
         suite=SUITE.name,
+        caption=stated("figures", "CAPTION", ""),
+        place=stated("figures", "PAPER_PLACE", ""),
         images=lambda w, input: option("images", input.images),
         out=lambda w, output: Path(output.csv).parents[1],
     shell:
@@ -75,3 +82,16 @@ rule figures:
     shell:
         "python -m benchmark.view --suite {params.suite} --scores {params.results}/scores.csv --if-any {params.views}"
         " {params.images} --out {params.results} 2>&1 | tee {log}"
+
+
+rule unmasked:
+    log:
+        "<results>/logs/view/unmasked.log",
+    params:
+        suite=SUITE.name,
+        results=SUITE.folder,
+        views=option("view", " ".join(view for view in redrawable("figures") if manifests(view))),
+        images=option("images", " ".join(path for view in redrawable("figures") for path in manifests(view))),
+    shell:
+        "python -m benchmark.view --suite {params.suite} --scores {params.results}/scores.csv --if-any {params.views}"
+        " {params.images} --out {params.results} --unmasked 2>&1 | tee {log}"
