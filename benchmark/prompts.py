@@ -9,7 +9,7 @@ from benchmark.errors import BenchmarkError
 from benchmark.files import write_atomically
 from benchmark.plan import plugins, prompt_place, prompt_rows
 from benchmark.plan.config import load_set, load_suite, load_task
-from benchmark.plan.prompt_set import FOLDER
+from benchmark.plan.prompt_set import FOLDER, training_set
 from benchmark.plan.records import Prompt, PromptSet, Source
 from benchmark.running import cli
 
@@ -31,7 +31,9 @@ def main(suite: str, out: Path, set: str | None = None, task: str | None = None,
     if set:
         asked = load_set(set, loaded.world)
     elif task and kind in ("training", "pool_concept", "pool_anchor"):
-        asked = PromptSet(out.stem, Source(kind, load_task(task, loaded.world).name, tuple(concepts or ())))
+        whose = load_task(task, loaded.world)
+        source = training_set(whose).source if kind == "training" else Source(kind, whose.name, tuple(concepts or ()))
+        asked = PromptSet(out.stem, source)
     else:
         raise BenchmarkError("--set is needed, or --task with --kind training, pool_concept or pool_anchor")
     named = dict(_named(item) for item in files or ())

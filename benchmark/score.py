@@ -20,7 +20,7 @@ from benchmark.plan.versions import version
 from benchmark.running import cli
 from benchmark.store import details, scores
 from benchmark.store.evidence import KEY, MODEL, features, read, references
-from benchmark.store.look import Features, Group, Look, identity
+from benchmark.store.look import Features, Group, Look, Originals, identity
 
 Number = dict[str, Any]  # a row of scores.csv, without what it is of
 
@@ -36,11 +36,15 @@ class Metric:
 
 @dataclass(frozen=True)
 class Seen:
-    """One evidence.csv: its rows, one per image, and for each measure, by name, what it reads of them."""
+    """One evidence.csv: its rows, one per image, and for each measure, by name, what it reads of them.
+
+    `whole` has the same, rows and all, for those metrics that are given all images of the original.
+    """
 
     path: Path
     rows: pd.DataFrame
     columns: Mapping[str, np.ndarray]
+    whole: Mapping[str, Originals]
 
 
 def main(
@@ -159,7 +163,8 @@ def _read(path: Path, rows: pd.DataFrame, metrics: list[Metric]) -> Seen:
             if column not in rows:
                 raise BenchmarkError(f"{path}: has no column {column}, which {m.measure.name} reads")
         columns[m.measure.name] = rows[names].to_numpy() if several else rows[names[0]].to_numpy()
-    return Seen(path, rows, columns)
+    manifolds = [m.measure.name for m in metrics if getattr(m.module, "MANIFOLD", False)]
+    return Seen(path, rows, columns, {name: Originals(rows, columns[name]) for name in manifolds})
 
 
 def _look(
@@ -191,6 +196,7 @@ def _scores(look: Look, plan: grid.Plan, metrics: list[Metric], seen: Seen, orig
         for m in metrics:
             name = m.measure.name
             here, there = look.both(seen.columns[name], original.columns[name], where)
+            there = original.whole.get(name, there)
             what = "the set as a whole" if asked == WHOLE else f"{asked}, {wording}" if wording else asked
             try:
                 value, n, low, high = m.module.score(look.rows.iloc[where], here, there, m.settings)

@@ -56,7 +56,8 @@ def main(
         rows = numbers[numbers.experiment.isin(feeding)]
         if len(rows):
             means, lines = prepare(rows, loaded, lacking or [])
-            shown = details.read(scores, getattr(module, "DETAILS", ()), suite)
+            lone = getattr(module, "WITHOUT_DETAILS", False)
+            shown = details.read(scores, getattr(module, "DETAILS", ()), suite, lone)
             shown = {key: detail[detail.experiment.isin(feeding)] for key, detail in shown.items()}
             with private(out, unmasked):
                 _write(loaded, module, means, shown, lines, images or [], out / name, unmasked)

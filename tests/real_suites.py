@@ -43,6 +43,7 @@ def whole(name: str, **narrowed: object) -> pd.DataFrame:
                     harm = 0 if role == "baseline" else (1 + places[variant] + seed + len(asked + wording) % 3) / 40
                     for measure in prompt_set.measures:
                         share = {"accuracy": 95 * (1 - harm), "detected": 90 * (1 - harm), "flat": 5 * harm}
+                        share["precision"] = 85 * (1 - harm)
                         scale = {"fid": 300, "kid": 5, "lpips": 1}  # of what is no share; counts are of 90 images
                         of_images = measure.metric in share
                         value = share[measure.metric] if of_images else scale.get(measure.metric, 90) * harm

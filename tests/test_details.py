@@ -39,7 +39,7 @@ def test_a_detail_is_written_for_the_views_that_show_it(went, tmp_path):
 
 def test_without_such_a_view_there_is_no_detail(world, tmp_path):
     run([world("style", ORIGINAL), world("style", "fast", "ink")], tmp_path)
-    assert not (tmp_path / "details").exists()
+    assert not (tmp_path / "details/labels.csv").exists()
 
 
 def test_the_table_says_where_images_went(went, tmp_path):

@@ -1,7 +1,11 @@
-"""What the prompt set's classifier takes each image for, and how sure it is (softmax)."""
+"""What the prompt set's classifier takes each image for, and how sure it is (softmax).
+
+A classifier that the workflow trains has several heads. The first decides; what the others say is noted, too.
+"""
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 from collections.abc import Iterable
@@ -18,7 +22,7 @@ from benchmark.observers._torch import tensor
 from benchmark.plan import plugins
 from benchmark.running.devices import device
 
-CARD, WEIGHTS = "card.json", "classifier.safetensors"
+CARD, WEIGHTS, FURTHER = "card.json", "classifier.safetensors", "heads.safetensors"
 
 
 def check(settings: None, classifier: Path, class_names: tuple[str, ...]) -> None:
@@ -33,17 +37,27 @@ def check(settings: None, classifier: Path, class_names: tuple[str, ...]) -> Non
 def observe(
     images: Iterable[np.ndarray], references: Iterable[np.ndarray], settings: None, classifier: Path
 ) -> tuple[dict[str, np.ndarray], None]:
-    """`classifier` is a folder with `card.json` and, if it was trained, `classifier.safetensors`."""
+    """`classifier` is a folder with `card.json` and, if it was trained, its weights and those of its further heads."""
     path, card = classifier / CARD, _card(classifier)
     classes = card["classes"]
     network = _network(classifier / WEIGHTS, card).to(device()).eval()
-    chances = torch.cat([network(tensor(batch)).softmax(1).cpu() for batch in images]).numpy()
-    if chances.shape[1] != len(classes):
-        raise BenchmarkError(f"{path}: names {len(classes)} classes, but the classifier has {chances.shape[1]}")
-    return {
-        "classifier_label": np.array(classes, object)[chances.argmax(1)],
-        "classifier_confidence": chances.max(1),
-    }, None
+    heads = [head.to(device()).eval() for head in _heads(classifier / FURTHER, card, network)]
+    chances, others = [], [[] for _ in heads]
+    for batch in images:
+        pictures = tensor(batch)
+        if heads:
+            features = network.features(pictures)
+            chances.append(network.head(features).softmax(1).cpu())
+            for labels, head in zip(others, heads, strict=True):
+                labels.append(head(features).argmax(1).cpu())
+        else:
+            chances.append(network(pictures).softmax(1).cpu())
+    sure = torch.cat(chances).numpy()
+    if sure.shape[1] != len(classes):
+        raise BenchmarkError(f"{path}: names {len(classes)} classes, but the classifier has {sure.shape[1]}")
+    names = np.array(classes, object)
+    further = {f"classifier_head{i}_label": names[torch.cat(labels).numpy()] for i, labels in enumerate(others, 1)}
+    return {"classifier_label": names[sure.argmax(1)], "classifier_confidence": sure.max(1)} | further, None
 
 
 def _card(classifier: Path) -> dict[str, Any]:
@@ -63,11 +77,34 @@ def _network(weights: Path, card: dict[str, Any]) -> torch.nn.Module:
         raise BenchmarkError(f"classifiers/{name}.py: its weights cannot be loaded: {error}") from error
     if "sha256" not in card:
         return network  # as it comes
-    try:
-        data = weights.read_bytes()
-        if card["sha256"] != hashlib.sha256(data).hexdigest():
-            raise BenchmarkError(f"{weights}: is not the classifier that its card.json describes: its hash differs")
-        network.load_state_dict(load(data))
-    except (OSError, RuntimeError, SafetensorError) as error:
-        raise BenchmarkError(f"{weights}: cannot be loaded: {error}") from error
+    _fill(network, _weights(weights, card["sha256"]), weights)
     return network
+
+
+def _heads(weights: Path, card: dict[str, Any], network: torch.nn.Module) -> list[torch.nn.Module]:
+    """The heads behind the first; none of a classifier as it comes."""
+    if "heads" not in card:
+        return []
+    tensors, heads = _weights(weights, card["heads"]["sha256"]), []
+    for i in range(1, len(card["heads"]["accuracy"])):
+        heads.append(copy.deepcopy(network.head))
+        own = {name.partition(".")[2]: x for name, x in tensors.items() if name.startswith(f"{i}.")}
+        _fill(heads[-1], own, weights)
+    return heads
+
+
+def _weights(file: Path, sha256: str) -> dict[str, torch.Tensor]:
+    try:
+        data = file.read_bytes()
+        if sha256 != hashlib.sha256(data).hexdigest():
+            raise BenchmarkError(f"{file}: is not the classifier that its card.json describes: its hash differs")
+        return load(data)
+    except (OSError, SafetensorError) as error:
+        raise BenchmarkError(f"{file}: cannot be loaded: {error}") from error
+
+
+def _fill(module: torch.nn.Module, tensors: dict[str, torch.Tensor], file: Path) -> None:
+    try:
+        module.load_state_dict(tensors)
+    except RuntimeError as error:
+        raise BenchmarkError(f"{file}: cannot be loaded: {error}") from error

@@ -166,7 +166,9 @@ def prompts(suite: Suite, prompt_set: PromptSet, rows: Callable[[], Rows], files
     if not prompt_place.needed(prompt_set, suite.world):
         return {"rows": _digest(rows())}
     said = prompt_place.cause(prompt_set, suite.world, files)
-    return {"source": said, "rows": suite.budgets.rows, "code": _code(counted.READING)}
+    learns = load_set(prompt_set.source.task, suite.world).classifier if prompt_set.source.kind == "training" else None
+    more = {"learns": digest([learns.classes, learns.texts, suite.budgets.train])} if learns else {}
+    return {"source": said, "rows": suite.budgets.rows, "code": _code(counted.READING)} | more
 
 
 def attack(suite: Suite, prompt_set: PromptSet, rows: Rows) -> Cause:

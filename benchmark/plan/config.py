@@ -80,6 +80,11 @@ def erased_on(suite: Suite, name: str) -> frozenset[str]:
     )
 
 
+def retained(suite: Suite, name: str) -> bool:
+    """Whether some experiment looks at a prompt set for what models retain."""
+    return any(name in load_task(e.task, suite.world).retained_on for e in suite.experiments.values())
+
+
 def phrases(suite: Suite) -> tuple[str, ...]:
     """The phrases of all concepts that a suite erases or asks for, each once."""
     tasks = [load_task(experiment.task, suite.world) for experiment in suite.experiments.values()]

@@ -29,7 +29,8 @@ running/devices.py:device
 """
 READING = """
 prompts.py plan/prompt_file.py plan/prompt_rows.py:_prefix plan/prompt_rows.py:write plan/prompt_set.py:COLUMNS
-plan/prompt_rows.py:_whole_set plan/prompt_rows.py:_asking plan/prompt_rows.py:seeds plan/prompt_rows.py:_count
+plan/prompt_rows.py:_whole_set plan/prompt_rows.py:_asking plan/prompt_rows.py:_learned_from
+plan/prompt_rows.py:_count_of_class plan/prompt_rows.py:seeds plan/prompt_rows.py:_count
 """
 ATTACKING = f"""
 attack.py

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 from benchmark.errors import ConfigError
 from benchmark.plan import plugins, ranges, source, strict
-from benchmark.plan.records import Measure
+from benchmark.plan.records import Measure, TextsOf
 from benchmark.plan.selection import choose
 
 METRICS, OBSERVERS = "benchmark/metrics", "benchmark/observers"
@@ -20,14 +20,16 @@ Observed = str | Mapping[str, Any]  # an observer, or a mapping of `observer` an
 
 @dataclass(frozen=True)
 class DeclaredClassifier:
-    """The key `classifier`: `network` is a file of `classifiers/`; with `blank`, the text of that class, it is trained.
+    """The key `classifier`: `network` is a file of `classifiers/`; with `blank` or `classes` it is trained.
 
-    Sets that are files may take the classifier `of` a task instead.
+    `blank` is the text of the class of this name, `classes` are others that are no concepts: the text of each, or the
+    prompts of a set. Sets that are files may take the classifier `of` a task instead.
     """
 
     network: str | None = None
     blank: str | None = None
     of: str | None = None
+    classes: Mapping[str, str | TextsOf] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

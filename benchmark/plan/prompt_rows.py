@@ -15,13 +15,13 @@ from typing import Any
 from benchmark.errors import BenchmarkError, ConfigError
 from benchmark.files import write_atomically
 from benchmark.plan import plugins, prompt_file, prompt_place
-from benchmark.plan.config import erased_on, load_set, load_task
+from benchmark.plan.config import erased_on, load_set, load_task, retained
 from benchmark.plan.looking import METRICS
 from benchmark.plan.prompt_file import LARGEST
 from benchmark.plan.prompt_place import Files
 from benchmark.plan.prompt_set import COLUMNS
 from benchmark.plan.ranges import SEEDS, most_seeds
-from benchmark.plan.records import NOTHING, Concept, Prompt, PromptSet, Task
+from benchmark.plan.records import NOTHING, Concept, Prompt, PromptSet, Task, TextsOf
 from benchmark.plan.source import literal
 from benchmark.plan.suite import Suite
 
@@ -46,15 +46,7 @@ def of(prompt_set: PromptSet, suite: Suite, files: Files = EMPTY) -> tuple[Promp
         erased = erased_on(suite, prompt_set.name)
         return _asking(task, task.concepts, suite, lambda concept: _count(suite, concept in erased))
     if source.kind == "training":
-        classifier = load_set(task.name, suite.world).classifier
-        if classifier is None or classifier.texts is None:
-            raise ConfigError(f"task {task.name}: no classifier of it is trained, which would need images")
-        names = ("blank", *(concept.name for concept in task.concepts))
-        return tuple(
-            Prompt(f"{name}-{seed}", text, seed, 1, "", "", class_name)
-            for name, class_name, text in zip(names, classifier.classes, classifier.texts, strict=True)
-            for seed in seeds("train", suite.world, class_name, budgets.train)
-        )
+        return _learned_from(task, suite, files)
     if source.kind == "anchors":  # an anchor has the noise of its concept, with which it is compared
         return tuple(
             Prompt(f"{name}-{seed}", text, seed, budgets.images_per_seed, concept.name, anchor)
@@ -70,6 +62,31 @@ def of(prompt_set: PromptSet, suite: Suite, files: Files = EMPTY) -> tuple[Promp
         for name, (concept, text) in asked.items()
         for seed in seeds("pool", suite.world, name, budgets.pool)
     )
+
+
+def _learned_from(task: Task, suite: Suite, files: Files) -> tuple[Prompt, ...]:
+    """The rows of the images from which a task's classifier learns, class by class.
+
+    The different texts of a prompt set, in the order of a hash, take turns.
+    """
+    classifier = load_set(task.name, suite.world).classifier
+    if classifier is None or classifier.texts is None:
+        raise ConfigError(f"task {task.name}: no classifier of it is trained, which would need images")
+    names = {concept.class_name: concept.name for concept in task.concepts}
+    rows = []
+    for class_name, given in zip(classifier.classes, classifier.texts, strict=True):
+        texts: list[str] = [given] if isinstance(given, str) else []
+        if isinstance(given, TextsOf):
+            texts = list(dict.fromkeys(row.text for row in of(load_set(given.set, suite.world), suite, files)))
+            texts.sort(key=lambda text: hashlib.sha256(text.encode()).digest())
+        for i, seed in enumerate(seeds("train", suite.world, class_name, _count_of_class(given, suite))):
+            name = names.get(class_name, class_name)
+            rows.append(Prompt(f"{name}-{seed}", texts[i % len(texts)], seed, 1, "", "", class_name))
+    return tuple(rows)
+
+
+def _count_of_class(given: str | TextsOf, suite: Suite) -> int:
+    return suite.budgets.train * (given.times if isinstance(given, TextsOf) else 1)
 
 
 def _whole_set(prompt_set: PromptSet, suite: Suite, files: Files) -> tuple[Prompt, ...]:
@@ -125,6 +142,8 @@ def count_images(prompt_set: PromptSet, suite: Suite, concept: str, rows: Rows) 
     source = prompt_set.source
     if source.kind == "attack":
         return count_images(load_set(source.of, suite.world), suite, NOTHING, None)
+    if source.kind == "training":
+        return sum(_count_of_class(given, suite) for given in load_set(source.task, suite.world).classifier.texts)
     if not source.file or "rows" not in source.file.expected:
         where = f"benchmark/prompt_sets/{prompt_set.name}.yaml"
         raise ConfigError(
@@ -137,16 +156,18 @@ def of_model(rows: Iterable[Prompt], prompt_set: PromptSet, suite: Suite, concep
     """The rows of a set of which a model draws that has lost `concept`; one that has lost `NOTHING` draws all.
 
     Of a set that is derived from concepts these are fewer for retained concepts than for the erased one: the first of
-    each, so that every image of an eraser has its reference image. Attacked are the rows that ask for what was erased.
+    each, so that every image of an eraser has its reference image. They are none if no task looks at the set for what
+    is retained. Attacked are the rows that ask for what was erased.
     """
     if prompt_set.source.kind == "attack" and concept != NOTHING:
         return tuple(row for row in rows if row.concept == concept)
     if concept == NOTHING or prompt_set.source.kind != "evaluation":
         return tuple(rows)
     chosen, taken = [], Counter[tuple[str, str]]()
+    counts = {True: _count(suite, True), False: _count(suite, False) if retained(suite, prompt_set.name) else 0}
     for row in rows:
         taken[row.concept, row.wording] += 1
-        if taken[row.concept, row.wording] <= _count(suite, row.concept == concept):
+        if taken[row.concept, row.wording] <= counts[row.concept == concept]:
             chosen.append(row)
     return tuple(chosen)
 

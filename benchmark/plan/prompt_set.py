@@ -14,7 +14,7 @@ from benchmark.plan.looking import DeclaredClassifier
 from benchmark.plan.origins import File, Source
 from benchmark.plan.plugins import unknown
 from benchmark.plan.prompt_entry import AttackedSet, FileSet, PartSet, SetOfWorlds
-from benchmark.plan.records import Classifier, PromptSet, Task
+from benchmark.plan.records import Classifier, PromptSet, Task, TextsOf
 from benchmark.plan.selection import choose
 from benchmark.plan.source import literal
 from benchmark.plan.task import load_task, own_set
@@ -170,8 +170,10 @@ def _classifier(name: str, declared: DeclaredClassifier | None, world: str, wher
 
 
 def training_set(task: Task) -> PromptSet:
-    """The images from which a task's classifier learns."""
-    return PromptSet(f"{task.name}_training", Source("training", task.name))
+    """The images from which a task's classifier learns; their texts may be those of another set."""
+    classifier = load_set(task.name, task.world).classifier
+    sets = [given.set for given in (classifier and classifier.texts) or () if isinstance(given, TextsOf)]
+    return PromptSet(f"{task.name}_training", Source("training", task.name, of="".join(sets[:1])))
 
 
 def pool_set(task: Task, kind: str, shard: str, concepts: tuple[str, ...]) -> PromptSet:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from benchmark.model.guidance import Batch
     from benchmark.model.workbench import Workbench
     from benchmark.plan.records import Prompt, Request
-    from benchmark.store.look import Look
+    from benchmark.store.look import Look, Originals
 
     Batches = Iterable[np.ndarray]  # uint8 (N, H, W, 3) each
     Columns = dict[str, np.ndarray]  # a value for each image
@@ -101,9 +101,13 @@ class Metric(Protocol):
     ORIGINAL: float | None
     LEAST: int = 1
     NEEDS: str | None = None
+    MANIFOLD: bool = False
 
-    def score(self, rows: pd.DataFrame, seen: np.ndarray, references: np.ndarray, settings: Any) -> Any:
-        """The number of these rows, from what was seen in their images and in their reference images."""
+    def score(self, rows: pd.DataFrame, seen: np.ndarray, references: np.ndarray | Originals, settings: Any) -> Any:
+        """The number of these rows, from what was seen in their images and in their reference images.
+
+        With `MANIFOLD`, `references` are all images of the original in the prompt set.
+        """
 
 
 class Detail(Protocol):
@@ -145,6 +149,7 @@ class DetailedTable(Protocol):
     CAPTION: str
     PAPER_PLACE: str = ""
     DETAILS: Sequence[str]
+    WITHOUT_DETAILS: bool = False
 
     def table(self, scores: pd.DataFrame, details: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
         """The .csv."""
@@ -170,6 +175,7 @@ class DetailedFigure(Protocol):
     CAPTION: str
     PAPER_PLACE: str = ""
     DETAILS: Sequence[str]
+    WITHOUT_DETAILS: bool = False
 
     def figure(
         self, scores: pd.DataFrame, details: Mapping[str, pd.DataFrame]

@@ -79,18 +79,26 @@ class Prompt:
 
 
 @dataclass(frozen=True)
+class TextsOf:
+    """Texts of a class's training images: the different ones of a prompt set, with `times` the images of a concept."""
+
+    set: str
+    times: int = 1
+
+
+@dataclass(frozen=True)
 class Classifier:
     """Who decides what an image shows: a network of `classifiers/`, trained on images of `original` or as shipped.
 
     `prompt_set` is the set that declares it, by whose name it is kept; others may look with it, too. `classes` are its
-    outputs in order; `texts` is None for one that is used as it comes, else the prompts of its training images, one per
-    class.
+    outputs in order; `texts` is None for one that is used as it comes, else the prompts of its training images: a text
+    per class, or those of a prompt set.
     """
 
     prompt_set: str
     network: str
     classes: tuple[str, ...] = ()
-    texts: tuple[str, ...] | None = None
+    texts: tuple[str | TextsOf, ...] | None = None
 
 
 @dataclass(frozen=True)

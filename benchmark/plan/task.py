@@ -9,9 +9,9 @@ from functools import cache
 
 from benchmark.errors import ConfigError
 from benchmark.plan import looking, plugins, ranges, strict, texts
-from benchmark.plan.looking import Looking
+from benchmark.plan.looking import DeclaredClassifier, Looking
 from benchmark.plan.plugins import unknown
-from benchmark.plan.records import Classifier, Concept, PromptSet, Source, Task, Templates
+from benchmark.plan.records import Classifier, Concept, PromptSet, Source, Task, Templates, TextsOf
 from benchmark.plan.selection import choose
 
 
@@ -110,7 +110,7 @@ def _study(name: str, raw: _Task, part: _Study, world: str, where: str) -> Task:
 def own_set(task: Task) -> PromptSet:
     """The prompt set that has the task's name: every concept by its phrase and by its other wordings, or its anchors.
 
-    A classifier with `blank` is trained here: its classes are `blank`, drawn with that text, and every concept.
+    A classifier with `blank` or `classes` is trained here: on images of these, and of every concept.
     """
     raw, part, where = _read(task.name, task.world)
     kind, classifier = "anchors" if isinstance(part, _Study) else "evaluation", None
@@ -121,19 +121,35 @@ def own_set(task: Task) -> PromptSet:
             raise ConfigError(f"{where}.classifier: the key network is missing: a file of classifiers/")
         choose(part.classifier.network, plugins.names("classifiers"), f"{where}.classifier.network")
         classifier = Classifier(task.name, part.classifier.network)
-        if part.classifier.blank is not None:
-            classes = ("blank", *(concept.class_name for concept in task.concepts))
-            own_texts = (part.classifier.blank, *(concept.phrase for concept in task.concepts))
-            classifier = Classifier(task.name, part.classifier.network, classes, own_texts)
-            for name in classes:
-                if classes.count(name) > 1:
-                    why = "the classifier could not tell them apart; give one another class_name"
-                    raise ConfigError(f"{where}.concepts: two classes are called {name!r}: {why}")
+        if part.classifier.blank is not None or part.classifier.classes:
+            classifier = _trained(task, part.classifier, where)
     chosen = looking.measures(part, where)
     return PromptSet(
         task.name, Source(kind, task.name), raw.title, raw.version, "concept", classifier,
         looking.observers(part, chosen, where), chosen, raw.sensitive,
     )  # fmt: skip
+
+
+def _trained(task: Task, declared: DeclaredClassifier, where: str) -> Classifier:
+    """A classifier that is trained here: `blank`, every concept, and classes that are no concepts, in this order."""
+    blank = {} if declared.blank is None else {"blank": declared.blank}
+    classes = (*blank, *(concept.class_name for concept in task.concepts), *declared.classes)
+    drawn = (*blank.values(), *(concept.phrase for concept in task.concepts), *declared.classes.values())
+    for name in classes:
+        if classes.count(name) > 1:
+            why = "the classifier could not tell them apart; give one another class_name"
+            raise ConfigError(f"{where}.concepts: two classes are called {name!r}: {why}")
+    if len({given.set for given in drawn if isinstance(given, TextsOf)}) > 1:
+        raise ConfigError(f"{where}.classifier.classes: their texts are those of one prompt set at most")
+    for name, given in declared.classes.items():
+        at = f"{where}.classifier.classes.{name}"
+        if not re.fullmatch(r"[a-z0-9_]+", name):
+            raise ConfigError(f"{at}: {name!r} becomes a file's name: small letters, digits and _ only")
+        if isinstance(given, TextsOf):
+            choose(given.set, plugins.names("benchmark/prompt_sets", ".yaml"), f"{at}.set")
+            if given.times < 1:
+                raise ConfigError(f"{at}.times: {given.times} is not a whole number from 1 on")
+    return Classifier(task.name, declared.network, classes, drawn)
 
 
 @cache

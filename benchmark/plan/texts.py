@@ -26,7 +26,7 @@ def of(task: Task, classifier: Classifier | None, settings: Mapping[str, Mapping
     prompt sets that are files are not among them: these may be cut, or equal, and are counted.
     """
     blanks = [Text("templates.blank", task.templates.blank)]
-    blanks += [Text("classifier.blank", text) for text in _blank(classifier)]
+    blanks += _of_classes(task, classifier)
     own = [("templates.target", task.templates.target)]
     own += [
         (f"{variant}'s setting {key}", value)
@@ -93,7 +93,7 @@ def check_phrases(task: Task, classifier: Classifier | None, where: str) -> None
     Pictures of the one would count for the other: those of the erased concept as retained ones.
     """
     asked: dict[str, str] = {"": "the empty prompt", task.templates.blank: "templates.blank"}
-    asked |= dict.fromkeys(_blank(classifier), "classifier.blank")
+    asked |= {text.text: text.where for text in _of_classes(task, classifier)}
     for concept in task.concepts:
         for text in _phrases(concept):
             name = f"concepts.{concept.name}.{text.where}"
@@ -120,9 +120,15 @@ def _plain(text: str) -> str:
     return " ".join(text.split())
 
 
-def _blank(classifier: Classifier | None) -> tuple[str, ...]:
-    """The text that draws a trained classifier's class `blank`, if there is one."""
-    return (classifier.texts or ())[:1] if classifier else ()
+def _of_classes(task: Task, classifier: Classifier | None) -> list[Text]:
+    """The texts that draw the classes of a trained classifier that are no concepts."""
+    concepts = {concept.class_name for concept in task.concepts}
+    drawn = zip(classifier.classes, classifier.texts or (), strict=False) if classifier else ()
+    return [
+        Text("classifier.blank" if name == "blank" else f"classifier.classes.{name}", text)
+        for name, text in drawn
+        if name not in concepts and isinstance(text, str)
+    ]
 
 
 def _phrases(concept: Concept) -> list[Text]:

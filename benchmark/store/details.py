@@ -62,16 +62,19 @@ def _rows(rows: Iterable[Mapping[str, Any]], name: str, columns: Iterable[str]) 
         yield row
 
 
-def read(scores: Path, names: Iterable[str], suite: str) -> dict[str, pd.DataFrame]:
+def read(scores: Path, names: Iterable[str], suite: str, if_any: bool = False) -> dict[str, pd.DataFrame]:
     """The details of these names beside a scores.csv, by name, with the columns `FIRST` and those of each detail.
 
-    Raises `BenchmarkError` for one that is missing or is of another suite or format.
+    Raises `BenchmarkError` for one that is of another suite or format, or is missing. With `if_any`, one that is
+    missing has no rows.
     """
-    return {name: _read(path(scores, name), name, suite) for name in names}
+    return {name: _read(path(scores, name), name, suite, if_any) for name in names}
 
 
-def _read(file: Path, name: str, suite: str) -> pd.DataFrame:
+def _read(file: Path, name: str, suite: str, if_any: bool) -> pd.DataFrame:
     columns = FIRST | plugins.load("benchmark/details", name).COLUMNS
+    if if_any and not file.exists():
+        return pd.DataFrame(columns=list(columns))
     empty = {column: [""] for column, kind in columns.items() if kind is float}  # a number that is unknown
     try:
         rows = pd.read_csv(file, keep_default_na=False, na_values=empty, dtype=columns)

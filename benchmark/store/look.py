@@ -24,6 +24,18 @@ GROUP = dict.fromkeys(("asked", "wording", "role"), str)
 Group = tuple[str, str, str]  # which images a number is about: the concept asked for, its wording, and the role
 
 
+@dataclass(frozen=True, eq=False)
+class Originals:
+    """All images of the original model in a prompt set: their rows of evidence.csv, and what a measure reads of them.
+
+    A metric with `MANIFOLD` is given them in the place of references. They are hashed by identity: it may remember what
+    it makes of them.
+    """
+
+    rows: pd.DataFrame
+    seen: np.ndarray
+
+
 @dataclass(frozen=True)
 class Look:
     """One model's images of one prompt set.

@@ -15,7 +15,10 @@ from benchmark.plan.records import WHOLE
 from benchmark.tables._paper import SIDES, column, erasing, per_seed, per_variant, printed
 from benchmark.tables._paper import table as table  # what both views write as CSV
 
-SHOWN = {"erased": ("exposed", "detected"), "retained": ("fid", "accuracy", "lpips")}  # metrics of each role
+SHOWN = {
+    "erased": ("exposed", "detected", "precision"),
+    "retained": ("fid", "accuracy", "lpips"),
+}  # metrics of each role
 
 
 def blocks(scores: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:

@@ -1,41 +1,57 @@
 """The layout of the paper's Tables 1 and 2: a row per erased concept and their mean, a column per variant.
 
 A cell is FID / ACC / LPIPS: of the erased concept's images, or the mean over all retained concepts. The means stand
-first once more, a row per variant, where there is room for their intervals. What each erasing seed gave stands last, if
-there are several. Where one concept is erased, these means are all there is, and nothing is printed twice.
+first once more, a row per variant, where there is room for their intervals. There and in a table of its own stands what
+the paper has not: how many of the erased concept's images are still pictures, since wreckage has a high FID and LPIPS,
+too. What each erasing seed gave stands last, if there are several. Where one concept is erased, these means are all
+there is, and nothing is printed twice.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import pandas as pd
 
 from benchmark.plan.records import WHOLE
+from benchmark.tables import _heads
 
 # The metrics that are printed, in the paper's order.
-NAMES = {"detected": "detected", "exposed": "count", "fid": "FID", "accuracy": "ACC", "lpips": "LPIPS"}
+NAMES = {
+    "detected": "detected", "exposed": "count", "fid": "FID", "accuracy": "ACC", "lpips": "LPIPS",
+    "precision": "precision",
+}  # fmt: skip
 DIGITS = {name: (3, 3) if name == "lpips" else (1, 0) for name in NAMES}  # of numbers and of their intervals
 ACCURACY = "accuracy"
+BESIDE = {"precision": "erased"}  # what is printed beside the paper's metrics, and of which role
 SIDES = {"erased": "Erase", "retained": "Preserve"}
 ARROWS = {"up": "↑", "down": "↓"}
-ORIGINAL, ITS_NAME = "original", "original (ORI)"
+ORIGINAL, ITS_NAME = _heads.ORIGINAL, "original (ORI)"
 COLUMNS = [
     "experiment", "prompt_set", "concept", "variant", "checkpoint", "label", "role", "metric", "observer", "direction",
     "value", "ci_low", "ci_high", "n", "seeds", "by_seed",
 ]  # fmt: skip
 
 
-def table(scores: pd.DataFrame) -> pd.DataFrame:
+Details = Mapping[str, pd.DataFrame]
+
+
+def table(scores: pd.DataFrame, details: Details | None = None) -> pd.DataFrame:
     """A row per erased concept, variant, prompt set, role and metric, printed or not; concept `*` is the mean."""
-    rows = scores.loc[scores.asked == WHOLE, COLUMNS].reset_index(drop=True)
+    scores = _heads.beside(scores, details)
+    columns = [*COLUMNS, *(column for column in _heads.COLUMNS if column in scores)]
+    rows = scores.loc[scores.asked == WHOLE, columns].reset_index(drop=True)
     return rows.assign(
         by_seed=["; ".join(f"{seed}: {value:.6g}" for seed, value in each.items()) for each in rows.by_seed]
     )
 
 
-def means(scores: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
-    """The means with intervals, a row per variant: of the task's own prompt set, then of the others it looks at."""
+def means(scores: pd.DataFrame, details: Details | None = None) -> Iterator[tuple[str, pd.DataFrame]]:
+    """The means with intervals, a row per variant: of the task's own prompt set, then of the others it looks at.
+
+    Beside an ACC by a classifier that was trained here stand the least and the most that its heads say.
+    """
+    scores = _heads.beside(scores, details)
     rows = scores[scores.asked == WHOLE]
     own = rows.prompt_set == rows.task
     for part in (rows[own], rows[~own]):
@@ -47,16 +63,20 @@ def means(scores: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
                 yield heading, per_variant(of_set[of_set.concept == WHOLE])
 
 
-def blocks(scores: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+def blocks(scores: pd.DataFrame, details: Details | None = None) -> Iterator[tuple[str, pd.DataFrame]]:
     """What is printed, each with its heading: the means with intervals, then the paper's table, one side at a time."""
-    yield from means(scores)
+    yield from means(scores, details)
     own = scores[(scores.asked == WHOLE) & (scores.prompt_set == scores.task)]
     for _, rows in own.groupby("experiment", sort=False):
         rows = printed(rows)
         for role, side in SIDES.items() if _concepts(rows) > 1 else ():
-            triple = " / ".join(column(rows, role, metric) for metric in _metrics(rows))
+            of_role = rows[rows.role == role]
+            beside = of_role.metric.isin(BESIDE)
             whose = "images of the erased concept" if role == "erased" else "mean over all retained concepts"
-            yield f"{side}: {triple} ({whose})", _triples(rows[rows.role == role])
+            for part in (of_role[~beside], of_role[beside]):
+                if len(part):
+                    triple = " / ".join(column(part, role, metric) for metric in _metrics(part))
+                    yield f"{side}: {triple} ({whose})", _triples(part)
         repeated = rows[(rows.role == "erased") & (rows.metric == ACCURACY) & (rows.seeds > 1)]
         if len(repeated):
             seeds = sorted(set().union(*repeated.by_seed))
@@ -69,7 +89,8 @@ def printed(rows: pd.DataFrame) -> pd.DataFrame:
 
     Those are its order of metrics and its name of the original; marks at the latter stay.
     """
-    rows = rows[rows.metric.isin(NAMES)]
+    elsewhere = rows.metric.isin(BESIDE) & (rows.metric.map(BESIDE) != rows.role)
+    rows = rows[rows.metric.isin(NAMES) & ~elsewhere]
     rows = rows[rows.observer == rows.groupby("metric").observer.transform("first")]
     original = rows.variant == ORIGINAL
     return rows.assign(label=rows.label.where(~original, ITS_NAME + rows.label.str.removeprefix(ORIGINAL)))
@@ -108,6 +129,9 @@ def per_variant(rows: pd.DataFrame) -> pd.DataFrame:
                 f"{number(c.value, digits[0])} {interval(c.ci_low, c.ci_high, digits[1])}".strip()
                 for c in cells.itertuples()
             ]
+            if metric == ACCURACY and "heads_low" in cells and cells.heads_low.notna().any():
+                spans = [(number(c.heads_low, digits[0]), number(c.heads_high, digits[0])) for c in cells.itertuples()]
+                columns[f"{side} {NAMES[metric]} by head"] = ["–".join(dict.fromkeys(span)) for span in spans]
     return pd.DataFrame(columns, index=pd.Index(labels, name="variant"))
 
 

@@ -4,3 +4,5 @@ from benchmark.tables._paper import means as blocks  # noqa: F401  (what this vi
 from benchmark.tables._paper import table  # noqa: F401
 
 CAPTION = "Variants of the methods"
+DETAILS = ["heads"]
+WITHOUT_DETAILS = True
