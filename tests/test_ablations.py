@@ -74,7 +74,11 @@ def test_a_row_is_a_variant_and_has_what_is_left_and_what_is_retained():
     assert [name for name in means if name.startswith("Preserve")] == [
         "Preserve FID ↓", "Preserve ACC ↑", "Preserve LPIPS ↓"
     ]  # fmt: skip
-    assert {name for name in means if name.startswith("Erase")} <= {"Erase count ↓", "Erase detected ↓"}
+    assert {name for name in means if name.startswith("Erase")} <= {
+        "Erase count ↓",
+        "Erase detected ↓",
+        "Erase precision ↑",
+    }
     assert all("[" in cell for cell in means.iloc[2:].to_numpy().ravel()), "each with its interval"
     assert seeds.shape == (1, 6) and all(cell.count("/") == 2 for cell in seeds.iloc[0])
 

@@ -49,8 +49,9 @@ def test_each_value_of_a_suite_changes_what_it_must(write, suite, capsys):
             if re.fullmatch(path, ".".join(leaf)):
                 return edits.matching(patterns, jobs)
         if leaf[0] == "budgets":
-            kinds = ("evaluation", "anchors") if leaf[1] == "images_per_seed" else ("evaluation",)
+            kinds = ("evaluation", "part", "anchors") if leaf[1] == "images_per_seed" else ("evaluation", "part")
             evaluated = [name for name, prompt_set in old.sets.items() if prompt_set.source.kind in kinds]
+            evaluated = [name for name in evaluated if old.sets[name].source.file is None]
             less = {"retained": none_retained, "erased": none_erased}.get(leaf[1], lambda plan: set())(old)
             return set().union(*(drawn(old, name) for name in evaluated)) - less | {"score "}
         differing = edits.names(old) ^ edits.names(new)  # jobs that only one of the two plans has
@@ -79,15 +80,21 @@ def test_each_value_of_a_suite_changes_what_it_must(write, suite, capsys):
 
 
 def none_retained(plan):
-    """The drawing of models that lost none, where every concept is erased by some experiment."""
+    """The drawing of models that lost none, where every concept is erased by some experiment; and of models that lost
+    some, on sets on which no task looks at what is retained."""
     whole = [name for name, task in plan.tasks.items() if len(plan.suite.erased(name)) == len(task.concepts)]
-    return set().union(*(losing_nothing(plan, name) for name in whole))
+    shown = {name for task in plan.tasks.values() for name in task.retained_on}
+    lost = {(name, path) for name, path in plan.looked_at if plan.shards[path].concepts != (NOTHING,)}
+    never = {f"generate {name}/{path}" for name, path in lost if name not in shown}
+    return never.union(*(losing_nothing(plan, name) for name in whole))
 
 
 def none_erased(plan):
-    """The drawing of models that lost concepts, on sets whose rows ask for none of them."""
+    """The drawing of models that lost concepts, on sets whose rows ask for none of them; and all drawing on parts of a
+    task's set that nobody loses anything of."""
     asked = {name: {concept.name for concept in task.concepts} for name, task in plan.tasks.items()}
-    return {
+    parts = [name for name, prompt_set in plan.sets.items() if prompt_set.source.kind == "part"]
+    return set().union(*(drawn(plan, name) for name in parts)) | {
         f"generate {name}/{path}"
         for name, path in plan.looked_at
         if not set(plan.shards[path].concepts) & ({NOTHING} | asked.get(name, set()))
