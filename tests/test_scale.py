@@ -23,7 +23,7 @@ def test_who_has_priority_goes_first():
 
 def test_the_papers_volumes_are_those_that_it_says_by_arithmetic():
     """All erasers, nine concepts, three seeds, 2,250 images each, of two tasks; two controls; a classifier, pools."""
-    plan = grid.plan({"suite": "paper"})
+    plan = grid.plan({"suite": "paper", "experiments": ["style", "object"]})
     names = plan.suite.experiments["style"].variants
     erasers = [name for name in names if not variants.control(Variant(name))]
     assert len(erasers) == 10 and len(names) == 12
@@ -35,6 +35,20 @@ def test_the_papers_volumes_are_those_that_it_says_by_arithmetic():
     assert sum(job.seconds for job in erased.values()) == 2 * (10 * 9 * 3 + 1), "each once, and a control"
     first = {name for name, job in work.items() if job.priority}
     assert first == {name for name in work if name.endswith("/original")} | {"train_classifier style"}
+
+
+def test_the_anchor_studys_volume_is_that_which_it_says_by_arithmetic():
+    """13 anchors, nine concepts, three seeds and a control, on 2,250 images of each of two sets, of two tasks; 1,000
+    images of each concept and of its five anchors."""
+    both = {"suite": "paper", "experiments": ["style", "object"]}
+    whole, tables = (
+        sum(job.seconds for job in jobs(grid.plan(config), Speed(image=1, erase=0, look=0)).values())
+        for config in (
+            {"suite": "paper", "experiments": [*both["experiments"], "anchors_style", "anchors_object"]},
+            both,
+        )
+    )
+    assert whole - tables == 2 * (13 * 9 * 3 + 1) * 2 * 2250 + 2 * 9 * 6 * 1000 + 2 * 9 * 200
 
 
 def test_work_is_named_as_causes_name_the_jobs_that_it_stands_for():

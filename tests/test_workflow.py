@@ -214,7 +214,8 @@ def test_suites_plan(fake, suite):
     only_learnt = [prompt_set for prompt_set in plan.sets.values() if not prompt_set.measures]
     assert counts["generate"] == len(plan.looked_at) + len(only_learnt)
     assert counts["erase"] == len(plan.shards) - 1, "of all shards but the original"
-    assert counts["base"] == counts["score"] == 1 and counts["train_classifier"] == len(plan.tasks)
+    classifiers = {asked.classifier.prompt_set for asked in plan.sets.values() if asked.classifier}
+    assert counts["base"] == counts["score"] == 1 and counts["train_classifier"] == len(classifiers)
 
 
 def test_the_slurm_profile_plans(fake):
