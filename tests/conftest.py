@@ -169,7 +169,7 @@ def fake(tmp_path_factory) -> Path:
     )
     shutil.copytree(ROOT, copy, ignore=ignored, symlinks=True)
     os.symlink(ROOT / "testbed", copy / "testbed")
-    for runner in ("base", "train_classifier", "erase", "generate", "observe", "score", "view"):
+    for runner in ("base", "embed", "train_classifier", "erase", "generate", "observe", "score", "view"):
         (copy / f"benchmark/{runner}.py").write_text(STAND_IN)
     return copy
 

@@ -37,6 +37,20 @@ def test_the_papers_volumes_are_those_that_it_says_by_arithmetic():
     assert first == {name for name in work if name.endswith("/original")} | {"train_classifier style"}
 
 
+def test_the_anchor_studys_volume_is_that_which_it_says_by_arithmetic():
+    """13 anchors, nine concepts, three seeds and a control, on 2,250 images of each of two sets, of two tasks; 1,000
+    images of each concept and of its five anchors."""
+    both = {"suite": "paper", "experiments": ["style", "object"]}
+    whole, tables = (
+        sum(job.seconds for job in jobs(grid.plan(config), Speed(image=1, erase=0, look=0)).values())
+        for config in (
+            {"suite": "paper", "experiments": [*both["experiments"], "anchors_style", "anchors_object"]},
+            both,
+        )
+    )
+    assert whole - tables == 2 * (13 * 9 * 3 + 1) * 2 * 2250 + 2 * 9 * 6 * 1000 + 2 * 9 * 200
+
+
 def test_work_is_named_as_causes_name_the_jobs_that_it_stands_for():
     plan = grid.plan({"suite": "testbed"})
     named = {" ".join(job) for job in causes.jobs(plan)}

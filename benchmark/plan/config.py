@@ -86,11 +86,11 @@ def retained(suite: Suite, name: str) -> bool:
 
 
 def phrases(suite: Suite) -> tuple[str, ...]:
-    """The phrases of all concepts that a suite erases or asks for, each once."""
+    """The phrases of all concepts that a suite erases or asks for, each once, in the order of the alphabet."""
     tasks = [load_task(experiment.task, suite.world) for experiment in suite.experiments.values()]
     sets = [load_set(name, suite.world) for task in tasks for name in task.sets]
     asked = [load_task(prompt_set.source.task, suite.world) for prompt_set in sets if prompt_set.source.task]
-    return tuple(dict.fromkeys(concept.phrase for task in (*tasks, *asked) for concept in task.concepts))
+    return tuple(sorted({concept.phrase for task in (*tasks, *asked) for concept in task.concepts}))
 
 
 def all_texts(suite: Suite) -> list[texts.Text]:
