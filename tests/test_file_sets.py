@@ -144,7 +144,7 @@ def _check_scores(scores):
     beside = scores[scores.prompt_set == "object"]
     assert set(beside.asked[(beside.method == "esd") & (beside.role == "erased")]) == {"lorry"}
     assert set(beside.n[(beside.method == "esd") & (beside.role == "retained")]) == {2}
-    assert set(beside.metric) == {"accuracy", "flat", "fid", "kid", "lpips"}
+    assert set(beside.metric) == {"accuracy", "flat", "fid", "kid", "lpips", "precision"}
 
 
 def test_a_row_is_read_as_it_stands(repository):
