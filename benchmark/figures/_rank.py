@@ -28,7 +28,7 @@ def spearman(x: np.ndarray, y: np.ndarray, groups: np.ndarray) -> Correlation:
     The interval is a jackknife over groups: in Fisher's z = artanh(rho), with the variance of the values that are left
     when each group in turn is left out, and Student's t with one degree of freedom fewer than there are groups. It
     covers between 93 and 98 % from three groups of three points on, with and without resemblance
-    (tests/test_anchor_study.py); the usual interval, which takes all points for independent, covers down to 79 %.
+    (tests/test_rank.py); the usual interval, which takes all points for independent, covers down to 79 %.
     """
     x, y, groups = (np.asarray(values) for values in (x, y, groups))
     names, value = np.unique(groups), _rho(x, y)
