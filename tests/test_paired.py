@@ -59,7 +59,7 @@ def test_equal_models_do_not_differ_and_surely_so(small, world, tmp_path):
 
 def test_of_other_rows_nothing_is_computed(world, tmp_path, monkeypatch):
     looks = []
-    monkeypatch.setattr(score.details, "write", lambda out, plan, shown: looks.extend(shown["style"]))
+    monkeypatch.setattr(score.details, "write", lambda out, plan, shown, _: looks.extend(shown["style"]))
     run([world("style", ORIGINAL), *(world("style", name, "ink") for name in VARIANTS[:2])], tmp_path)
     one, two = [look for look in looks if look.erasure.concept == "ink"]
     assert len(list(paired.detail([one, two]))) == 6
