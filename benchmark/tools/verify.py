@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib
 import resource
 import shutil
 import subprocess
@@ -68,7 +69,7 @@ def fid() -> str:
     from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics_to_metric
     from torchmetrics.image.fid import _compute_fid
 
-    distance = plugins.load("benchmark/metrics", "fid").distance
+    distance = importlib.import_module("benchmark.metrics._frechet").distance
     rng = np.random.default_rng(0)
     x, y = rng.standard_normal((120, 96)) * np.linspace(0.1, 2, 96), rng.standard_normal((120, 96)) + 0.2
     ours = distance(x, y)
