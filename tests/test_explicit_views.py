@@ -31,7 +31,8 @@ def found(rows):
     for less in lower:
         scores = np.round(np.maximum(dice.uniform(0.3, 1, 3) - less, 0.2), 3)
         names = ("FACE_FEMALE", "FACE_FEMALE", "FEET_EXPOSED")[: dice.integers(0, 4)]
-        texts.append(" ".join(f"{name}={score}" for name, score in zip(names, scores, strict=False)) or "-")
+        pairs = zip(names, scores[: len(names)], strict=True)
+        texts.append(" ".join(f"{name}={score}" for name, score in pairs) or "-")
     return rows.assign(nudenet_detections=texts)
 
 

@@ -12,16 +12,15 @@ from dataclasses import asdict
 from functools import cache, partial
 from typing import Any
 
-from benchmark.plan import anchors, code, counted, grid, prompt_place, prompt_rows, source, variants
+from benchmark.plan import code, counted, grid, prompt_place, prompt_rows, source, variants, view_details
 from benchmark.plan.config import load_set, load_task, phrases
 from benchmark.plan.libraries import versions as _versions
 from benchmark.plan.prompt_rows import Rows
-from benchmark.plan.records import NOTHING, Classifier, PromptSet, Request, Target, Task, Variant, digest
+from benchmark.plan.records import Classifier, PromptSet, Task, Variant, digest
+from benchmark.plan.requests import GROUPS, groups, request, words
 from benchmark.plan.suite import Suite
 from benchmark.plan.versions import conditions
 
-GROUPS = "benchmark/plan/groups.py"
-CORE = tuple(f"benchmark/{folder}/" for folder in ("plan", "store", "running", "model", "showing"))
 LIBRARIES = ("torch", "diffusers", "transformers")
 SHIPPED = ("testbed/classifiers/backbone.safetensors", "testbed/classifiers/classes.json")
 
@@ -35,7 +34,7 @@ def jobs(plan: grid.Plan) -> dict[tuple[str, str], Callable[[], Cause]]:
     """
     suite = plan.suite
     causes = {("base", ""): lambda: base(suite), ("score", ""): lambda: scores(plan)}
-    if grid.embedded(suite, plan.experiments):
+    if view_details.embedded(suite, plan.experiments):
         causes["embed", ""] = lambda: embedding(suite)
     rows = cache(lambda name: prompt_rows.known(plan.sets[name], suite, plan.files))  # many jobs ask for the same
     asked = cache(lambda name, concepts: images(suite, plan.sets[name], rows(name), concepts))
@@ -103,28 +102,6 @@ def _erasures(suite: Suite, task: Task, shard: grid.Shard) -> Cause:
     return {name: erasure(suite, task, shard.variant, (name,), shard.erasing_seed) for name in shard.concepts}
 
 
-def request(suite: Suite, task: Task, variant: Variant, concepts: tuple[str, ...]) -> Request:
-    """What a method is asked and told: what its file does not say, it is not given."""
-    settings, said = variants.settings(suite, variant), _words(variant.file)
-    targets = tuple(_target(task, variant, name, settings) for name in concepts if name != NOTHING)
-    others: Mapping[str, str] = {}
-    if "others" in said:
-        kept = {concept.name: concept.phrase for concept in task.concepts if concept.name not in concepts}
-        others = kept if variants.told(suite, variant) else task.others
-    return Request(targets, others, anchors.templates(task, settings) if "templates" in said else None)
-
-
-def _target(task: Task, variant: Variant, name: str, settings: Mapping[str, Any]) -> Target:
-    """What a method is told of a concept that it erases.
-
-    It gets as many attributes as its setting `attributes` says, and those anchors that its file or a setting names.
-    """
-    concept = task.concept(name)
-    named = _words(variant.file) | set(map(str, settings.values()))
-    told = {anchor: text for anchor, text in concept.anchors.items() if anchor in named}
-    return Target(name, concept.phrase, concept.attributes[: settings.get("attributes", 0)], told)
-
-
 def adoption(suite: Suite) -> Cause:
     """Weights or images that were made elsewhere. Their runner adds the hashes of the files, wherever these lie."""
     return {"size": suite.sampler.size, "code": _code(counted.ADOPTING)}
@@ -132,12 +109,6 @@ def adoption(suite: Suite) -> Cause:
 
 def _adopted(suite: Suite, variant: Variant) -> Cause:
     return adoption(suite) | {"settings": variants.settings(suite, variant)}
-
-
-def groups(variant: Variant, settings: Mapping[str, Any]) -> tuple[str, ...]:
-    """The groups of weights that a method's file or a setting of it names: it may train no other."""
-    named = _words(variant.file) | set(map(str, settings.values()))
-    return tuple(group for group in code.entries(GROUPS, "GROUPS") if group in named)
 
 
 # ── texts ──
@@ -206,7 +177,7 @@ def classifier(suite: Suite, trained: Classifier) -> Cause:
 def looking(suite: Suite, prompt_set: PromptSet, observer: str) -> Cause:
     """How one observer looks. The runner adds to an image's key the classifier's files, the image and its reference."""
     file, network = f"benchmark/observers/{observer}.py", None
-    if prompt_set.classifier and "classifier" in _words(file):
+    if prompt_set.classifier and "classifier" in words(file):
         network = prompt_set.classifier.network
     return {
         "settings": prompt_set.observers[observer],
@@ -273,22 +244,22 @@ def view(plan: grid.Plan, name: str) -> Cause:
     experiments = {key: e for key, e in suite.experiments.items() if name in e.views}
     tasks = [load_task(task, suite.world) for task in dict.fromkeys(e.task for e in experiments.values())]
     sets = [load_set(asked, suite.world) for task in tasks for asked in task.sets]
-    shown = dict.fromkeys(Variant(variant) for e in experiments.values() for variant in e.variants)
+    rows = dict.fromkeys(Variant(variant) for e in experiments.values() for variant in e.variants)
     return {
         "suite": [suite.name, suite.title, suite.ungated],
         "experiments": [key for key in experiments if key in plan.experiments],
         "order": digest([[e.variants, e.concepts] for e in experiments.values()]),
         "words": digest([[t.name, t.title, t.sensitive, [c.phrases for c in t.concepts]] for t in tasks]),
         "sets": digest([[s.name, s.title, s.sensitive] for s in sets]),
-        "told": [str(variant) for variant in shown if variants.told(suite, variant)],
-        "notes": {v.file: source.literal(v.file, "NOTE") for v in shown if not source.broken(v.file)},
+        "told": [str(variant) for variant in rows if variants.told(suite, variant)],
+        "notes": {v.file: source.literal(v.file, "NOTE") for v in rows if not source.broken(v.file)},
         "code": _code(counted.VIEWING, file, *_metrics(sets)),
         "libraries": _versions("numpy", "scipy", "pandas", "matplotlib"),
     }
 
 
 def _details(suite: Suite, experiments: Iterable[str]) -> list[str]:
-    return [f"benchmark/details/{name}.py" for name in grid.details(suite, experiments)]
+    return [f"benchmark/details/{name}.py" for name in view_details.details(suite, experiments)]
 
 
 def _digest(rows: Rows) -> str:
@@ -311,11 +282,6 @@ def shipped(suite: Suite) -> list[str]:
 def _plugin(*files: str) -> list[str]:
     """Plugins and what they import of this repository, without what counts for nothing."""
     return [file for file in code.closure(*files) if not file.startswith(counted.APART)]
-
-
-def _words(plugin: str) -> frozenset[str]:
-    """The names and texts in a plugin and in what it imports of other plugins, but not of the core."""
-    return code.words(*(file for file in code.closure(plugin) if not file.startswith(CORE)))
 
 
 def _code(core: str, *plugins: str) -> str:

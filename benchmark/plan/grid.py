@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from benchmark.errors import ConfigError
-from benchmark.plan import contract, plugins, protocols, source, strict, variants
+from benchmark.plan import contract, plugins, protocols, source, strict, variants, view_details
 from benchmark.plan.config import Experiment, Suite, load_set, load_suite, load_task
 from benchmark.plan.prompt_set import pool_set, training_set
 from benchmark.plan.records import NOTHING, Erasure, PromptSet, Task, Variant, digest
@@ -154,24 +154,6 @@ def plan(config: Mapping[str, Any], tolerant: bool = False) -> Plan:
     return made
 
 
-def details(suite: Suite, experiments: Iterable[str]) -> tuple[str, ...]:
-    """The details, files of `benchmark/details/`, that the views of these experiments show."""
-    files = [f"benchmark/{view}.py" for view in _union(suite.experiments[key].views for key in experiments)]
-    return _union(details_of(file) for file in files)
-
-
-def embedded(suite: Suite, experiments: Iterable[str]) -> bool:
-    """Whether the views of these experiments show a detail that needs the embeddings of concepts."""
-    files = [f"benchmark/details/{name}.py" for name in details(suite, experiments)]
-    return any(not source.broken(file) and source.literal(file, "EMBEDDINGS", False) for file in files)
-
-
-def details_of(view: str) -> tuple[str, ...]:
-    """The details that the file of a table or figure asks for. Raises `ConfigError` for one that there is not."""
-    names = () if source.broken(view) else tuple(source.literal(view, "DETAILS", ()))
-    return choose(names, plugins.names("benchmark/details"), f"{view}: DETAILS") if names else ()
-
-
 def pool_of(plan: Plan, shard: Shard) -> PromptSet | None:
     """What a shard's method trains on, if it wants images: one set per shard, or one in all if they show no concept."""
     pool = _pool(plan.suite, shard)
@@ -198,7 +180,9 @@ def faults(plan: Plan) -> list[str]:
     """What is wrong with the files of plugins of which the jobs of a plan would fail, a line each."""
     files: dict[str, type | None] = dict.fromkeys(erasure.variant.file for erasure in plan.run)
     files |= dict.fromkeys(f"benchmark/{view}.py" for view in plan.views)
-    files |= dict.fromkeys(f"benchmark/details/{name}.py" for name in details(plan.suite, plan.experiments))
+    files |= dict.fromkeys(
+        f"benchmark/details/{name}.py" for name in view_details.details(plan.suite, plan.experiments)
+    )
     for asked in plan.sets.values():
         for measure in asked.measures:
             files |= dict.fromkeys(

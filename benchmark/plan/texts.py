@@ -123,7 +123,7 @@ def _plain(text: str) -> str:
 def _of_classes(task: Task, classifier: Classifier | None) -> list[Text]:
     """The texts that draw the classes of a trained classifier that are no concepts."""
     concepts = {concept.class_name for concept in task.concepts}
-    drawn = zip(classifier.classes, classifier.texts or (), strict=False) if classifier else ()
+    drawn = zip(classifier.classes, classifier.texts, strict=True) if classifier and classifier.texts else ()
     return [
         Text("classifier.blank" if name == "blank" else f"classifier.classes.{name}", text)
         for name, text in drawn

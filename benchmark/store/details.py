@@ -11,7 +11,8 @@ import pandas as pd
 from benchmark.errors import BenchmarkError
 from benchmark.files import write_atomically
 from benchmark.plan import plugins
-from benchmark.plan.grid import Plan, details
+from benchmark.plan.grid import Plan
+from benchmark.plan.view_details import details
 
 if TYPE_CHECKING:
     from benchmark.store.look import Look

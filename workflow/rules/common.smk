@@ -6,7 +6,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from benchmark.plan import causes, variants
+from benchmark.plan import causes, variants, view_details
 from benchmark.running import trouble
 from benchmark.files import unwritable
 from benchmark.plan.source import literal
@@ -166,13 +166,13 @@ def printed(view):
 
 def details(*views):
     """The details beside scores.csv that views show (`DETAILS = [name, …]` in their files)."""
-    names = dict.fromkeys(name for view in views for name in grid.details_of(f"benchmark/{view}.py"))
+    names = dict.fromkeys(name for view in views for name in view_details.details_of(f"benchmark/{view}.py"))
     return [f"{SUITE.folder}/details/{name}.csv" for name in names]
 
 
 def embeddings():
     """How far apart concepts are to the text encoder, if a view shows a detail that needs it."""
-    return [f"{SUITE.folder}/embeddings.csv"] if grid.embedded(SUITE, PLAN.experiments) else []
+    return [f"{SUITE.folder}/embeddings.csv"] if view_details.embedded(SUITE, PLAN.experiments) else []
 
 
 def stated(kind, name, otherwise):
