@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -40,7 +41,7 @@ def study(scores: pd.DataFrame, details: Mapping[str, pd.DataFrame]) -> pd.DataF
     that has no look here.
     """
     settings = details["settings"].pivot(index=KEYS, columns="setting", values="value")
-    settings = settings.reindex(columns=list(NAMES)).fillna("").rename(columns=NAMES)
+    settings = settings.reindex(columns=list(NAMES)).astype(object).fillna("").rename(columns=NAMES)
     named = settings[settings.anchor != ""].reset_index()
     rows = scores[(scores.asked == WHOLE) & scores.metric.isin(METRICS) & (scores.checkpoint == END)]
     first = rows.groupby(["experiment", "prompt_set", "metric"]).observer.transform("first")
@@ -51,10 +52,30 @@ def study(scores: pd.DataFrame, details: Mapping[str, pd.DataFrame]) -> pd.DataF
     return rows
 
 
-def panels(rows: pd.DataFrame) -> list[tuple[str, str]]:
-    """The rows of panels: each experiment with each prompt set on which something is retained after it."""
-    kept = rows[rows.role == "retained"][["experiment", "prompt_set"]].drop_duplicates()
-    return list(kept.itertuples(index=False, name=None))
+def sheet(
+    rows: pd.DataFrame, draw: Callable[[Axes, pd.DataFrame, str], None], height: float, bottom: float, gap: float,
+    title: float,
+) -> tuple[Figure, np.ndarray]:  # fmt: skip
+    """A figure with a row of panels for each experiment and prompt set, a column for each metric; and its panels.
+
+    `draw` fills a panel with the rows of its metric. `height` is that of a row of panels and `bottom` the margin, in
+    inches; `gap` is between rows of panels and `title` above one, as shares of a panel's height.
+    """
+    rows_of_panels = list(rows[["experiment", "prompt_set"]].drop_duplicates().itertuples(index=False, name=None))
+    metrics = [metric for metric in METRICS if metric in set(rows.metric)]
+    width, whole = 7.2, height * len(rows_of_panels) + 0.75
+    drawing = Figure((width, whole))
+    panels = drawing.subplots(len(rows_of_panels), len(metrics), squeeze=False)
+    drawing.subplots_adjust(
+        left=0.62 / width, right=1 - 0.1 / width, bottom=bottom / whole, top=1 - 0.62 / whole, wspace=0.42, hspace=gap
+    )
+    for line, (experiment, prompt_set) in zip(panels, rows_of_panels, strict=True):
+        here = rows[(rows.experiment == experiment) & (rows.prompt_set == prompt_set)]
+        line[0].text(0, title, names(rows, experiment, prompt_set), transform=line[0].transAxes,
+                     fontsize=8, fontweight="bold", va="bottom")  # fmt: skip
+        for axes, metric in zip(line, metrics, strict=True):
+            draw(axes, here[here.metric == metric], metric)
+    return drawing, panels
 
 
 def names(rows: pd.DataFrame, experiment: str, prompt_set: str) -> str:

@@ -38,7 +38,8 @@ def figure(scores: pd.DataFrame, details: Mapping[str, pd.DataFrame]) -> tuple[F
     if "retained" not in set(rows.role):
         return empty("no anchor stands in more than one sentence beside a number for what is retained")
     kinds = [kind for kind in _anchors.KINDS if kind in set(rows.anchor)]
-    rows_of_panels = _anchors.panels(rows)
+    retained = rows[rows.role == "retained"][["experiment", "prompt_set"]].drop_duplicates()
+    rows_of_panels = list(retained.itertuples(index=False, name=None))
     columns = [("retained", metric) for metric in _anchors.METRICS if metric in set(rows.metric)]
     columns += [("erased", ERASED)] if "erased" in set(rows.role) else []
     width, height = 7.2, 1.75 * len(rows_of_panels) + 0.75

@@ -37,20 +37,8 @@ def figure(scores: pd.DataFrame, details: Mapping[str, pd.DataFrame]) -> tuple[F
     rows = points(scores, details)
     if rows.empty:
         return empty("no anchor has both a distance to its concept and a number for what is retained")
-    rows_of_panels, metrics = _anchors.panels(rows), [m for m in _anchors.METRICS if m in set(rows.metric)]
-    width, height = 7.2, 1.75 * len(rows_of_panels) + 0.75
-    drawing = Figure((width, height))
-    grid = drawing.subplots(len(rows_of_panels), len(metrics), squeeze=False)
-    drawing.subplots_adjust(
-        left=0.62 / width, right=1 - 0.1 / width, bottom=0.45 / height, top=1 - 0.62 / height, wspace=0.42, hspace=0.62
-    )
-    for line, (experiment, prompt_set) in zip(grid, rows_of_panels, strict=True):
-        here = rows[(rows.experiment == experiment) & (rows.prompt_set == prompt_set)]
-        line[0].text(0, 1.2, _anchors.names(rows, experiment, prompt_set), transform=line[0].transAxes,
-                     fontsize=8, fontweight="bold", va="bottom")  # fmt: skip
-        for axes, metric in zip(line, metrics, strict=True):
-            _panel(axes, here[here.metric == metric], metric)
-    for axes in grid[-1]:
+    drawing, panels = _anchors.sheet(rows, _panel, height=1.75, bottom=0.45, gap=0.62, title=1.2)
+    for axes in panels[-1]:
         axes.set_xlabel("FID of concept and anchor")
     more = [Line2D([], [], color=_anchors.GREY, linewidth=0.7, alpha=0.6, label="one concept")]
     _anchors.legend(drawing, rows.anchor, more)

@@ -38,20 +38,7 @@ def figure(scores: pd.DataFrame, details: Mapping[str, pd.DataFrame]) -> tuple[F
     rows = points(scores, details)
     if rows.anchor.eq("").all():
         return empty("no anchor has both an accuracy on what is erased and a number for what is retained")
-    rows_of_panels = list(rows[["experiment", "prompt_set"]].drop_duplicates().itertuples(index=False, name=None))
-    metrics = [metric for metric in _anchors.METRICS if metric in set(rows.metric)]
-    width, height = 7.2, 2.05 * len(rows_of_panels) + 0.75
-    drawing = Figure((width, height))
-    grid = drawing.subplots(len(rows_of_panels), len(metrics), squeeze=False)
-    drawing.subplots_adjust(
-        left=0.62 / width, right=1 - 0.1 / width, bottom=0.58 / height, top=1 - 0.62 / height, wspace=0.42, hspace=0.5
-    )
-    for line, (experiment, prompt_set) in zip(grid, rows_of_panels, strict=True):
-        here = rows[(rows.experiment == experiment) & (rows.prompt_set == prompt_set)]
-        line[0].text(0, 1.06, _anchors.names(rows, experiment, prompt_set), transform=line[0].transAxes,
-                     fontsize=8, fontweight="bold", va="bottom")  # fmt: skip
-        for axes, metric in zip(line, metrics, strict=True):
-            _panel(axes, here[here.metric == metric], metric)
+    drawing, _ = _anchors.sheet(rows, _panel, height=2.05, bottom=0.58, gap=0.5, title=1.06)
     drawing.supxlabel("accuracy on the erased concept, %  (← better)", fontsize=8, y=0.01)
     more = [Line2D([], [], color=_anchors.GREY, marker="x", linestyle="", markersize=5, label="original model")]
     _anchors.legend(drawing, rows.anchor, more)
