@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from benchmark.errors import ConfigError
+from benchmark.plan import causes, config, contract, grid, plugins, prompt_set, requests, source, task, variants
 from benchmark.plan import code as keys
-from benchmark.plan import config, contract, grid, plugins, prompt_set, source, task
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # of torch, which tests load later: workers would fight for the cores
 for of_make in ("MAKELEVEL", "MAKEFLAGS", "MFLAGS"):  # tests type `make` as a person does, also within `make test`
@@ -98,7 +98,7 @@ worlds:
 
 def forget(code: bool = True) -> None:
     """Drop what was read from files; `code`: also what was read from Python's."""
-    for module in (config, prompt_set, task, *((keys, source, contract) if code else ())):
+    for module in (config, prompt_set, task, variants, *((keys, source, contract, requests, causes) if code else ())):
         for cached in vars(module).values():
             if hasattr(cached, "cache_clear"):
                 cached.cache_clear()

@@ -19,7 +19,7 @@ from benchmark.plan.prompt_rows import Rows
 from benchmark.plan.records import Classifier, PromptSet, Task, Variant, digest
 from benchmark.plan.requests import GROUPS, groups, request, words
 from benchmark.plan.suite import Suite
-from benchmark.plan.versions import conditions
+from benchmark.plan.versions import of_measure, of_set, of_variant
 
 LIBRARIES = ("torch", "diffusers", "transformers")
 SHIPPED = ("testbed/classifiers/backbone.safetensors", "testbed/classifiers/classes.json")
@@ -224,18 +224,17 @@ def scores(plan: grid.Plan) -> Cause:
         "tasks": {
             t.name: [t.erased_on, t.retained_on, suite.erased(t.name), *t.anchors_on] for t in plan.tasks.values()
         },
-        "sets": {name: _numbers(suite, plan.sets[name], asked) for name in dict(plan.looked_at)},
+        "sets": {name: _numbers(suite, plan.sets[name]) for name in dict(plan.looked_at)},
+        "variants": {str(variant): digest(of_variant(suite, variant)) for variant in asked},
         "code": _code(counted.SCORING, *_metrics(plan.sets.values()), *_details(suite, plan.experiments)),
         "libraries": _versions("numpy", "scipy", "pandas"),
     }
 
 
-def _numbers(suite: Suite, prompt_set: PromptSet, asked: Iterable[Variant]) -> Any:
+def _numbers(suite: Suite, prompt_set: PromptSet) -> Any:
     """How a set's images become numbers, and under which conditions; which rows it has is in its prompts.csv."""
-    measures = [
-        [m.name, *(conditions(suite, prompt_set, m, variant) for variant in asked)] for m in prompt_set.measures
-    ]
-    return [prompt_set.version, prompt_set.score_by, digest(measures)]
+    measures = [[measure.name, of_measure(prompt_set, measure)] for measure in prompt_set.measures]
+    return [prompt_set.version, prompt_set.score_by, digest([of_set(suite, prompt_set), measures])]
 
 
 def view(plan: grid.Plan, name: str) -> Cause:
@@ -284,5 +283,6 @@ def _plugin(*files: str) -> list[str]:
     return [file for file in code.closure(*files) if not file.startswith(counted.APART)]
 
 
+@cache
 def _code(core: str, *plugins: str) -> str:
     return code.key(*(f"benchmark/{part}" for part in core.split()), *_plugin(*plugins))

@@ -23,7 +23,7 @@ def key(*parts: str) -> str:
     A part is a file, named from the repository's root; or one definition in it, `file.py:Name`; or one entry of a
     dictionary that is written there, `file.py:NAME[entry]`. Raises `ConfigError` if there is no such definition.
     """
-    return digest([(part, _plain(_part(part))) for part in sorted(set(parts))])
+    return digest([(part, _part(part)) for part in sorted(set(parts))])
 
 
 @cache
@@ -64,13 +64,15 @@ def closure(*files: str) -> tuple[str, ...]:
     return tuple(sorted(seen))
 
 
-def _part(part: str) -> ast.AST:
+@cache
+def _part(part: str) -> Any:
+    """The syntax tree of a part, plain; many keys have the same parts."""
     file, _, name = part.partition(":")
     if not name:
-        return source.tree(file)
+        return _plain(source.tree(file))
     name, _, entry = name.removesuffix("]").partition("[")
     definition = _definition(file, name)
-    return definition.value.values[entries(file, name).index(entry)] if entry else definition
+    return _plain(definition.value.values[entries(file, name).index(entry)] if entry else definition)
 
 
 def _definition(file: str, name: str) -> Any:
@@ -127,7 +129,11 @@ def _modules(node: ast.AST, file: Path) -> list[str]:
         package = file.parts[: len(file.parts) - node.level] if node.level else ()
         base = [*package, *([node.module] if node.module else [])]
         return [".".join([*base, *name]) for name in [(), *((a.name,) for a in node.names)] if base or name]
-    if isinstance(node, ast.Call) and ast.unparse(node.func) == "plugins.load":
+    if (
+        isinstance(node, ast.Call)
+        and getattr(node.func, "attr", "") == "load"
+        and ast.unparse(node.func) == "plugins.load"
+    ):
         folder, name = ([arg.value for arg in node.args if isinstance(arg, ast.Constant)] + [None, None])[:2]
         return [f"{folder.replace('/', '.')}.{name}"] if folder and name else []
     return []

@@ -206,6 +206,7 @@ def _generators(tree: ast.Module) -> dict[str, str]:
     return {node.name: node.name for node in functions if any(isinstance(inner, kinds) for inner in _own(node))}
 
 
+@cache
 def _generators_of(module: str) -> dict[str, str]:
     """Those of a module of this repository; of others nothing is known."""
     path = Path(*module.split(".")).with_suffix(".py")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from benchmark.plan import anchors, code, variants
@@ -41,6 +42,7 @@ def groups(variant: Variant, settings: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(group for group in code.entries(GROUPS, "GROUPS") if group in named)
 
 
+@cache
 def words(plugin: str) -> frozenset[str]:
     """The names and texts in a plugin and in what it imports of other plugins, but not of the core."""
     return code.words(*(file for file in code.closure(plugin) if file.rpartition("/")[0] not in CORE))

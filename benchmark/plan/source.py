@@ -40,6 +40,7 @@ def tree(file: str | Path) -> ast.Module:
     return _tree(plugins.ROOT / file)
 
 
+@cache
 def literal(file: str | Path, name: str, default: Any = None) -> Any:
     """The value of a module-level assignment such as `POOL = "concept"`, or `default` if there is none."""
     for node in tree(file).body:

@@ -41,7 +41,7 @@ class Experiment:
     checkpoints: tuple[int, ...]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class DeclaredSuite:
     """A file of `benchmark/suites/`: the base model, how images are drawn, budgets, method settings, experiments."""
 
@@ -58,9 +58,12 @@ class DeclaredSuite:
     ungated: str = ""  # why a run goes on although its gate is closed; every view then says so
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Suite(DeclaredSuite):
-    """A suite as `load_suite` read it: the name of its file, and what each of its experiments consists of."""
+    """A suite as `load_suite` read it: the name of its file, and what each of its experiments consists of.
+
+    A suite equals itself only, so that what follows from it can be kept.
+    """
 
     name: str
     experiments: Mapping[str, Experiment]

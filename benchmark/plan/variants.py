@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import Any
 
 from benchmark.errors import ConfigError
@@ -23,17 +24,13 @@ def names(suite: Suite) -> tuple[str, ...]:
     A method stands before its variants, whether the settings name it or not: a variant is one more, not one instead.
     A method that adopts what was made elsewhere has nothing to adopt but in the variants that the settings name.
     """
+    methods = [name for name in plugins.names("methods") if _is_name(name)]
+    adopting = {name for name in methods if adopts(Variant(name))}
     named: dict[str, None] = {}
     for name in suite.settings:
-        bare = Variant(Variant(name).method)
-        named |= dict.fromkeys((name,) if _adopts(bare) else (bare.name, name))
-    others = (name for name in plugins.names("methods") if _is_name(name) and not _adopts(Variant(name)))
-    return tuple(named | dict.fromkeys(others))
-
-
-def _adopts(variant: Variant) -> bool:
-    """Whether a method's file is there, and adopts what only an entry of a suite names."""
-    return variant.method in plugins.names("methods") and adopts(variant) is not None
+        method = Variant(name).method
+        named |= dict.fromkeys((name,) if method in adopting else (method, name))
+    return tuple(named | dict.fromkeys(name for name in methods if name not in adopting))
 
 
 def check_name(method: str) -> None:
@@ -61,6 +58,11 @@ def settings(suite: Suite, variant: Variant) -> dict[str, Any]:
 
     A checkpoint is the variant stopped at some per cent of its `steps`. Of a file that is broken none is known.
     """
+    return dict(_settings(suite, variant))
+
+
+@cache
+def _settings(suite: Suite, variant: Variant) -> dict[str, Any]:
     if source.broken(variant.file):
         return {}
     where = f"benchmark/suites/{suite.name}.yaml: settings"

@@ -26,16 +26,25 @@ def version(suite: Suite, prompt_set: PromptSet, metric: ModuleType, measure: Me
 
 
 def conditions(suite: Suite, prompt_set: PromptSet, measure: Measure, variant: Variant) -> str:
-    """A key of the base model, sampler and budgets; of the variant's settings, and whether it is told what is
-    evaluated; of the file of the set's rows, or its attack; of the settings of the measure and of its observer, or the
-    classifier.
-    """
+    """A key of what a number was measured under: how images of the set are drawn, from which model, how looked at."""
+    return digest([of_set(suite, prompt_set), of_variant(suite, variant), of_measure(prompt_set, measure)])
+
+
+def of_set(suite: Suite, prompt_set: PromptSet) -> list[Any]:
+    """Base model, sampler and budgets, and the file of the set's rows, or its attack."""
     budgets = {key: value for key, value in vars(suite.budgets).items() if key != "anchors"}  # of no number in scores
-    drawn = [suite.base, suite.revision, suite.sampler, budgets, *_rows(prompt_set.source, suite)]
-    erased = [variant.file, variants.settings(suite, variant), variants.told(suite, variant)]
+    return [suite.base, suite.revision, suite.sampler, budgets, *_rows(prompt_set.source, suite)]
+
+
+def of_variant(suite: Suite, variant: Variant) -> list[Any]:
+    """The method, its settings, and whether it is told what is evaluated."""
+    return [variant.file, variants.settings(suite, variant), variants.told(suite, variant)]
+
+
+def of_measure(prompt_set: PromptSet, measure: Measure) -> list[Any]:
+    """The metric and its settings, and the settings of its observer, or the classifier."""
     classifier = prompt_set.classifier if measure.observer == CLASSIFIER else None
-    seen = [measure, prompt_set.observers.get(measure.observer), classifier]
-    return digest([drawn, erased, seen])
+    return [measure, prompt_set.observers.get(measure.observer), classifier]
 
 
 def _rows(source: Source, suite: Suite) -> list[Any]:
