@@ -88,7 +88,7 @@ def _feeds(one: str, other: str) -> bool:
         case "generate", "observe":
             return its == name or (its_set == prompt_set and shard == grid.BASE.path)
         case "generate", "view":
-            return its == "figures/gallery" and not LEARNT.search(prompt_set)
+            return its.endswith("gallery") and not LEARNT.search(prompt_set)
         case ("observe", "score") | ("embed", "score") | ("score", "view"):
             return True
     return False

@@ -1,6 +1,7 @@
 """A cause is written once, and is right: each edit of a suite or a task changes the causes that it must, and no others.
 
-What the edits plan is run for real in tests/test_edited_runs.py.
+What the edits plan is run for real in tests/test_edited_runs.py. `make test` edits each value of the suite `testbed`
+and of the tasks in its world; of other suites and worlds, one value of each kind. `make test-causes` edits all.
 """
 
 import re
@@ -17,6 +18,7 @@ from benchmark.plan.records import NOTHING
 
 SUITES = plugins.names("benchmark/suites", ".yaml")
 TASKS = plugins.names("benchmark/tasks", ".yaml")
+EACH = pytest.mark.parametrize("each", [False, pytest.param(True, marks=pytest.mark.causes)])  # value, or of a kind one
 LARGEST = {"testbed": "testbed", "paper": "paper"}  # of each world: the suite with most tasks
 TEMPLATES = ("abconcept", "advanchor")  # the shipped methods that use a task's templates; none uses `others`
 
@@ -41,8 +43,9 @@ SIMPLE = {  # what another value changes, by its key's path
 }
 
 
+@EACH
 @pytest.mark.parametrize("suite", SUITES)
-def test_each_value_of_a_suite_changes_what_it_must(write, suite, capsys):
+def test_each_value_of_a_suite_changes_what_it_must(write, suite, each, capsys):
     def expected(leaf, old, new):
         jobs = edits.names(old) | edits.names(new)
         for path, patterns in SIMPLE.items():
@@ -69,7 +72,9 @@ def test_each_value_of_a_suite_changes_what_it_must(write, suite, capsys):
         both = [shard for path, shard in old.shards.items() if path in new.shards]
         fewer = {shard for shard in both if shard.concepts != new.shards[shard.path].concepts}
         less = {f"erase {shard.path}" for shard in fewer}.union(*(drawing(old, shard) for shard in fewer))
-        for task in old.tasks:  # as many images of it as of a retained concept: the models that lost none draw fewer
+        budgets = old.suite.budgets
+        for task in old.tasks if budgets.erased > budgets.retained else ():
+            # As many images of it as of a retained concept: the models that lost none draw fewer.
             own = {concept.name for concept in old.tasks[task].concepts}
             if erased_on(old.suite, task) & own != erased_on(new.suite, task) & own:
                 less |= losing_nothing(old, task)
@@ -77,7 +82,8 @@ def test_each_value_of_a_suite_changes_what_it_must(write, suite, capsys):
         return differing | less | pools(old, new) | order | {"score "}
 
     path = f"benchmark/suites/{suite}.yaml"
-    walk(write, path, yaml.safe_load((ROOT / path).read_text()), suite, expected, capsys)
+    data = yaml.safe_load((ROOT / path).read_text())
+    walk(write, path, data, suite, expected, capsys, thin=lambda leaf: not each and suite != "testbed")
 
 
 def unknown(plan):
@@ -125,9 +131,10 @@ def learners(plan, sets):
 # ── tasks ──
 
 
+@EACH
 @pytest.mark.parametrize("world", LARGEST)
 @pytest.mark.parametrize("task", TASKS)
-def test_each_value_of_a_task_changes_what_it_must(write, task, world, capsys):
+def test_each_value_of_a_task_changes_what_it_must(write, task, world, each, capsys):
     path = f"benchmark/tasks/{task}.yaml"
     data = yaml.safe_load((ROOT / path).read_text())
     suite = load_suite(LARGEST[world])
@@ -215,7 +222,10 @@ def test_each_value_of_a_task_changes_what_it_must(write, task, world, capsys):
         apart = lost_others(old, task, leaf[3]) if leaf[2:3] == ("concepts",) else set()
         return expected(leaf, old, new) - unknown(old) - apart
 
-    walk(write, path, data, LARGEST[world], known, capsys, removed)
+    def thin(leaf):
+        return not each and (world != "testbed" or leaf[1:2] != ("testbed",))
+
+    walk(write, path, data, LARGEST[world], known, capsys, removed, thin)
 
 
 def views_of(suite, chosen):

@@ -29,7 +29,7 @@ def test_what_a_suite_can_run_is_listed_with_all_that_it_sets(suite, capsys):
     assert all(f"experiment {name}: task" in said for name in loaded.experiments)
     names = {name for experiment in loaded.experiments.values() for name in experiment.variants}
     assert all(re.search(rf"^  {re.escape(name)} ", said, re.MULTILINE) for name in names)
-    assert suite == "paper" or "lr 0.0003 (1e-05)" in said
+    assert loaded.world == "paper" or "lr 0.0003 (1e-05)" in said
 
 
 @pytest.mark.parametrize("runner", ["observe", "score", "view", "tools.compare", "tools.available"])

@@ -13,7 +13,7 @@ from synthetic import LEVELS, STYLES, VARIANTS, draw, plain, scores
 
 from benchmark import view
 from benchmark.errors import BenchmarkError
-from benchmark.figures import _labels, gallery
+from benchmark.figures import _labels, _pictures, gallery
 from benchmark.plan import plugins
 from benchmark.plan.config import load_suite
 from benchmark.showing import plot
@@ -181,13 +181,13 @@ def test_the_gallery_of_fewer_pictures_than_lines_and_of_none(scored, world, man
 def test_the_gallery_pastes_pictures_unaltered(scored, world, manifests):
     means = means_of(view.read(scored).query("experiment == 'style'"))
     images, open_picture = plot.pictures(load_suite("test"), manifests)
-    block = gallery._choose(means, images)
-    canvas, tops = gallery._canvas(block, open_picture)
+    block = _pictures._choose(means, images)
+    canvas, tops = _pictures._canvas(block, open_picture)
     first = block.iloc[0]
-    corner = canvas[tops[first["line"]] :, first["column"] * (gallery.SIDE + gallery.GAP) :]
-    np.testing.assert_array_equal(corner[: gallery.SIDE : 8, : gallery.SIDE : 8], open_picture(first))
+    corner = canvas[tops[first["line"]] :, first["column"] * (_pictures.SIDE + _pictures.GAP) :]
+    np.testing.assert_array_equal(corner[: _pictures.SIDE : 8, : _pictures.SIDE : 8], open_picture(first))
     large = np.arange(512 * 512 * 3, dtype=np.uint8).reshape(512, 512, 3)
-    assert gallery._fitted(large).shape == (gallery.SIDE, gallery.SIDE, 3)
+    assert _pictures._fitted(large).shape == (_pictures.SIDE, _pictures.SIDE, 3)
 
 
 def test_sensitive_pictures_are_masked(small, scored, world, manifests):

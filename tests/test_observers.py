@@ -186,7 +186,12 @@ def offline(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(
     ("name", "file"),
-    [("inception", "weights-inception-2015-12-05-6726825d.pth"), ("alex_64", "alexnet-owt-7be5be79.pth")],
+    [
+        ("inception", "weights-inception-2015-12-05-6726825d.pth"),
+        ("alex_64", "alexnet-owt-7be5be79.pth"),
+        ("alex_full", "alexnet-owt-7be5be79.pth"),
+        ("resnet50_v2", "resnet50-11ad3fa6.pth"),
+    ],
 )
 def test_weights_that_cannot_be_fetched_are_named(offline, name, file):
     observer = plugins.load("benchmark/observers", name)
@@ -199,31 +204,56 @@ def test_weights_that_cannot_be_fetched_are_named(offline, name, file):
         observer.observe([], [], None, None)
 
 
-def test_lpips_with_alexnet_is_the_packages_own_call(tmp_path, monkeypatch):
+@pytest.mark.parametrize(("name", "side"), [("alex_64", 64), ("alex_full", 128)])
+def test_lpips_with_alexnet_is_the_packages_own_call(name, side, tmp_path, monkeypatch):
     import lpips
     import torchvision
     from torchvision.models import _api
 
-    from benchmark.observers import alex_64
+    from benchmark.observers import _alex
 
     torch.manual_seed(0)
     weights = torchvision.models.alexnet(weights=None).state_dict()
     torch.save({k: v for k, v in weights.items() if k.startswith("features")}, tmp_path / "alexnet.pth")
-    monkeypatch.setattr(alex_64, "fetch_file", lambda url: tmp_path / "alexnet.pth")
+    monkeypatch.setattr(_alex, "fetch_file", lambda url: tmp_path / "alexnet.pth")
     monkeypatch.setattr(_api, "load_state_dict_from_url", lambda *args, **kwargs: weights)
     images, references = np.random.default_rng(0).integers(0, 256, (2, 3, 128, 128, 3), dtype=np.uint8)
-    seen, _ = alex_64.observe([images[:2], images[2:]], [references[:2], references[2:]], None, None)
+    observer = plugins.load("benchmark/observers", name)
+    seen, _ = observer.observe([images[:2], images[2:]], [references[:2], references[2:]], None, None)
 
     with warnings.catch_warnings(action="ignore"):
         package = lpips.LPIPS(net="alex", verbose=False)
     small = [
-        torch.stack([torch.from_numpy(np.array(Image.fromarray(p).resize((64, 64), Image.BILINEAR))) for p in pictures])
+        torch.stack(
+            [torch.from_numpy(np.array(Image.fromarray(p).resize((side, side), Image.BILINEAR))) for p in pictures]
+        )
         for pictures in (images, references)
     ]
     scaled = [batch.permute(0, 3, 1, 2).float() / 127.5 - 1 for batch in small]
     with torch.no_grad():
-        np.testing.assert_allclose(seen["lpips_alex_64"], package(*scaled).flatten(), rtol=1e-4)
-    assert (seen["lpips_alex_64"] > 1e-4).all()
+        np.testing.assert_allclose(seen[f"lpips_{name}"], package(*scaled).flatten(), rtol=1e-4)
+    assert (seen[f"lpips_{name}"] > 1e-4).all()
+
+
+def test_the_second_weights_of_resnet50_see_what_torchvision_sees_with_them(tmp_path, monkeypatch):
+    import torchvision
+
+    from benchmark.observers import resnet50_v2
+
+    torch.manual_seed(0)
+    network = torchvision.models.resnet50()
+    with torch.no_grad():  # else an untrained network sees one class everywhere
+        network.fc.weight.normal_()
+    torch.save(network.state_dict(), tmp_path / "weights.pth")
+    monkeypatch.setattr(resnet50_v2, "fetch_file", lambda url: tmp_path / "weights.pth")
+    images = np.random.default_rng(0).integers(0, 256, (3, 64, 64, 3), dtype=np.uint8)
+    columns, features = resnet50_v2.observe([images[:2], images[2:]], [], None, None)
+    preset = torchvision.models.ResNet50_Weights.IMAGENET1K_V2.transforms(antialias=True)
+    pictures = torch.stack([preset(torch.from_numpy(picture).permute(2, 0, 1)) for picture in images])
+    with torch.no_grad():
+        seen = network.eval()(pictures).argmax(1)
+    names = torchvision.models.ResNet50_Weights.IMAGENET1K_V2.meta["categories"]
+    assert list(columns["resnet50_v2_label"]) == [names[i] for i in seen] and features is None
 
 
 def test_inception_gives_2048_features_of_bytes(tmp_path, monkeypatch):

@@ -34,15 +34,30 @@ def write(tmp_path, monkeypatch):
     forget()
 
 
-def walk(write, path: str, data: dict, suite: str, expected: Expected, capsys, removed: tuple = ()) -> None:
-    """Mutate each leaf of a YAML file; what changes must be what `expected` says. Leaves of `removed` go, too."""
+# The keys below which names stand that somebody chose, of variants, concepts and the like.
+NAMES = ("settings", "experiments", "gate", "expected", "concepts", "others", "anchors", "sentences", "wordings")
+
+
+def kind(leaf: tuple) -> tuple:
+    """What a leaf is, without the names that somebody chose: `phrase` of some concept, `seeds` of some experiment."""
+    return tuple("*" if i and leaf[i - 1] in NAMES else part for i, part in enumerate(leaf))
+
+
+def walk(write, path: str, data: dict, suite: str, expected: Expected, capsys, removed: tuple = (), thin=None) -> None:
+    """Mutate each leaf of a YAML file; what changes must be what `expected` says. Leaves of `removed` go, too.
+
+    Of leaves for which `thin(leaf)` is true, only the first of each kind is mutated.
+    """
     write(path, data)
     plan = grid.plan({"suite": suite})
     before = edits.keys_of(plan)
     tried: Counter[str] = Counter()
-    mutations = [
-        (leaf, edits.mutated(data, leaf)) for leaf in edits.leaves(data) if leaf != ("world",)
-    ]  # another suite
+    chosen, kinds = [], set()
+    for leaf in edits.leaves(data):
+        if leaf != ("world",) and not (thin and thin(leaf) and kind(leaf) in kinds):  # another world is another suite
+            chosen.append(leaf)
+        kinds.add(kind(leaf))
+    mutations = [(leaf, edits.mutated(data, leaf)) for leaf in chosen]
     mutations += [(leaf, edits.without(data, leaf)) for leaf in removed]
     for leaf, another in mutations:
         write(path, another)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
+from typing import Any
 
 from benchmark.errors import ConfigError
 from benchmark.plan import anchors, gates, plugins, ranges, strict, texts, variants
@@ -12,7 +14,7 @@ from benchmark.plan.plugins import unknown
 from benchmark.plan.prompt_set import load_set
 from benchmark.plan.records import Variant
 from benchmark.plan.selection import choose, everything
-from benchmark.plan.suite import DeclaredExperiment, DeclaredSuite, Experiment, Suite
+from benchmark.plan.suite import DeclaredExperiment, DeclaredSuite, Experiment, Suite, SuiteLike
 from benchmark.plan.task import load_task
 
 
@@ -22,7 +24,7 @@ def load_suite(name: str) -> Suite:
     if name not in plugins.names("benchmark/suites", ".yaml"):
         raise ConfigError(unknown("config: suite", name, plugins.names("benchmark/suites", ".yaml")))
     where = f"benchmark/suites/{name}.yaml"
-    raw: DeclaredSuite = strict.build(DeclaredSuite, strict.read(plugins.ROOT / where, where), where)
+    raw: DeclaredSuite = strict.build(DeclaredSuite, _declared(where), where)
     suite = Suite(**vars(raw) | {"name": name, "experiments": {}, "base": os.path.expanduser(raw.base)})
     if not raw.experiments:
         raise ConfigError(f"{where}: experiments: there is none")
@@ -35,6 +37,26 @@ def load_suite(name: str) -> Suite:
     looked_at = dict.fromkeys(name for e in resolved.values() for name in load_task(e.task, suite.world).sets)
     gates.check(suite.gate, looked_at, suite.world, where)
     return replace(suite, experiments=resolved)
+
+
+def _declared(where: str) -> Any:
+    """What a suite's file declares; of one that is `like` another, what both declare together."""
+    own = strict.read(plugins.ROOT / where, where)
+    if not (isinstance(own, Mapping) and "like" in own):
+        return own
+    given = {key: value for key, value in own.items() if key != "like"}
+    other: str = strict.build(SuiteLike, own, where).like
+    if other not in plugins.names("benchmark/suites", ".yaml"):
+        raise ConfigError(unknown(f"{where}: like", other, plugins.names("benchmark/suites", ".yaml"), "suite"))
+    there = f"benchmark/suites/{other}.yaml"
+    whole = strict.read(plugins.ROOT / there, there)
+    if isinstance(whole, Mapping) and "like" in whole:
+        raise ConfigError(f"{where}: like: {other} is itself like {whole['like']}; name a suite that is like no other")
+    strict.build(DeclaredSuite, whole, there)
+    if given.get("base") not in (None, whole["base"]):
+        whole = {key: value for key, value in whole.items() if key not in ("revision", "gate")}
+    by_key = {key: {**whole.get(key, {}), **(given.get(key) or {})} for key in ("sampler", "budgets", "settings")}
+    return whole | given | by_key
 
 
 def _experiment(suite: Suite, raw: DeclaredExperiment, where: str) -> Experiment:

@@ -40,14 +40,19 @@ def tree(file: str | Path) -> ast.Module:
     return _tree(plugins.ROOT / file)
 
 
-@cache
 def literal(file: str | Path, name: str, default: Any = None) -> Any:
     """The value of a module-level assignment such as `POOL = "concept"`, or `default` if there is none."""
+    return next(iter(_literal(file, name)), default)
+
+
+@cache
+def _literal(file: str | Path, name: str) -> tuple[Any, ...]:
+    """The same as a tuple, which is empty if there is none."""
     for node in tree(file).body:
         targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
         if any(isinstance(target, ast.Name) and target.id == name for target in targets):
-            return value(file, name, node.value)
-    return default
+            return (value(file, name, node.value),)
+    return ()
 
 
 @cache

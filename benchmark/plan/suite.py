@@ -58,6 +58,27 @@ class DeclaredSuite:
     ungated: str = ""  # why a run goes on although its gate is closed; every view then says so
 
 
+@dataclass(frozen=True, kw_only=True)
+class SuiteLike:
+    """A file of `benchmark/suites/` that says in what a suite differs from another one.
+
+    `sampler`, `budgets` and `settings` take the place of the other's key by key, all else as a whole. With a `base` of
+    its own a suite has neither the other's revision nor its gate, which are of the other base model.
+    """
+
+    like: str  # another file of benchmark/suites/, without its ending
+    title: str
+    base: str | None = None  # a folder, or with a revision a model of the Hub
+    revision: str | None = None  # of a model of the Hub: the commit
+    sampler: Mapping[str, Any] = field(default_factory=dict)  # keys of the other suite's
+    budgets: Mapping[str, Any] = field(default_factory=dict)  # keys of the other suite's
+    shard: Literal["all", "one"] | None = None  # how many concepts a job works on
+    experiments: Mapping[str, DeclaredExperiment] | None = None
+    settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # of methods and of variants of them
+    gate: Mapping[str, Gate] | None = None  # by prompt set: what the original must reach
+    ungated: str | None = None  # why a run goes on although its gate is closed; every view then says so
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Suite(DeclaredSuite):
     """A suite as `load_suite` read it: the name of its file, and what each of its experiments consists of.

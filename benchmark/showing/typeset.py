@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from benchmark.errors import BenchmarkError
 from benchmark.files import write_atomically
 
 
@@ -17,12 +18,14 @@ def write_table(module: ModuleType, given: Sequence[Any], notes: list[str], out:
     """The numbers as CSV; as Markdown, LaTeX and HTML the table's `blocks` or, if it has none, the same numbers.
 
     `given` is what the table's functions are given: means with the columns of `frames.MEANS`, and details if it shows
-    some.
+    some. Raises `BenchmarkError` if there is nothing to show.
     """
     frame = module.table(*given)
+    blocks = list(module.blocks(*given)) if hasattr(module, "blocks") else [("", frame.set_index(frame.columns[0]))]
+    if not any(len(block) for _, block in blocks):
+        raise BenchmarkError("none of the numbers that this table shows is among the scores")
     with write_atomically(out.with_name(f"{out.name}.csv")) as temporary:
         frame.to_csv(temporary, index=False, float_format="%.6g", lineterminator="\n")
-    blocks = list(module.blocks(*given)) if hasattr(module, "blocks") else [("", frame.set_index(frame.columns[0]))]
     for suffix, form in (("md", markdown), ("tex", latex), ("html", html)):
         with write_atomically(out.with_name(f"{out.name}.{suffix}")) as temporary:
             temporary.write_text(form(module.CAPTION, blocks, notes), encoding="utf-8")

@@ -16,13 +16,13 @@ from pydantic.json_schema import GenerateJsonSchema
 
 from benchmark.plan import grid, prompt_entry, task
 from benchmark.plan.plugins import ROOT
-from benchmark.plan.suite import DeclaredSuite
+from benchmark.plan.suite import DeclaredSuite, SuiteLike
 from benchmark.running import cli
 
 FOLDER = "workflow/schemas"
 KINDS = {
     "config": grid._Config,
-    "suite": DeclaredSuite,
+    "suite": DeclaredSuite | SuiteLike,
     "task": task._Task,
     "prompt_set": prompt_entry.FileSet | prompt_entry.PartSet | prompt_entry.AttackedSet | prompt_entry.SetOfWorlds,
 }
