@@ -137,6 +137,33 @@ def test_the_gallery_shows_the_same_noise_in_a_row(scored, world, manifests):
     assert (world / "figures/gallery.svg").exists() and (world / "figures/gallery.png").exists()
 
 
+def test_of_a_set_that_is_scored_as_a_whole_the_gallery_shows_prompts_from_all_over_it(scored, world, manifests):
+    """As of I2P, whose prompts ask for no concept and are long."""
+    numbers = view.read(scored)
+    numbers = numbers[(numbers.experiment == "style") & numbers.variant.isin(["original", "fast"])]
+    means = means_of(numbers[numbers.concept.isin(["-", "ink"])])
+    images, open_picture = plot.pictures(load_suite("test"), manifests)
+    images = images[images.variant.isin(["original", "fast"]) & images.concept.isin(["-", "ink"])]
+    erased, retained = means.role == "erased", means.role == "retained"
+    means = means[(erased & (means.asked != "*")) | (retained & (means.asked == "*"))]
+    means = means.assign(prompt_set=np.where(means.role == "erased", "users", "names"), asked="*")
+    everywhere = [
+        images.assign(prompt_set="users", asked="", text="a long text by somebody who wants many things"),
+        images.assign(prompt_set="names", asked="", text="short"),
+    ]
+    figure, shown = _pictures.figure(means, pd.concat(everywhere), open_picture)
+    assert dict(shown.groupby("role").prompt_set.unique().map(list)) == {"erased": ["users"], "retained": ["names"]}
+    assert shown.groupby("role").line.nunique().to_dict() == {"erased": 3, "retained": 4}
+    pairs = shown.groupby("line")[["row", "index"]].nunique()
+    assert (pairs == 1).all().all(), "a line is one noise"
+    texts = [text.get_text() for text in figure.axes[0].texts]
+    assert (
+        any(text.startswith("prompt\n") for text in texts)
+        and "short" in texts
+        and "Artistic styles: ink erased" in texts
+    )
+
+
 def test_the_gallery_shows_each_variants_first_seed(scored, world, manifests):
     for path in manifests[2:]:
         rows = manifest.read(path)

@@ -66,7 +66,7 @@ NARROWED = {
 @pytest.mark.parametrize("kind", NARROWED)
 def test_every_view_shows_what_a_narrowed_run_leaves(tmp_path, name, kind):
     suite, numbers = load_suite(name), NARROWED[kind](everything(name))
-    shown = set()
+    shown, prepared = set(), {}  # many views show the same experiments
     for folder in ("tables", "figures"):
         for file in plugins.names(f"benchmark/{folder}"):
             if name != "testbed" and f"{folder}/{file}" in OF_TESTBED:
@@ -75,7 +75,9 @@ def test_every_view_shows_what_a_narrowed_run_leaves(tmp_path, name, kind):
             rows = numbers[numbers.experiment.isin(feeding)]
             if rows.empty:
                 continue
-            means, notes = view.prepare(rows, suite)
+            if tuple(feeding) not in prepared:
+                prepared[tuple(feeding)] = view.prepare(rows, suite)
+            means, notes = prepared[tuple(feeding)]
             module = plugins.load(f"benchmark/{folder}", file)
             made_up = details(module, rows)
             given = [means, made_up] if made_up else [means]

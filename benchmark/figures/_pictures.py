@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pandas as pd
@@ -16,6 +16,7 @@ ERASED, RETAINED = 3, 4  # lines of pictures of either role
 SIDE, GAP, BREAK = 128, 6, 18  # pixels: a picture, between pictures, between erased and retained ones
 DPI = 200
 LONG = 11  # letters of a label that fit above a picture
+WORDY = 24  # letters of a prompt that fit beside it; of a longer one its row is shown
 LEFT, TOP, BOTTOM = 0.9, 0.66, 0.12  # inches beside, above and below the pictures of an experiment
 COLOURS = {"erased": "#D55E00", "retained": "#777777"}
 
@@ -45,7 +46,7 @@ def figure(
 
 
 def _choose(scores: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
-    """The pictures of an experiment, a row each, of its task's own prompt set.
+    """The pictures of an experiment, a row each, of its task's own prompt set or, if it has no role, of another one.
 
     To the columns of `images` come `line` and `column`, its place; `role`; `without`, the concept that its model has
     lost or, of a control, that the models beside it have; `seeds`, all erasing seeds; `label`, `title` and `control`.
@@ -54,22 +55,44 @@ def _choose(scores: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
     ends = scores[scores.checkpoint == END]
     variants = ends[["variant", "label", "control", "title"]].drop_duplicates("variant")
     concepts = list(scores.concept[scores.concept != WHOLE].unique())
-    own = scores[(scores.prompt_set == task) & (scores.asked != WHOLE) & (scores.asked != concepts[0])]
-    others = own[["asked", "wording"]].drop_duplicates().itertuples(index=False, name=None)
-    images = images[(images.prompt_set == task) & images.task.isin([task, NOTHING]) & (images.checkpoint == END)]
+    images = images[images.task.isin([task, NOTHING]) & (images.checkpoint == END)]
     images = images[images.variant.isin(variants.variant)]
     seeds = sorted(images.erasing_seed[images.variant.isin(variants.variant[~variants.control])].unique())
     images = images[images.erasing_seed == images.groupby("variant").erasing_seed.transform("min")]
-    wanted = [("erased", name, name, "", i) for name in concepts for i in range(max(1, ERASED // len(concepts)))]
-    wanted += [("retained", concepts[0], *pair, 0) for pair in list(others)[:RETAINED]]
     chosen = [images[:0].assign(line=0, role="", without="")]
-    for line, (role, concept, asked, wording, i) in enumerate(wanted):
-        fits = (images.asked == asked) & (images.wording == wording) & images.concept.isin([concept, NOTHING])
-        for noise in images[fits][["row", "index"]].drop_duplicates().iloc[i : i + 1].itertuples(index=False):
-            same = images[fits & (images.row == noise[0]) & (images["index"] == noise[1])]
+    for line, (role, concept, fits, i) in enumerate(_lines(scores, images, concepts, task)):
+        for noise in fits[["row", "index"]].drop_duplicates().iloc[i : i + 1].itertuples(index=False):
+            same = fits[(fits.row == noise[0]) & (fits["index"] == noise[1])]
             chosen.append(same.assign(line=line, role=role, without=concept))
     placed = pd.concat(chosen).merge(variants.assign(column=range(len(variants))), on="variant")
     return placed.assign(seeds=", ".join(map(str, seeds))).sort_values(["line", "column"])
+
+
+def _lines(
+    scores: pd.DataFrame, images: pd.DataFrame, concepts: list[str], task: str
+) -> Iterator[tuple[str, str, pd.DataFrame, int]]:
+    """What each line shows: the role, the lost concept, pictures of one prompt or set, and which of their noises.
+
+    Of a set that is scored as a whole, the lines are prompts from all over it.
+    """
+    for role, lost, most in (("erased", concepts, ERASED), ("retained", concepts[:1], RETAINED)):
+        rows = scores[scores.role == role]
+        names = list(rows.prompt_set.unique())
+        name = task if task in names else next(iter(names), task)
+        asked = rows[(rows.prompt_set == name) & (rows.asked != WHOLE)]
+        seen, each = images[images.prompt_set == name], max(1, most // len(lost))
+        for concept in lost:
+            own = seen[seen.concept.isin([concept, NOTHING])]
+            if name in names and asked.empty:
+                count = len(own[["row", "index"]].drop_duplicates())
+                yield from ((role, concept, own, count * i // each) for i in range(each))
+            elif role == "erased":
+                named = own[(own.asked == concept) & (own.wording == "")]
+                yield from ((role, concept, named, i) for i in range(each))
+            else:
+                pairs = asked.loc[asked.asked != concept, ["asked", "wording"]].drop_duplicates()[:each]
+                for other, wording in pairs.itertuples(index=False, name=None):
+                    yield role, concept, own[(own.asked == other) & (own.wording == wording)], 0
 
 
 def _canvas(block: pd.DataFrame, open_picture: Callable[[pd.Series], np.ndarray]) -> tuple[np.ndarray, dict[int, int]]:
@@ -107,9 +130,11 @@ def _draw(axes: Axes, block: pd.DataFrame, canvas: np.ndarray, tops: dict[int, i
     for line in lines.itertuples():
         before = lines[lines.line == line.line - 1]
         repeated = ((before.text == line.text) & (before.role == line.role)).any()
-        text = "" if repeated else line.text.replace(" ", "\n", 1)
+        text = line.text.replace(" ", "\n", 1) if len(line.text) <= WORDY else f"prompt\n{line.row}"
+        text = "" if repeated else text
         axes.text(-14, tops[line.line] + SIDE / 2, text, ha="right", va="center", fontsize=7, linespacing=1.1)
-    erased = list(lines.text[lines.role == "erased"].unique())
+    lost = lines[lines.role == "erased"]
+    erased = list(lost.text.where(lost.asked == lost.without, lost.without.str.replace("_", " ")).unique())
     names = {"erased": "erased", "retained": "retained" if len(erased) == 1 else f"retained without {erased[0]}"}
     for role, group in lines.groupby("role"):
         start, end = tops[group.line.min()], tops[group.line.max()] + SIDE
