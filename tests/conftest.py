@@ -96,6 +96,17 @@ worlds:
 """
 
 
+APART = ("test_causes.py", "test_causes_of_code.py", "test_narrowed.py", "test_docs_methods.py", "test_guidance.py")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One worker runs all tests of a file, and makes once what they share; of some files tests share little."""
+    for item in items:
+        if item.path.name not in APART:
+            item.add_marker(pytest.mark.xdist_group(item.path.name))
+
+
 def forget(code: bool = True) -> None:
     """Drop what was read from files; `code`: also what was read from Python's."""
     for module in (config, prompt_set, task, variants, *((keys, source, contract, requests, causes) if code else ())):

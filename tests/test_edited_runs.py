@@ -33,8 +33,6 @@ EDITS += [  # of the suite itself, which only copies have
         "edited",
     ),
 ]  # fmt: skip
-pytestmark = pytest.mark.xdist_group("edited runs")
-
 
 PARAMETERS = [pytest.param(e, id=e.name, marks=[] if e.always else [pytest.mark.causes]) for e in EDITS]
 
