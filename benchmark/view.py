@@ -14,7 +14,8 @@ import pandas as pd
 
 from benchmark.errors import BenchmarkError
 from benchmark.files import private
-from benchmark.plan import config, plugins
+from benchmark.plan import config, least, plugins
+from benchmark.plan.records import NOTHING, Erasure, Variant
 from benchmark.plan.suite import Suite
 from benchmark.running import cli
 from benchmark.showing import plot, typeset
@@ -54,7 +55,11 @@ def main(
     for name, module in modules.items():
         feeding = [key for key, experiment in loaded.experiments.items() if name in experiment.views]
         rows = numbers[numbers.experiment.isin(feeding)]
+        lacks = f"{scores}: has no number for {name}, which shows {', '.join(feeding) or 'no experiment'}"
         if len(rows):
+            why = _lacking(name, rows, loaded)
+            lacks = f"{scores}: has too little for {name}, which {why}" if why else ""
+        if not lacks:
             means, lines = prepare(rows, loaded, lacking or [])
             lone = getattr(module, "WITHOUT_DETAILS", False)
             shown = details.read(scores, getattr(module, "DETAILS", ()), suite, lone)
@@ -62,12 +67,22 @@ def main(
             with private(out, unmasked):
                 _write(loaded, module, means, shown, lines, images or [], out / name, unmasked)
             continue
-        lacks = f"{scores}: has no number for {name}, which shows {', '.join(feeding) or 'no experiment'}"
         if not if_any:
             raise BenchmarkError(lacks)
         # Files of an earlier, wider run are not of this scores.csv, but not wrong: they stay, and a line says so.
         there = ", ".join(sorted(path.name for path in (out / name).parent.glob(f"{Path(name).name}.*")))
         print(f"{lacks}: left out" + (f"; {there} stays as an earlier scores.csv made it" if there else ""))
+
+
+def _lacking(view: str, rows: pd.DataFrame, suite: Suite) -> str:
+    """What a view needs and these numbers do not have; nothing if they are of controls alone."""
+    erased = rows[rows.concept != NOTHING]
+    models = erased[["experiment", "task", "variant", "checkpoint", "concept", "erasing_seed"]].drop_duplicates()
+    experiments = {
+        key: [Erasure(m.task, Variant(m.variant, m.checkpoint), m.concept, m.erasing_seed) for m in own.itertuples()]
+        for key, own in models.groupby("experiment")
+    }
+    return least.lacking(view, least.has(experiments, suite.budgets.erased)) if experiments else ""
 
 
 def prepare(scores: pd.DataFrame, suite: Suite, lacking: Sequence[str] = ()) -> tuple[pd.DataFrame, list[str]]:

@@ -65,7 +65,16 @@ def test_each_value_of_a_prompt_set_changes_what_it_must(with_rows, capsys):
         return {"score "} | (looked_at(old, "rows") if more else set())
 
     removed = [("metrics", name) for name in ENTRY["metrics"] if name != "detected"]  # its observer has settings here
-    walk(with_rows, PATH, ENTRY, "quick", expected, capsys, (*removed, ("columns", "row"), ("defaults", "images")))
+    walk(
+        with_rows,
+        PATH,
+        ENTRY,
+        "quick",
+        expected,
+        capsys,
+        edits.leaves(ENTRY),
+        (*removed, ("columns", "row"), ("defaults", "images")),
+    )
 
 
 def test_a_row_that_is_edited_changes_the_drawing_of_its_set(with_rows):

@@ -34,7 +34,8 @@ EDITS += [  # of the suite itself, which only copies have
     ),
 ]  # fmt: skip
 
-PARAMETERS = [pytest.param(e, id=e.name, marks=[] if e.always else [pytest.mark.causes]) for e in EDITS]
+PARAMETERS = [pytest.param(edit, id=edit.name) for edit in EDITS]
+SOME = [edit for edit in EDITS if edit.always]
 
 
 @pytest.fixture(scope="module")
@@ -94,40 +95,52 @@ def contents(results: Path) -> dict[str, bytes]:
     return {str(p.relative_to(results)): p.read_bytes() for p in found}
 
 
+@pytest.mark.causes
 @pytest.mark.parametrize("edit", PARAMETERS)
 def test_an_edited_run_ends_as_a_clean_clone(finished, tmp_path, edit, capsys):
-    began, before = time.monotonic(), finished(edit.run)
-    keys = edits.fresh(before, edit.run)
-    copy = tmp_path / "copy"
-    shutil.copytree(before, copy, symlinks=True)
-    edit.make(copy)
-    after = edits.fresh(copy, edit.run)
+    began = time.monotonic()
+    copy = shutil.copytree(finished(edit.run), tmp_path / "copy", symlinks=True)
+    jobs = make(edit, copy)
+    count = the_same_as_a_clean_clone([edit], copy, tmp_path / "clean")
+    with capsys.disabled():
+        print(f"\n{edit.name}: {jobs} jobs, {count} files as in a clean clone, {time.monotonic() - began:.0f} s")
+
+
+def test_three_edits_one_after_another_end_as_a_clean_clone_with_all_of_them(finished, tmp_path):
+    copy = shutil.copytree(finished("brief"), tmp_path / "copy", symlinks=True)
+    assert len(SOME) == 3 and all(make(edit, copy) for edit in SOME)
+    the_same_as_a_clean_clone(SOME, copy, tmp_path / "clean")
+
+
+def make(edit: edits.Edit, folder: Path) -> int:
+    """Edit a finished run and run it again: exactly the jobs that must run do, and nothing else is made again."""
+    results, keys = folder / f"results/{edit.run}", edits.fresh(folder, edit.run)
+    old, stats = contents(results), endings.finished_work(results)
+    edit.make(folder)
+    after = edits.fresh(folder, edit.run)
     changed = edits.changed(keys, after)
     assert changed == edits.matching(edit.changes, keys.keys() | after.keys())
-    jobs = planned(copy, edit.run)
+    jobs = planned(folder, edit.run)
     assert jobs == edits.planned(changed, after)
-    images, results = endings.finished_work(copy / f"results/{edit.run}"), copy / f"results/{edit.run}"
     if jobs:
-        run(copy, edit.run)
+        run(folder, edit.run)
+    new, again = contents(results), endings.finished_work(results)
+    for name, stat in stats.items():  # the same bytes, and no other cause: the same file
+        if job_of(name) not in changed and new.get(name) == old[name]:
+            assert again[name] == stat, f"{name} was made again"
+    return len(jobs)
 
-    clean = repository(tmp_path / "clean")
-    edit.make(clean)
-    run(clean, edit.run)
-    mine, theirs = contents(results), contents(clean / f"results/{edit.run}")
+
+def the_same_as_a_clean_clone(made: list[edits.Edit], folder: Path, place: Path) -> int:
+    """Run a clean clone with the same edits, and compare all bytes; how many files these are."""
+    suite, clean = made[0].run, repository(place)
+    for edit in made:
+        edit.make(clean)
+    run(clean, suite)
+    mine, theirs = contents(folder / f"results/{suite}"), contents(clean / f"results/{suite}")
     assert mine.keys() == theirs.keys()
     assert not [name for name in mine if mine[name] != theirs[name]]
-
-    # What has the same bytes as before and no other cause is the same file: it was not made again.
-    old = contents(before / f"results/{edit.run}")
-    again = endings.finished_work(results)
-    for name, stat in images.items():
-        job = job_of(name)
-        if job not in changed and mine.get(name) == old[name]:
-            assert again[name] == stat, f"{name} was made again"
-    with capsys.disabled():
-        print(
-            f"\n{edit.name}: {len(jobs)} jobs, {len(mine)} files as in a clean clone, {time.monotonic() - began:.0f} s"
-        )
+    return len(mine)
 
 
 def job_of(name: str) -> str:

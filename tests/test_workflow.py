@@ -19,16 +19,17 @@ from benchmark.plan import grid, variants
 SNAKEMAKE = [sys.executable, "-m", "snakemake"]
 
 
-def snakemake(folder, *arguments, suite="micro"):
-    command = [*SNAKEMAKE, *arguments, "--cores", "2", "--config", f"suite={suite}"]
+def snakemake(folder, *arguments, **config):
+    named = [f"{key}={value}" for key, value in ({"suite": "micro"} | config).items()]
+    command = [*SNAKEMAKE, *arguments, "--cores", "2", "--config", *named]
     end = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     assert end.returncode == 0, end.stdout + end.stderr
     return end.stdout + end.stderr
 
 
-def planned(folder, *arguments, suite="micro"):
+def planned(folder, *arguments, **config):
     """The jobs of a dry run, as (rule, what tells its jobs apart): a view, or the prompt set and the shard."""
-    out = snakemake(folder, *arguments, "--dry-run", suite=suite)
+    out = snakemake(folder, *arguments, "--dry-run", **config)
     jobs = set()
     for block in re.split(r"\n(?=(?:local)?rule \w+:)", out)[1:]:
         rule = re.match(r"(?:local)?rule (\w+):", block)[1]
@@ -236,7 +237,8 @@ def test_suites_plan(fake, suite):
 
 
 def test_the_slurm_profile_plans(fake):
-    assert ("erase", "style/esd/seed0/van_gogh") in planned(fake, "--profile", "slurm", suite="paper")
+    jobs = planned(fake, "--profile", "slurm", suite="paper", experiments="style")
+    assert ("erase", "style/esd/seed0/van_gogh") in jobs
 
 
 def test_jobs_are_command_lines_that_their_runners_understand(fake):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import edits
 import pytest
@@ -43,21 +43,23 @@ def kind(leaf: tuple) -> tuple:
     return tuple("*" if i and leaf[i - 1] in NAMES else part for i, part in enumerate(leaf))
 
 
-def walk(write, path: str, data: dict, suite: str, expected: Expected, capsys, removed: tuple = (), thin=None) -> None:
-    """Mutate each leaf of a YAML file; what changes must be what `expected` says. Leaves of `removed` go, too.
+def one_of_each_kind(leaves: Iterable[tuple]) -> list[tuple]:
+    """The first leaf of each kind."""
+    first: dict[tuple, tuple] = {}
+    for leaf in leaves:
+        first.setdefault(kind(leaf), leaf)
+    return list(first.values())
 
-    Of leaves for which `thin(leaf)` is true, only the first of each kind is mutated.
-    """
+
+def walk(
+    write, path: str, data: dict, suite: str, expected: Expected, capsys, leaves: Iterable[tuple], removed: tuple = ()
+) -> None:
+    """Mutate leaves of a YAML file; what changes must be what `expected` says. Leaves of `removed` go, too."""
     write(path, data)
     plan = grid.plan({"suite": suite})
     before = edits.keys_of(plan)
     tried: Counter[str] = Counter()
-    chosen, kinds = [], set()
-    for leaf in edits.leaves(data):
-        if leaf != ("world",) and not (thin and thin(leaf) and kind(leaf) in kinds):  # another world is another suite
-            chosen.append(leaf)
-        kinds.add(kind(leaf))
-    mutations = [(leaf, edits.mutated(data, leaf)) for leaf in chosen]
+    mutations = [(leaf, edits.mutated(data, leaf)) for leaf in leaves if leaf != ("world",)]  # that is another suite
     mutations += [(leaf, edits.without(data, leaf)) for leaf in removed]
     for leaf, another in mutations:
         write(path, another)

@@ -19,6 +19,7 @@ from benchmark.figures._empty import empty
 from benchmark.plan.records import WHOLE
 
 PAPER_PLACE = "Figure 4"
+LEAST = {"models": 2, "images": 2}
 DETAILS = ("settings",)
 CAPTION = (
     "The same anchors as a bare word, in a short sentence and in a long one; the concept stands in the same sentence "

@@ -21,6 +21,7 @@ from benchmark.figures._rank import spearman
 from benchmark.plan.records import WHOLE
 
 PAPER_PLACE = "Figure 3"
+LEAST = {"models": 3, "images": 2}
 DETAILS = ("settings", "distances")
 CAPTION = (
     "How unlike a concept and its anchor are, against what is retained after the concept was erased in favour of that "

@@ -19,6 +19,7 @@ from benchmark.figures._empty import empty
 from benchmark.plan.records import WHOLE
 
 PAPER_PLACE = "Figure 5"
+LEAST = {"models": 2, "images": 2}
 DETAILS = ("settings",)
 CAPTION = (
     "What is left of the erased concept against what is retained, for anchors of all kinds. A filled mark is an anchor "

@@ -65,7 +65,7 @@ def jobs(plan: grid.Plan) -> dict[tuple[str, str], Callable[[], Cause]]:
             causes["generate", key] = lambda found=found: {"drawing": digest(drawing(suite)), "attack": digest(found())}
     if suite.gate:
         causes["gate", ""] = lambda: gate(plan)
-    return causes | {("view", name): partial(view, plan, name) for name in plan.views}
+    return causes | {("view", name): partial(view, plan, name) for name in (*plan.views, *plan.empty)}
 
 
 # ── models ──

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from benchmark.errors import ConfigError
-from benchmark.plan import contract, plugins, protocols, source, strict, variants, view_details
+from benchmark.plan import contract, least, plugins, protocols, source, strict, variants, view_details
 from benchmark.plan.config import Experiment, Suite, load_set, load_suite, load_task
 from benchmark.plan.prompt_set import pool_set, training_set
 from benchmark.plan.records import NOTHING, Erasure, PromptSet, Task, Variant, digest
@@ -47,8 +47,9 @@ class Plan:
     `experiments` holds the erasures that each experiment asks for. `run` maps each of them to the erasure that is run
     for it: itself, or an equal one. `shards` are the jobs' shares of what is run, by path. `sets` are all prompt sets
     of which images are drawn; `looked_at` names those images that observers look at, as pairs of a set's name and a
-    shard's path. `named` has what the configuration names, by its key, where it does not say `all`; `files` has the
-    places of prompt sets' files that it names, by the set.
+    shard's path. `views` are the tables and figures; `empty` says of others why they are left out. `named` has what
+    the configuration names, by its key, where it does not say `all`; `files` has the places of prompt sets' files that
+    it names, by the set.
     """
 
     suite: Suite
@@ -60,6 +61,7 @@ class Plan:
     sets: Mapping[str, PromptSet]
     looked_at: tuple[tuple[str, str], ...]
     views: tuple[str, ...]
+    empty: Mapping[str, str]
     files: Mapping[str, str]
 
 
@@ -131,7 +133,7 @@ def plan(config: Mapping[str, Any], tolerant: bool = False) -> Plan:
     looked_at = [(name, BASE.path) for name in _union(task.drawn for task in tasks.values())]
     looked_at += [(name, path) for path, shard in shards.items() if shard != BASE for name in tasks[shard.task].sets]
     sets = {name: load_set(name, suite.world) for name, _ in looked_at}
-    views = _union(e.views for e in left.values())
+    views, empty = _views(suite, left, experiments)
     for name, path in looked_at:
         if sets[name].source.kind == "attack" and variants.adopts(shards[path].variant) == "images":
             raise ConfigError(f"{shards[path].variant}: has images and no model, which prompt set {name} would attack")
@@ -148,10 +150,25 @@ def plan(config: Mapping[str, Any], tolerant: bool = False) -> Plan:
         if names.count(name) > 1:
             raise ConfigError(f"prompt set {name}: another set of this run has the name; rename the file or the task")
     files = dict(config.get("files") or {})
-    made = Plan(suite, named, tasks, experiments, run, shards, sets | training | pools, tuple(looked_at), views, files)
+    made = Plan(
+        suite, named, tasks, experiments, run, shards, sets | training | pools, tuple(looked_at), views, empty, files
+    )
     for problem in () if tolerant else faults(made):
         raise ConfigError(problem)
     return made
+
+
+def _views(
+    suite: Suite, offered: Mapping[str, Experiment], experiments: Mapping[str, tuple[Erasure, ...]]
+) -> tuple[tuple[str, ...], dict[str, str]]:
+    """The views of experiments, and why others of theirs stay empty; none does of a run of controls alone."""
+    empty = {}
+    for view in (views := _union(e.views for e in offered.values())):
+        shown = {key: experiments[key] for key, e in offered.items() if view in e.views}
+        there = least.has(shown, suite.budgets.erased)
+        if there["models"] and (why := least.lacking(view, there)):
+            empty[view] = why
+    return tuple(view for view in views if view not in empty), empty
 
 
 def pool_of(plan: Plan, shard: Shard) -> PromptSet | None:

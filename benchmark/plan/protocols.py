@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from benchmark.errors import BenchmarkError
@@ -134,6 +135,7 @@ class Table(Protocol):
 
     CAPTION: str
     PAPER_PLACE: str = ""
+    LEAST: Mapping[str, int] = MappingProxyType({})
 
     def table(self, scores: pd.DataFrame) -> pd.DataFrame:
         """The .csv."""
@@ -148,6 +150,7 @@ class DetailedTable(Protocol):
 
     CAPTION: str
     PAPER_PLACE: str = ""
+    LEAST: Mapping[str, int] = MappingProxyType({})
     DETAILS: Sequence[str]
     WITHOUT_DETAILS: bool = False
 
@@ -164,6 +167,7 @@ class Figure(Protocol):
 
     CAPTION: str
     PAPER_PLACE: str = ""
+    LEAST: Mapping[str, int] = MappingProxyType({})
 
     def figure(self, scores: pd.DataFrame) -> tuple[matplotlib.figure.Figure, pd.DataFrame]:
         """The figure, and the numbers that it plots."""
@@ -174,6 +178,7 @@ class DetailedFigure(Protocol):
 
     CAPTION: str
     PAPER_PLACE: str = ""
+    LEAST: Mapping[str, int] = MappingProxyType({})
     DETAILS: Sequence[str]
     WITHOUT_DETAILS: bool = False
 
@@ -188,6 +193,7 @@ class Gallery(Protocol):
 
     CAPTION: str
     PAPER_PLACE: str = ""
+    LEAST: Mapping[str, int] = MappingProxyType({})
     IMAGES: Literal[True]
 
     def figure(

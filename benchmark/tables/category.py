@@ -14,6 +14,7 @@ from benchmark.tables._paper import ACCURACY, means, number, printed, table  # n
 
 CAPTION = "Erasing categories (Table 3 of the paper)"
 PAPER_PLACE = "Table 3"
+LEAST = {"images": 2}
 DETAILS = ["heads"]
 WITHOUT_DETAILS = True
 TRIPLE = {"fid": 1, ACCURACY: 1, "lpips": 3}  # of what is retained, in the paper's order, with their digits

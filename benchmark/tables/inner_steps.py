@@ -4,3 +4,4 @@ from benchmark.tables._ablation import blocks, table  # noqa: F401  (what this v
 
 CAPTION = "Inner steps: how many steps the search for the anchor may take on each input, K (Table 5 of the paper)"
 PAPER_PLACE = "Table 5"
+LEAST = {"models": 2, "images": 2}

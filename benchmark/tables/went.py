@@ -8,7 +8,7 @@ from benchmark.plan.records import WHOLE
 
 CAPTION = "Where the images of an erased concept went"
 DETAILS = ["labels"]
-LEAST = 5.0  # per cent: classes that no variant reaches are one column
+COMMON = 5.0  # per cent: classes that no variant reaches are one column
 OTHERS = "other classes"
 ASKED = ["experiment", "prompt_set", "asked", "wording"]  # for what the images were drawn
 VARIANT = ["variant", "checkpoint"]
@@ -35,7 +35,7 @@ def blocks(scores: pd.DataFrame, details: Mapping[str, pd.DataFrame]) -> Iterato
     for asked, rows in table(scores, details).groupby(ASKED, sort=False):
         wide = rows.pivot_table(index=VARIANT, columns="label", values="share", sort=False, fill_value=0)
         wide = wide.loc[[variant for variant in names.index if variant in wide.index]]
-        often = wide.max()[wide.max() >= LEAST].sort_values(ascending=False).index
+        often = wide.max()[wide.max() >= COMMON].sort_values(ascending=False).index
         rare = wide.drop(columns=often).sum(axis=1)
         shown = wide[often].assign(**{OTHERS: rare} if rare.any() else {})
         shown.index = pd.Index(names[wide.index], name="variant")

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from benchmark.errors import BenchmarkError, ConfigError
-from benchmark.plan import causes, grid, plugins, variants
+from benchmark.plan import causes, grid, least, plugins, variants
 from benchmark.plan.config import load_suite
 from benchmark.plan.source import literal
 from benchmark.plan.suite import Suite
@@ -21,7 +21,7 @@ from benchmark.tools.scale import Speed, jobs
 PLACES = (*(f"Table {number}" for number in range(1, 6)), *(f"Figure {number}" for number in range(3, 9)))
 SUFFIX = {"tables": "md", "figures": "svg"}  # of the file that people look at
 IMAGES = Speed(image=1, erase=0, look=0)  # a job's "seconds" are then the images that it draws
-HEAD = ("place", "view", "experiments", "erasures", "seeds", "images", "jobs", "file")
+HEAD = ("place", "view", "needs", "experiments", "erasures", "seeds", "images", "jobs", "file")
 
 
 def main(suite: str = "tour", place: list[str] | None = None, experiments: bool = False, made: bool = False) -> None:
@@ -36,7 +36,7 @@ def main(suite: str = "tour", place: list[str] | None = None, experiments: bool 
     loaded = load_suite(suite)
     asked = _asked(place) if place else PLACES
     rows = [row for each in asked for row in of_place(loaded, each)]
-    empty = [row for row in rows if not row.experiments or (made and not row.there)]
+    empty = [row for row in rows if not row.possible or (made and not row.there)]
     if place and empty:
         raise BenchmarkError("; ".join(f"{row.place}: {row.file}" for row in empty))
     feeding = tuple(dict.fromkeys(name for row in rows for name in row.experiments))
@@ -49,7 +49,7 @@ def main(suite: str = "tour", place: list[str] | None = None, experiments: bool 
     widths = [max(len(row[i]) for row in cells) for i in range(len(HEAD) - 1)]
     for row in cells:
         texts = [
-            text.rjust(width) if 3 <= i <= 6 else text.ljust(width)
+            text.rjust(width) if 4 <= i <= 7 else text.ljust(width)
             for i, (text, width) in enumerate(zip(row[:-1], widths, strict=True))
         ]
         print("  ".join([*texts, row[-1]]).rstrip())
@@ -69,12 +69,14 @@ class Row:
     jobs: int
     file: str
     there: bool
+    possible: bool = True  # whether a run of the suite makes it
 
     def cells(self) -> tuple[str, ...]:
         counts = [f"{n:,}" if self.experiments else "" for n in (self.erasures, self.seeds, self.images, self.jobs)]
         return (
             self.place,
             self.view,
+            least.said(self.view) if self.view else "",
             ", ".join(self.experiments),
             *counts,
             self.file if self.there else f"– {self.file}",
@@ -85,14 +87,18 @@ def of_place(suite: Suite, place: str) -> Iterator[Row]:
     """The views that take a place; one row without a view if none does."""
     names = [view for view in views() if literal(f"benchmark/{view}.py", "PAPER_PLACE", "") == place]
     if not names:
-        yield Row(place, "", (), 0, 0, 0, 0, "empty: no file of benchmark/tables or benchmark/figures takes it", False)
+        yield Row(
+            place, "", (), 0, 0, 0, 0, "empty: no file of benchmark/tables or benchmark/figures takes it", False, False
+        )
     for view in names:
         feeding = tuple(key for key, experiment in suite.experiments.items() if view in experiment.views)
         if not feeding:
-            yield Row(place, view, (), 0, 0, 0, 0, f"empty: no experiment of suite {suite.name} shows it", False)
+            yield Row(place, view, (), 0, 0, 0, 0, f"empty: no experiment of suite {suite.name} shows it", False, False)
             continue
-        file, there = _file(suite, view)
-        yield Row(place, view, feeding, *cost(suite, feeding, view), file, there)
+        plan = grid.plan({"suite": suite.name, "experiments": list(feeding)}, tolerant=True)
+        why = plan.empty.get(view)
+        file, there = (f"empty: {why}", False) if why else _file(suite, view)
+        yield Row(place, view, feeding, *cost(suite, feeding, view), file, there, not why)
 
 
 def views() -> list[str]:

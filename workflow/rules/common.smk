@@ -226,6 +226,8 @@ if SCREEN:  # what jobs say is in their logs, and their last line on the screen;
 if workflow.is_main_process:
     for problem in BROKEN:
         print(f"broken: {problem}: its jobs will fail, all others are run", file=sys.stderr)
+    for view, why in PLAN.empty.items():
+        print(f"left out: {view} {why}", file=sys.stderr)
     for problem in answered.missing(PLAN):
         print(f"missing: {problem}: jobs that need it will fail, all others are run", file=sys.stderr)
 

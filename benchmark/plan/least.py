@@ -1,0 +1,45 @@
+"""How much a table or figure needs: with less, its place stays empty.
+
+A file of `benchmark/tables/` or `benchmark/figures/` says it in `LEAST`, for example `{"models": 2, "images": 2}`: of
+one experiment, so many models that have lost a concept, so many erasing seeds, and so many images of an erased concept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from benchmark.errors import ConfigError
+from benchmark.plan import source
+from benchmark.plan.records import NOTHING, Erasure
+from benchmark.plan.selection import choose
+
+PARTS = ("models", "seeds", "images")
+
+
+def needed(view: str) -> dict[str, int]:
+    """What a view needs of each of `PARTS`; 1 of what its file does not name. Raises `ConfigError` for another part."""
+    file = f"benchmark/{view}.py"
+    least = {} if source.broken(file) else source.literal(file, "LEAST", {})
+    if not isinstance(least, dict):
+        raise ConfigError(f"{file}: LEAST: {least!r} says not of what: write {{'models': {least!r}}}, say")
+    choose(list(least), PARTS, f"{file}: LEAST") if least else ()
+    return dict.fromkeys(PARTS, 1) | least
+
+
+def has(experiments: Mapping[str, Iterable[Erasure]], images: int) -> dict[str, int]:
+    """What there is of each of `PARTS`, in the experiment that has most. `images` are those of an erased concept."""
+    erased = [[erasure for erasure in erasures if erasure.concept != NOTHING] for erasures in experiments.values()]
+    models = max((len({(e.variant, e.concept) for e in each}) for each in erased), default=0)
+    seeds = max((len({e.erasing_seed for e in each}) for each in erased), default=0)
+    return {"models": models, "seeds": seeds, "images": images}
+
+
+def lacking(view: str, there: Mapping[str, int]) -> str:
+    """Why a view's place stays empty, for people; an empty text if there is enough."""
+    fewer = [f"{least} {part}, and has {there[part]}" for part, least in needed(view).items() if there[part] < least]
+    return f"needs {'; '.join(fewer)}" if fewer else ""
+
+
+def said(view: str) -> str:
+    """What a view needs, for people: `2 models, 1 seed, 2 images`."""
+    return ", ".join(f"{n} {part if n > 1 else part.removesuffix('s')}" for part, n in needed(view).items())
