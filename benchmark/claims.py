@@ -22,7 +22,7 @@ from benchmark.showing.judging import Judged, Tested, judge
 from benchmark.store import claimed, details
 from benchmark.store.scores import read
 
-DETAILS = ("paired", "distances")  # those that claims can use, if they are beside scores.csv
+DETAILS = ("paired", "distances", "inner_loops")  # those that claims can use, if they are beside scores.csv
 COLUMNS = (
     "claim",  # its key in benchmark/paper/claims.yaml
     "task",
@@ -49,6 +49,7 @@ MEANINGS = {
     effects.PAIRED: "image by image, on the same noise",
     effects.UNPAIRED: "from two scores, as if their images' errors were independent",
     effects.GROUPS: "of two tasks, which have other images",
+    effects.LOOPS: "not at all: this is about the courses of the erasures",
 }
 
 

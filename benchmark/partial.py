@@ -16,7 +16,7 @@ from benchmark.running import cli
 def main(
     suite: str, prompts: list[Path], evidence: list[Path], lacking: list[str], out: Path,
     experiments: list[str] | None = None, methods: list[str] | None = None, concepts: list[str] | None = None,
-    seeds: list[int] | None = None, embeddings: Path | None = None,
+    seeds: list[int] | None = None, embeddings: Path | None = None, models: list[Path] | None = None,
 ) -> None:  # fmt: skip
     """Score the evidence that is there, make its tables and print them.
 
@@ -31,9 +31,10 @@ def main(
         concepts: Those that were named, if not all, of what was erased.
         seeds: Those that were named, if not all, of the erasing.
         embeddings: The embeddings.csv, if it is there.
+        models: Those models.csv that are there, for details that need the traces of erasures.
     """
     shutil.rmtree(out, ignore_errors=True)
-    score.main(suite, prompts, evidence, out / "scores.csv", experiments, methods, concepts, seeds, embeddings)
+    score.main(suite, prompts, evidence, out / "scores.csv", experiments, methods, concepts, seeds, embeddings, models)
     views = dict.fromkeys(name for experiment in load_suite(suite).experiments.values() for name in experiment.views)
     tables = [name for name in views if name.startswith("tables/")]
     view.main(suite, out / "scores.csv", out, tables, if_any=True, lacking=lacking)

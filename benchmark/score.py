@@ -18,7 +18,7 @@ from benchmark.plan.prompt_rows import read as read_prompts
 from benchmark.plan.records import NOTHING, WHOLE, Erasure, Measure, Prompt, PromptSet, Task, Variant
 from benchmark.plan.versions import version
 from benchmark.running import cli
-from benchmark.store import details, scores
+from benchmark.store import details, scores, traces
 from benchmark.store.evidence import KEY, MODEL, features, read, references
 from benchmark.store.look import Features, Group, Look, Originals, identity
 
@@ -50,7 +50,7 @@ class Seen:
 def main(
     suite: str, prompts: list[Path], evidence: list[Path], out: Path, experiments: list[str] | None = None,
     methods: list[str] | None = None, concepts: list[str] | None = None, seeds: list[int] | None = None,
-    embeddings: Path | None = None,
+    embeddings: Path | None = None, models: list[Path] | None = None,
 ) -> None:  # fmt: skip
     """Compute every metric of every erasure and write scores.csv and, beside it, the details that views show.
 
@@ -64,6 +64,7 @@ def main(
         concepts: Those that were named, if not all, of what was erased.
         seeds: Those that were named, if not all, of the erasing.
         embeddings: The embeddings.csv, for details that need it.
+        models: The models.csv of each shard, for details that need the traces of erasures.
     """
     named = {"experiments": experiments, "methods": methods, "concepts": concepts, "seeds": seeds}
     plan = grid.plan({"suite": suite} | {key: names or "all" for key, names in named.items()}, tolerant=True)
@@ -105,7 +106,9 @@ def main(
     scores.write(out, table)
     order = {key: [(e, name) for e in es for name in plan.tasks[e.task].drawn] for key, es in plan.experiments.items()}
     seen_by = {key: [looks[each] for each in every if each in looks] for key, every in order.items()}
-    details.write(out, plan, seen_by, pd.read_csv(embeddings, keep_default_na=False) if embeddings else None)
+    given = {"EMBEDDINGS": pd.read_csv(embeddings, keep_default_na=False)} if embeddings else {}
+    given |= {"TRACES": traces.read(models, plan)} if models else {}
+    details.write(out, plan, seen_by, given)
 
 
 def of_original(plan: grid.Plan, name: str, prompts: tuple[Prompt, ...], path: Path) -> list[Number]:

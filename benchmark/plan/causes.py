@@ -34,7 +34,7 @@ def jobs(plan: grid.Plan) -> dict[tuple[str, str], Callable[[], Cause]]:
     """
     suite = plan.suite
     causes = {("base", ""): lambda: base(suite), ("score", ""): lambda: scores(plan)}
-    if view_details.embedded(suite, plan.experiments):
+    if view_details.need("EMBEDDINGS", suite, plan.experiments):
         causes["embed", ""] = lambda: embedding(suite)
     rows = cache(lambda name: prompt_rows.known(plan.sets[name], suite, plan.files))  # many jobs ask for the same
     asked = cache(lambda name, concepts: images(suite, plan.sets[name], rows(name), concepts))

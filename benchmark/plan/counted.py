@@ -52,7 +52,7 @@ score.py
 store/scores.py:COLUMNS store/scores.py:OPTIONAL store/scores.py:write store/evidence.py store/manifest.py:Image
 plan/versions.py plan/prompt_rows.py:read plan/prompt_rows.py:_value plan/prompt_rows.py:of_model
 plan/prompt_rows.py:_count plan/prompt_rows.py:role_of plan/records.py:Task
-store/details.py store/look.py
+store/details.py store/look.py store/traces.py
 """
 VIEWING = """
 view.py

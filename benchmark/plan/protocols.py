@@ -130,6 +130,16 @@ class EmbeddedDetail(Protocol):
         """Rows of `COLUMNS`; `embeddings` has a `distance` for each `text` and `other` text."""
 
 
+class TracedDetail(Protocol):
+    """benchmark/details/ with TRACES = True: one that needs to know what methods noted while they erased."""
+
+    COLUMNS: Mapping[str, type]
+    TRACES: Literal[True]
+
+    def detail(self, looks: Sequence[Look], traces: pd.DataFrame) -> Iterator[Mapping[str, Any]]:
+        """Rows of `COLUMNS`; `traces` has the columns of `store/traces.py` and those that methods name."""
+
+
 class Table(Protocol):
     """benchmark/tables/: a table of scores."""
 
@@ -242,6 +252,7 @@ FOLDERS: dict[str, type] = {  # of classifiers/ only those that tasks name are c
 SPECIAL: dict[tuple[str, str], type] = {  # plugins that say of themselves, by a constant, that they are of another kind
     ("methods", "ADOPTS"): Adopted,
     ("benchmark/details", "EMBEDDINGS"): EmbeddedDetail,
+    ("benchmark/details", "TRACES"): TracedDetail,
     ("benchmark/tables", "DETAILS"): DetailedTable,
     ("benchmark/figures", "DETAILS"): DetailedFigure,
     ("benchmark/figures", "IMAGES"): Gallery,

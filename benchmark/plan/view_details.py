@@ -15,10 +15,10 @@ def details(suite: Suite, experiments: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for view in views for name in details_of(f"benchmark/{view}.py")))
 
 
-def embedded(suite: Suite, experiments: Iterable[str]) -> bool:
-    """Whether the views of these experiments show a detail that needs the embeddings of concepts."""
+def need(what: str, suite: Suite, experiments: Iterable[str]) -> bool:
+    """Whether views of these experiments show a detail that needs `EMBEDDINGS` of concepts, or `TRACES` of erasures."""
     files = [f"benchmark/details/{name}.py" for name in details(suite, experiments)]
-    return any(not source.broken(file) and source.literal(file, "EMBEDDINGS", False) for file in files)
+    return any(not source.broken(file) and source.literal(file, what, False) for file in files)
 
 
 def details_of(view: str) -> tuple[str, ...]:

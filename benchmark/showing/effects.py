@@ -22,11 +22,11 @@ import pandas as pd
 from scipy.special import stdtr, stdtrit
 
 from benchmark.plan.records import END, NOTHING
-from benchmark.store.claimed import Part
+from benchmark.store.claimed import INNER_STEPS, Part
 
 LEVEL = 0.975  # of each side of an interval
 NORMAL = 1.96
-PAIRED, UNPAIRED, GROUPS = "same noise", "two scores", "two tasks"
+PAIRED, UNPAIRED, GROUPS, LOOPS = "same noise", "two scores", "two tasks", "inner loops"
 Directions = Callable[[str], Mapping[str, str]]  # of a metric: by role, up if higher numbers are better
 
 
@@ -41,7 +41,7 @@ class Effect(NamedTuple):
     se: float
     df: float
     metric: str
-    errors: str  # whence the images' errors come: PAIRED, UNPAIRED or GROUPS
+    errors: str  # whence the images' errors come: PAIRED, UNPAIRED or GROUPS; LOOPS if it is of no image
     concepts: int
     seeds: int
 
@@ -69,6 +69,8 @@ class Numbers:
 
     def effect(self, part: Part, task: str) -> Effect:
         """The effect of a part on a task. Raises `Unknown` if numbers are missing or too few."""
+        if part.kind == "sooner":
+            return within(self._mean_of_pairs([self._sooner(task, *pair) for pair in part.pairs]), False, INNER_STEPS)
         metric = self._metric(part, task)
         shared = part.role == "retained"
         if part.kind == "harms":
@@ -123,6 +125,24 @@ class Numbers:
         first, second = first.loc[both], second.loc[both]
         gaps = {"value": sign * (first.value - second.value), "se": np.hypot(first.se, second.se), "errors": UNPAIRED}
         return pd.DataFrame(gaps)
+
+    def _sooner(self, task: str, one: str, two: str) -> pd.DataFrame:
+        """How much sooner the inner loops of `one` end than those of `two`, in per cent of their most steps."""
+        if "inner_loops" not in self.details:
+            raise Unknown("there is no details/inner_loops.csv, which says how long inner loops were")
+        loops = self.details["inner_loops"]
+        loops = loops[(loops.task == task) & (loops.checkpoint == END)].drop_duplicates(
+            ["variant", "concept", "erasing_seed"]
+        )
+        first, second = (
+            (100 * rows["mean"] / rows.most)
+            for name in (one, two)
+            for rows in [loops[loops.variant == name].set_index(["concept", "erasing_seed"])]
+        )
+        gaps = (second - first).dropna()
+        if gaps.empty:
+            raise Unknown(f"no concept of the task {task} was erased with the inner loops of both {one} and {two}")
+        return pd.DataFrame({"value": gaps, "se": 0.0, "errors": LOOPS})
 
     def _paired(self, role: str, task: str, metric: str, one: str, two: str) -> pd.DataFrame | None:
         """The same from the detail `paired`, if it has the pair; in either order."""
@@ -218,4 +238,4 @@ def _mean(rows: pd.DataFrame, key: list[str]) -> pd.DataFrame:
 
 
 def _worst(errors: pd.Series) -> str:
-    return UNPAIRED if UNPAIRED in set(errors) else PAIRED
+    return UNPAIRED if UNPAIRED in set(errors) else errors.iloc[0]

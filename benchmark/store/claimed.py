@@ -30,19 +30,22 @@ class Part:
     - `harms`: the mean of `variants` has worse numbers on the claim's task than on the task `against`, by `least`.
     - `nearest`: of `anchors` (the anchor of each variant, by its name in the detail `distances`) the variant whose
       anchor is nearest to a concept has better numbers than the one whose anchor is farthest, by `least`.
+    - `sooner`: in each of `pairs` the inner loops of the first variant end after fewer steps than those of the second,
+      by `least` (`inner_steps`: per cent of the most that they may take).
     """
 
     text: str  # what is compared, for people
     role: Literal["erased", "retained"]
     least: Mapping[str, float]  # by metric; of several metrics, the first that the task has for this role is taken
-    kind: Literal["better", "alike", "harms", "nearest"] = "better"
+    kind: Literal["better", "alike", "harms", "nearest", "sooner"] = "better"
     pairs: tuple[tuple[str, ...], ...] = ()
     variants: tuple[str, ...] = ()
     against: str = ""
     anchors: Mapping[str, str] = field(default_factory=dict)
 
 
-NEEDS = {"better": "pairs", "alike": "pairs", "harms": "variants", "nearest": "anchors"}
+NEEDS = {"better": "pairs", "alike": "pairs", "harms": "variants", "nearest": "anchors", "sooner": "pairs"}
+INNER_STEPS = "inner_steps"  # what the kind `sooner` measures: no metric, but a detail
 
 
 @dataclass(frozen=True)
@@ -93,7 +96,7 @@ def read(path: Path = FILE) -> Claims:
 def planned(part: Part, task: str, suite: Suite) -> Part | None:
     """A part with those of its variants that an experiment of the suite has for a task; None if they make no test."""
     there = _there(suite, task)
-    if part.kind in ("better", "alike"):
+    if part.kind in ("better", "alike", "sooner"):
         pairs = tuple(pair for pair in part.pairs if there.issuperset(pair))
         return replace(part, pairs=pairs) if pairs else None
     if part.kind == "harms":
@@ -127,6 +130,8 @@ def _check(part: Part, where: str) -> None:
     if not part.least:
         raise ConfigError(f"{where}.least: names no metric")
     metrics = {*plugins.names("benchmark/metrics"), *(each.metric for each in printed.declared().metrics.values())}
+    if part.kind == "sooner":
+        metrics = {INNER_STEPS}
     for metric, least in part.least.items():
         if metric not in metrics:
             raise ConfigError(unknown(f"{where}.least", metric, sorted(metrics), "metric"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -21,22 +22,31 @@ FOLDER = "details"  # beside scores.csv
 FIRST = {"suite": str, "experiment": str}  # the columns in front of those that a detail names
 
 
+NEEDED = {  # what a detail may need beside what observers saw: the constant that says so, and where it comes from
+    "EMBEDDINGS": "--embeddings, what `python -m benchmark.embed` writes",
+    "TRACES": "--models, the models.csv of each shard",
+}
+
+
 def write(
-    scores: Path, plan: Plan, looks: Mapping[str, Sequence[Look]], embeddings: pd.DataFrame | None = None
+    scores: Path,
+    plan: Plan,
+    looks: Mapping[str, Sequence[Look]],
+    given: Mapping[str, pd.DataFrame] = MappingProxyType({}),
 ) -> None:
     """Write `details/<name>.csv` beside a scores.csv for each detail that views of the plan show.
 
-    `looks` holds, by experiment, all models and prompt sets that it shows. `embeddings` is what `embed` has written; a
-    detail that needs it is not written without it.
+    `looks` holds, by experiment, all models and prompt sets that it shows. `given` has what details may need, by the
+    keys of `NEEDED`; a detail that needs what is not there is not written.
     """
     shown = {key: details(plan.suite, [key]) for key in plan.experiments}
     for name in dict.fromkeys(name for names in shown.values() for name in names):
-        module, more = plugins.load("benchmark/details", name), ()
-        if getattr(module, "EMBEDDINGS", False):
-            if embeddings is None:
-                print(f"details/{name}.csv: needs --embeddings, what `python -m benchmark.embed` writes: left out")
-                continue
-            more = (embeddings,)
+        module = plugins.load("benchmark/details", name)
+        needs = [what for what in NEEDED if getattr(module, what, False)]
+        if lacking := [NEEDED[what] for what in needs if what not in given]:
+            print(f"details/{name}.csv: needs {lacking[0]}: left out")
+            continue
+        more = [given[what] for what in needs]
         rows = [
             {"suite": plan.suite.name, "experiment": key} | dict(row)
             for key, names in shown.items()

@@ -65,11 +65,12 @@ def _with(merged: pd.DataFrame, part: pd.DataFrame, path: Path) -> pd.DataFrame:
 
 def _details(name: str, parts: list[Path], out: Path, suite: str) -> None:
     """A detail of all parts that have it."""
-    models, merged = ["experiment", *look.MODEL], pd.DataFrame()
+    merged = pd.DataFrame()
     for path in parts:
         if not details.path(path, name).exists():
             continue
         part = details.read(path, [name], suite)[name]
+        models = [column for column in ("experiment", *look.MODEL) if column in part]
         known = merged.set_index(models).index if len(merged) else []
         merged = pd.concat([merged, part[~part.set_index(models).index.isin(known)]], ignore_index=True)
     if len(merged):

@@ -172,7 +172,15 @@ def details(*views):
 
 def embeddings():
     """How far apart concepts are to the text encoder, if a view shows a detail that needs it."""
-    return [f"{SUITE.folder}/embeddings.csv"] if view_details.embedded(SUITE, PLAN.experiments) else []
+    return [f"{SUITE.folder}/embeddings.csv"] if view_details.need("EMBEDDINGS", SUITE, PLAN.experiments) else []
+
+
+def traced():
+    """The models, beside each of which lies the trace of its erasure, if a view shows a detail that needs it."""
+    if not view_details.need("TRACES", SUITE, PLAN.experiments):
+        return []
+    erased = [s for s in PLAN.shards.values() if s != grid.BASE and not variants.adopts(s.variant)]
+    return [f"{SUITE.folder}/models/{shard.path}/models.csv" for shard in erased]
 
 
 def stated(kind, name, otherwise):
@@ -268,5 +276,7 @@ onerror:
         command = ["-m", "benchmark.partial", "--suite", SUITE.name, "--out", PARTIAL, *NAMED]
         command += ["--prompts", *prompts, "--evidence", *evidence, "--lacking", *lacking]
         command += [word for path in embeddings() if os.path.exists(path) for word in ("--embeddings", path)]
+        made = [path for path in traced() if os.path.exists(path)]
+        command += ["--models", *made] if made else []
         subprocess.run([sys.executable, *command])
     trouble.main(Path(log[0]), COMMAND)

@@ -47,6 +47,7 @@ rule score:
     input:
         gate_of,
         embeddings=embeddings(),
+        models=traced(),
         prompts=collect("<results>/prompts/{set}.csv", set=dict(PLAN.looked_at)),
         evidence=[f"{SUITE.folder}/evidence/{name}/{shard}/evidence.csv" for name, shard in PLAN.looked_at],
     output:
@@ -61,6 +62,7 @@ rule score:
         suite=SUITE.name,
         named=shlex.join(NAMED),
         embeddings=lambda w, input: option("embeddings", input.embeddings),
+        models=lambda w, input: option("models", input.models),
     shell:
         "python -m benchmark.score --suite {params.suite} {params.named} --prompts {input.prompts}"
-        " --evidence {input.evidence} {params.embeddings} --out {output.scores} 2>&1 | tee {log}"
+        " --evidence {input.evidence} {params.embeddings} {params.models} --out {output.scores} 2>&1 | tee {log}"

@@ -1,0 +1,35 @@
+"""How soon the similarity that AdvAnchor minimises falls below zero, at which its inner loop stops."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from benchmark.store.look import MODEL, Look
+
+TRACES = True
+COLUMNS = {name: kind for name, kind in MODEL.items() if name != "prompt_set"} | {
+    "inputs": int,  # how many inner loops there were: one for each noisy image that the method trains on
+    "first": float,  # how many inner steps the first loop took, whose delta begins as it was initialised
+    "mean": float,  # the mean over all loops, whose deltas begin where the one before has ended
+    "most": int,  # K, after which a loop stops in any case
+    "crossed": float,  # per cent of the loops that ended below zero
+}
+NOTES = {"input", "inner_step", "l_adv"}  # of methods that have an inner loop
+
+
+def detail(looks: Sequence[Look], traces: pd.DataFrame) -> Iterator[Mapping[str, Any]]:
+    """A row per model that has an inner loop."""
+    if not NOTES <= set(traces):
+        return
+    model = [name for name in COLUMNS if name in MODEL]
+    settings = {tuple(look.identity[name] for name in model): look.settings for look in looks}
+    for key, rows in traces[traces.inner_step.notna()].groupby(model, sort=False):
+        if key not in settings:  # another experiment shows it
+            continue
+        named, chosen = dict(zip(model, key, strict=True)), settings[key]
+        ends = rows.sort_values(["input", "inner_step"]).groupby("input", sort=True).last()
+        yield named | {
+            "inputs": len(ends), "first": float(ends.inner_step.iloc[0]), "mean": float(ends.inner_step.mean()),
+            "most": chosen["inner_steps"], "crossed": 100 * float((ends.l_adv < 0).mean()),
+        }  # fmt: skip
