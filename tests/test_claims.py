@@ -157,7 +157,7 @@ def test_a_page_of_the_papers_model_says_nothing_of_the_testbed_and_an_open_gate
         ("kind: alike", "kind: alik", r"there is no value 'alik'; did you mean alike"),
         ("50}\n        pairs: [[l2", "0}\n        pairs: [[l2", "kind alike needs more than 0"),
         ("pairs: [[advanchor-l2, advanchor-l1]]", "pairs: [[advanchor-l2]]", "advanchor-l2 are not two variants"),
-        ("place: Section 4\n", "place: Section 4\n    untested: so\n", "needs either `untested`, or `parts` and `tasks`"),
+        ("place: Section 4\n", "place: Section 4\n    untested: so\n", "needs either `untested`, or `parts`"),
         ("        against: object\n", "", "kind harms needs `against`"),
     ],
 )  # fmt: skip
