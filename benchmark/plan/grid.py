@@ -133,7 +133,7 @@ def plan(config: Mapping[str, Any], tolerant: bool = False) -> Plan:
     looked_at = [(name, BASE.path) for name in _union(task.drawn for task in tasks.values())]
     looked_at += [(name, path) for path, shard in shards.items() if shard != BASE for name in tasks[shard.task].sets]
     sets = {name: load_set(name, suite.world) for name, _ in looked_at}
-    views, empty = _views(suite, left, experiments)
+    views, empty = least.views(suite, left, experiments)
     for name, path in looked_at:
         if sets[name].source.kind == "attack" and variants.adopts(shards[path].variant) == "images":
             raise ConfigError(f"{shards[path].variant}: has images and no model, which prompt set {name} would attack")
@@ -156,19 +156,6 @@ def plan(config: Mapping[str, Any], tolerant: bool = False) -> Plan:
     for problem in () if tolerant else faults(made):
         raise ConfigError(problem)
     return made
-
-
-def _views(
-    suite: Suite, offered: Mapping[str, Experiment], experiments: Mapping[str, tuple[Erasure, ...]]
-) -> tuple[tuple[str, ...], dict[str, str]]:
-    """The views of experiments, and why others of theirs stay empty; none does of a run of controls alone."""
-    empty = {}
-    for view in (views := _union(e.views for e in offered.values())):
-        shown = {key: experiments[key] for key, e in offered.items() if view in e.views}
-        there = least.has(shown, suite.budgets.erased)
-        if there["models"] and (why := least.lacking(view, there)):
-            empty[view] = why
-    return tuple(view for view in views if view not in empty), empty
 
 
 def pool_of(plan: Plan, shard: Shard) -> PromptSet | None:

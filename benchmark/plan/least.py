@@ -12,6 +12,7 @@ from benchmark.errors import ConfigError
 from benchmark.plan import source
 from benchmark.plan.records import NOTHING, Erasure
 from benchmark.plan.selection import choose
+from benchmark.plan.suite import Experiment, Suite
 
 PARTS = ("models", "seeds", "images")
 
@@ -38,6 +39,18 @@ def lacking(view: str, there: Mapping[str, int]) -> str:
     """Why a view's place stays empty, for people; an empty text if there is enough."""
     fewer = [f"{least} {part}, and has {there[part]}" for part, least in needed(view).items() if there[part] < least]
     return f"needs {'; '.join(fewer)}" if fewer else ""
+
+
+def views(
+    suite: Suite, offered: Mapping[str, Experiment], experiments: Mapping[str, Iterable[Erasure]]
+) -> tuple[tuple[str, ...], dict[str, str]]:
+    """The views of experiments, and why others of theirs stay empty; none does of a run of controls alone."""
+    named, empty = dict.fromkeys(view for e in offered.values() for view in e.views), {}
+    for view in named:
+        there = has({key: experiments[key] for key, e in offered.items() if view in e.views}, suite.budgets.erased)
+        if there["models"] and (why := lacking(view, there)):
+            empty[view] = why
+    return tuple(view for view in named if view not in empty), empty
 
 
 def said(view: str) -> str:
