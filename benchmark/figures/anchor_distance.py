@@ -28,7 +28,7 @@ CAPTION = (
     "anchor, as a bare word. Horizontal: FID between the original model's images of the concept and of the anchor, "
     "drawn from the same noise. Vertical: the mean over the retained concepts of a prompt set. Small dots are erasing "
     "seeds, large ones their mean; a grey line joins the anchors of one concept. rho is Spearman's rank correlation of "
-    "the large dots; in brackets is its 95 % interval, a jackknife over concepts"
+    "the large dots; in brackets is its 95 % interval, a jackknife over concepts, if there are several"
 )
 NUMBERS = ["value", "ci_low", "ci_high"]
 
@@ -97,5 +97,5 @@ def _panel(axes: Axes, rows: pd.DataFrame, metric: str) -> None:
     if not np.isfinite(first.rho):
         text = f"ρ is not known: n = {first.rho_n}, or all alike"
     elif not np.isfinite(first.rho_low):
-        text = f"ρ = {first.rho:.2f} (n = {first.rho_n}: too few for an interval)"
+        text = f"ρ = {first.rho:.2f} (n = {first.rho_n}, no interval)"
     axes.text(0, 1.03, text.replace("-", "−"), transform=axes.transAxes, fontsize=7, color="#333333", va="bottom")
