@@ -223,10 +223,12 @@ def test_a_failing_job_fails_the_run(fake, tmp_path):
     assert (copy / "results/quick/logs/base.log").read_text() == "error: no such folder\n"
 
 
-@pytest.mark.parametrize("suite", ["quick", "tour", "testbed", "paper"])
-def test_suites_plan(fake, suite):
-    plan = grid.plan({"suite": suite})
-    out = snakemake(fake, "--dry-run", suite=suite)
+@pytest.mark.parametrize(
+    ("suite", "experiments"), [("quick", "all"), ("tour", "all"), ("testbed", "all"), ("paper", "style, nudity")]
+)
+def test_suites_plan(fake, suite, experiments):
+    plan = grid.plan({"suite": suite, "experiments": experiments})
+    out = snakemake(fake, "--dry-run", suite=suite, experiments=experiments)
     counts = {rule: int(count) for rule, count in re.findall(r"^(\w+) +(\d+)$", out, re.MULTILINE)}
     assert counts["observe"] == len(plan.looked_at) and counts["prompts"] == len(plan.sets)
     only_learnt = [prompt_set for prompt_set in plan.sets.values() if not prompt_set.measures]
