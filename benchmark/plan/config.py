@@ -55,7 +55,7 @@ def _declared(where: str) -> Any:
     strict.build(DeclaredSuite, whole, there)
     if given.get("base") not in (None, whole["base"]):
         whole = {key: value for key, value in whole.items() if key not in ("revision", "gate")}
-    by_key = {key: {**whole.get(key, {}), **(given.get(key) or {})} for key in ("sampler", "budgets", "settings")}
+    by_key = {key: {**(whole.get(key) or {}), **(given.get(key) or {})} for key in ("sampler", "budgets", "settings")}
     return whole | given | by_key
 
 
