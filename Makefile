@@ -83,7 +83,7 @@ list: .venv/installed ## list what the suite can run: experiments, variants and 
 test: .venv/installed ## run the tests
 	$(BIN)/python -m pytest --numprocesses auto
 
-test-causes: .venv/installed ## edit all values and the sources of finished runs, run again, compare with clean clones (40 minutes)
+test-causes: .venv/installed ## edit all values and the sources of finished runs, run again, compare with clean clones (an hour)
 	$(BIN)/python -m pytest -m causes --numprocesses auto tests/test_causes.py
 	$(BIN)/python -m pytest -m "causes or not causes" --numprocesses 0 --capture no tests/test_edited_runs.py
 

@@ -67,3 +67,10 @@ def test_a_place_is_an_error_only_if_it_is_asked_for(small, monkeypatch, capsys)
     assert "– empty: needs 7 models, and has 6" in capsys.readouterr().out
     with pytest.raises(BenchmarkError, match="Table 1: empty: needs 7 models, and has 6"):
         places.main("test", ["table1"])
+
+
+def test_an_empty_view_that_is_asked_for_by_name_has_a_job_that_says_why(fake):
+    """With the details that it would show: its job, not Snakemake, says what is lacking."""
+    few = {"experiments": "anchors_style", "methods": "abconcept-closest"}
+    out = snakemake(fake, "results/tour/figures/anchor_distance.svg", "--dry-run", suite="tour", **few)
+    assert "left out: figures/anchor_distance needs 3 models, and has 1" in out and "rule figure:" in out
