@@ -3,6 +3,7 @@
 # snakemake --cores all --profile slurm    the same on a cluster
 # snakemake --cores all tables figures     the views again, from results/<suite>/scores.csv, without any model
 #   (--config suite=<suite> with each of them, for another suite than config.yaml's)
+import gc
 import os
 import sys
 
@@ -17,6 +18,7 @@ if not os.path.samefile(workflow.basedir, "."):
     sys.exit(f"error: {os.getcwd()} is not the repository: cd {workflow.basedir}, then the same without --directory")
 
 min_version("9.20")
+gc.set_threshold(100_000)  # a plan is a million objects that stay: looking through them is a seventh of planning
 
 # What people see of a run; jobs on nodes, dry runs and `--logger` show what Snakemake shows.
 SCREEN = display.install() if workflow.is_main_process and not workflow.output_settings.dryrun else None

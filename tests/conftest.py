@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 from pathlib import Path
@@ -13,6 +14,7 @@ from benchmark.plan import causes, config, contract, grid, plugins, prompt_set, 
 from benchmark.plan import code as keys
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # of torch, which tests load later: workers would fight for the cores
+gc.set_threshold(100_000)  # as a command does (`running.cli`)
 for of_make in ("MAKELEVEL", "MAKEFLAGS", "MFLAGS"):  # tests type `make` as a person does, also within `make test`
     os.environ.pop(of_make, None)
 

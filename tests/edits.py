@@ -38,7 +38,7 @@ def keys_of(plan: grid.Plan) -> Keys:
 def fresh(root: Path, suite: str) -> Keys:
     """The keys of all jobs of a suite, as a new process in a copy of the repository makes them."""
     paths = {"PYTHONPATH": f"{root}:{Path(__file__).parent}", "PATH": "/usr/bin:/bin", "PYTHONDONTWRITEBYTECODE": "1"}
-    code = f"import edits, json; print(json.dumps(edits.keys({{'suite': {suite!r}}})))"
+    code = f"import edits, gc, json; gc.set_threshold(100_000); print(json.dumps(edits.keys({{'suite': {suite!r}}})))"
     end = subprocess.run([sys.executable, "-c", code], cwd=root, env=paths, capture_output=True, text=True)
     assert end.returncode == 0, end.stderr
     return json.loads(end.stdout)

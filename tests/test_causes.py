@@ -80,7 +80,8 @@ def test_each_value_of_a_suite_changes_what_it_must(write, suite, each, capsys):
         assert leaf[0] == "experiments"
         views = {f"view {view}" for view in old.suite.experiments[leaf[1]].views}
         if leaf[2] == "views":
-            return views - {f"view {view}" for view in new.suite.experiments[leaf[1]].views}
+            gone = views - {f"view {view}" for view in new.suite.experiments[leaf[1]].views}
+            return gone | differing | ({"score "} if details_shown(old) != details_shown(new) else set())
         both = [shard for path, shard in old.shards.items() if path in new.shards]
         fewer = {shard for shard in both if shard.concepts != new.shards[shard.path].concepts}
         less = {f"erase {shard.path}" for shard in fewer}.union(*(drawing(old, shard) for shard in fewer))
@@ -103,6 +104,12 @@ def unknown(plan):
     """The drawing of sets whose rows are in a file: what it follows from is their prompts.csv, which is made anew."""
     sets = [name for name, asked in plan.sets.items() if prompt_place.needed(asked, plan.suite.world)]
     return {f"generate {name}/{grid.BASE.path}" for name in sets}
+
+
+def details_shown(plan):
+    """The details that some view asks for: scores are made with them beside."""
+    modules = [plugins.load(*f"benchmark/{view}".rsplit("/", 1)) for view in plan.views]
+    return {detail for module in modules for detail in getattr(module, "DETAILS", ())}
 
 
 def none_retained(plan):

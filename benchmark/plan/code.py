@@ -103,12 +103,13 @@ def _is_note(node: ast.stmt) -> bool:
 
 @cache
 def _imports(file: str) -> tuple[str, ...]:
-    paths: list[Path] = []
+    parts_of_file, found = Path(file).parts, dict[str, None]()  # in the order in which the file names them
     for node in _run(source.tree(file)):
-        for module in _modules(node, Path(file)):
-            path = Path(*module.split("."))
-            paths += [path.with_suffix(".py"), *(folder / "__init__.py" for folder in (path, *path.parents[:-1]))]
-    return tuple(str(path) for path in dict.fromkeys(paths) if (plugins.ROOT / path).is_file())
+        for module in _modules(node, parts_of_file):
+            parts = module.split(".")
+            above = ["/".join(parts[:depth]) for depth in range(len(parts), 0, -1)]
+            found |= dict.fromkeys([f"{above[0]}.py", *(f"{folder}/__init__.py" for folder in above)])
+    return tuple(path for path in found if (plugins.ROOT / path).is_file())
 
 
 def _run(tree: ast.AST) -> Iterator[ast.AST]:
@@ -121,12 +122,15 @@ def _run(tree: ast.AST) -> Iterator[ast.AST]:
         todo += node.orelse if annotates else ast.iter_child_nodes(node)
 
 
-def _modules(node: ast.AST, file: Path) -> list[str]:
-    """The modules that a statement or a call may load, dotted; of `from a import b`, which may be either, both."""
+def _modules(node: ast.AST, file: tuple[str, ...]) -> list[str]:
+    """The modules that a statement or a call may load, dotted; of `from a import b`, which may be either, both.
+
+    `file` has the parts of the path of the file in which it stands.
+    """
     if isinstance(node, ast.Import):
         return [alias.name for alias in node.names]
     if isinstance(node, ast.ImportFrom):
-        package = file.parts[: len(file.parts) - node.level] if node.level else ()
+        package = file[: len(file) - node.level] if node.level else ()
         base = [*package, *([node.module] if node.module else [])]
         return [".".join([*base, *name]) for name in [(), *((a.name,) for a in node.names)] if base or name]
     if (
