@@ -25,17 +25,32 @@ def planner(tmp_path_factory):
     return root, edits.fresh(root, "testbed")
 
 
-@pytest.mark.parametrize("edit", EDITS, ids=lambda edit: edit.name)
+@pytest.mark.parametrize("edit", [edit for edit in EDITS if edit.changes], ids=lambda edit: edit.name)
 def test_each_edit_of_a_source_file_changes_what_it_must(planner, edit):
     root, before = planner
-    text = (root / edit.file).read_text()
-    try:
-        edit.make(root)
-        got, wanted = edits.changed(before, edits.fresh(root, "testbed")), edits.matching(edit.changes, before)
-    finally:
-        (root / edit.file).write_text(text)
+    got, wanted = edits.changed(before, after(root, [edit])), edits.matching(edit.changes, before)
     assert got == wanted, f"wrongly {sorted(got - wanted)[:3]}, missing {sorted(wanted - got)[:3]}"
     assert all(edits.matching([pattern], before) for pattern in edit.changes), "a pattern that means no job"
+
+
+def test_edits_that_change_nothing_change_nothing_together(planner):
+    root, before = planner
+    harmless = [edit for edit in EDITS if not edit.changes]
+    if edits.changed(before, after(root, harmless)):
+        guilty = [edit.name for edit in harmless if edits.changed(before, after(root, [edit]))]
+        raise AssertionError(f"each of these, or all together, changed a cause: {guilty}")
+
+
+def after(root, some):
+    """The keys of a copy's jobs while some edits are made in it."""
+    texts = {edit.file: (root / edit.file).read_text() for edit in some}
+    try:
+        for edit in some:
+            edit.make(root)
+        return edits.fresh(root, "testbed")
+    finally:
+        for file, text in texts.items():
+            (root / file).write_text(text)
 
 
 def test_there_are_enough_edits(capsys):
