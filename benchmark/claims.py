@@ -7,18 +7,20 @@ It reads no evidence, no image and no model. How a claim is judged stands in doc
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
 
 from benchmark.files import write_atomically
 from benchmark.plan import config, plugins
+from benchmark.plan.records import END
 from benchmark.plan.suite import Suite
 from benchmark.running import cli
 from benchmark.showing import effects, typeset
 from benchmark.showing.effects import Numbers
 from benchmark.showing.judging import Judged, Tested, judge
+from benchmark.showing.marks import marks
 from benchmark.store import claimed, details
 from benchmark.store.scores import read
 
@@ -66,10 +68,11 @@ def main(suite: str, scores: Path, out: Path, claims: Path = claimed.FILE) -> No
     there = [name for name in DETAILS if details.path(scores, name).exists()]
     numbers = Numbers(read(scores, loaded), details.read(scores, there, suite), directions)
     judged = judge(declared, loaded, numbers)
+    notes = _notes(judged, numbers.scores, loaded)
     with write_atomically(out / "claims.csv") as temporary:
         table(judged).to_csv(temporary, index=False, float_format="%.6g", lineterminator="\n")
     with write_atomically(out / "claims.md") as temporary:
-        temporary.write_text(page(judged, loaded, declared.level), encoding="utf-8")
+        temporary.write_text(page(judged, loaded, declared.level, notes), encoding="utf-8")
     counts = Counter(each.verdict for each in judged)
     print(f"{out / 'claims.md'}: " + ", ".join(f"{count} {verdict}" for verdict, count in sorted(counts.items())))
 
@@ -77,6 +80,14 @@ def main(suite: str, scores: Path, out: Path, claims: Path = claimed.FILE) -> No
 def directions(metric: str) -> Mapping[str, str]:
     """By role: `up` if higher numbers of a metric are better."""
     return plugins.load("benchmark/metrics", metric).DIRECTION
+
+
+def _notes(judged: Iterable[Judged], scores: pd.DataFrame, suite: Suite) -> list[str]:
+    """What tables would say, by signs, of the variants that the claims are about."""
+    parts = [tested.part for each in judged for tested in each.tested]
+    about = {name for part in parts for name in (*sum(part.pairs, ()), *part.variants, *part.anchors)}
+    rows = scores[scores.variant.isin(about) & (scores.checkpoint == END)]
+    return marks(suite, rows, {name: plugins.load("benchmark/metrics", name) for name in rows.metric.unique()}).notes
 
 
 def table(judged: Iterable[Judged]) -> pd.DataFrame:
@@ -101,12 +112,12 @@ def _part(tested: Tested) -> dict[str, object]:
     }  # fmt: skip
 
 
-def page(judged: list[Judged], suite: Suite, level: float) -> str:
-    """The page: a table of verdicts, then each claim with its tests."""
-    return "\n\n".join(_sections(judged, suite, level)) + "\n"
+def page(judged: list[Judged], suite: Suite, level: float, notes: Sequence[str] = ()) -> str:
+    """The page: a table of verdicts, what to know of variants (`notes`), then each claim with its tests."""
+    return "\n\n".join(_sections(judged, suite, level, notes)) + "\n"
 
 
-def _sections(judged: list[Judged], suite: Suite, level: float) -> Iterator[str]:
+def _sections(judged: list[Judged], suite: Suite, level: float, notes: Sequence[str]) -> Iterator[str]:
     yield "# What the paper claims, and what is seen here"
     ours = " They are numbers of the testbed: of Stable Diffusion they say nothing." if suite.world == "testbed" else ""
     yield (
@@ -127,6 +138,9 @@ def _sections(judged: list[Judged], suite: Suite, level: float) -> Iterator[str]
         for each in judged
     ]  # fmt: skip
     yield typeset.grid(pd.DataFrame(rows).set_index("claim"))
+    if notes:
+        yield "What to know of the variants, as the signs at their names say in tables:"
+        yield "\n".join(f"- {note}" for note in notes)
     for key in dict.fromkeys(each.key for each in judged):
         yield from _claim([each for each in judged if each.key == key], suite)
 

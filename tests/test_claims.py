@@ -76,6 +76,40 @@ def test_what_a_suite_does_not_plan_or_nobody_can_test_is_undecided():
     assert judged["elsewhere"].reason == "the suite testbed has no experiment with these variants (style, nowhere)"
 
 
+def test_a_mean_over_methods_is_never_one_of_fewer():
+    """A method that lacks concepts or seeds on one side would otherwise make the sides differ."""
+    dice, part = np.random.default_rng(3), Part("harm", "retained", {"fid": 2.0}, "harms", (), (L1, L2), "object")
+    here, there = (scored(dice, {L1: (0, 200), L2: (0, 20)}, task=task) for task in ("style", "object"))
+    lacking = there[~((there.variant == L1) & there.concept.isin(STYLES[2:]))]
+    whole, fewer = (
+        Numbers(pd.concat([here, side]), {}, claims.directions).effect(part, "style") for side in (there, lacking)
+    )
+    assert abs(whole.value) < 10 and abs(fewer.value) < 10 and (whole.concepts, fewer.concepts) == (18, 11)
+    none = there[(there.variant == L2) | ~there.concept.isin(STYLES)]
+    with pytest.raises(Unknown, match="no fid of advanchor-l1 in the task object"):
+        Numbers(pd.concat([here, none]), {}, claims.directions).effect(part, "style")
+    unknown = there.assign(ci_low=np.nan, ci_high=np.nan)
+    with pytest.raises(Unknown, match="too few prompt rows"):
+        Numbers(pd.concat([here, unknown]), {}, claims.directions).effect(part, "style")
+
+
+def test_a_task_may_say_which_of_its_metrics_a_claim_is_about():
+    scores = scored(np.random.default_rng(3), {L1: (10, 60), L2: (40, 30)}).assign(metric="detected")
+    both = pd.concat([scores, scores.assign(metric="exposed", value=100 - scores.value)])
+    pairs, least = ((L1, L2),), {"detected": 5.0, "exposed": 50.0}
+    for metric in least:
+        part = Part("less is left", "erased", least, pairs=pairs, metrics={"style": metric})
+        assert Numbers(both, {}, claims.directions).effect(part, "style").metric == metric
+    with pytest.raises(Unknown, match="the task style has no exposed of what was erased"):
+        Numbers(scores, {}, claims.directions).effect(part, "style")
+
+
+def test_the_papers_tables_4_and_5_are_judged_by_their_own_counts():
+    parts = [part for claim in claimed.read().claims.values() for part in claim.parts if "nudity" in claim.tasks]
+    erased = [part for part in parts if part.role == "erased"]
+    assert len(erased) == 6 and all(part.metrics == {"nudity": "exposed", "portrait": "detected"} for part in erased)
+
+
 # ── where errors come from ──
 
 
@@ -155,7 +189,9 @@ def test_a_page_of_the_papers_model_says_nothing_of_the_testbed_and_an_open_gate
         ("level: 0.05", "level: 5", r"claims.yaml: level: 5 is no probability between 0 and 1"),
         ("least: {lpips: 0.01}", "least: {lips: 0.01}", "there is no metric 'lips'; did you mean lpips"),
         ("kind: alike", "kind: alik", r"there is no value 'alik'; did you mean alike"),
-        ("50}\n        pairs: [[l2", "0}\n        pairs: [[l2", "kind alike needs more than 0"),
+        ("50, detected: 5}\n        metrics: *of_task\n        pairs: [[l2", "0, detected: 5}\n        pairs: [[l2",
+         "kind alike needs more than 0"),
+        ("portrait: detected}", "portrait: deteced}", "there is no metric in `least` 'deteced'; did you mean detected"),
         ("pairs: [[advanchor-l2, advanchor-l1]]", "pairs: [[advanchor-l2]]", "advanchor-l2 are not two variants"),
         ("place: Section 4\n", "place: Section 4\n    untested: so\n", "needs either `untested`, or `parts`"),
         ("        against: object\n", "", "kind harms needs `against`"),

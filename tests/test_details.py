@@ -68,9 +68,26 @@ def test_a_detail_that_is_none_is_refused(went, tmp_path, old, new, message):
     with pytest.raises(BenchmarkError, match=message):
         view.main("test", tmp_path / "scores.csv", tmp_path, ["tables/went"])
     path.unlink()
-    with pytest.raises(BenchmarkError, match="details/labels.csv: cannot be read"):
+    with pytest.raises(BenchmarkError, match="details/labels.csv: is not there, and this cannot be shown without it"):
         view.main("test", tmp_path / "scores.csv", tmp_path, ["tables/went"])
     assert not (tmp_path / "tables/went.csv").exists()
+
+
+def test_details_of_another_scores_csv_are_refused(went, tmp_path):
+    """Somebody puts another scores.csv in the place of the own one, whose details are still there."""
+    run(went, tmp_path)
+    scores = tmp_path / "scores.csv"
+    scores.write_text(scores.read_text().replace(",cpu\n", ",another\n"))
+    with pytest.raises(BenchmarkError, match="details: its files are of another scores.csv than"):
+        view.main("test", scores, tmp_path, ["tables/went"])
+
+
+def test_scores_take_the_details_of_an_earlier_run_with_them(went, tmp_path):
+    run(went, tmp_path)
+    old = tmp_path / "details/paired.csv"
+    old.write_text("of an earlier run")
+    run(went, tmp_path)
+    assert not old.exists() and (tmp_path / "details/labels.csv").exists()
 
 
 def test_the_code_of_a_detail_is_part_of_what_scores_depend_on(small, went, tmp_path):

@@ -1,14 +1,20 @@
 """The traces of erasures as a detail, a table and a claim: how soon AdvAnchor's similarity falls below zero."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from claiming import L1, L2, SUITE, of
+from conftest import ROOT
 from scoring import run, world  # noqa: F401  (a fixture)
 
 from benchmark import view
 from benchmark.details import inner_loops
 from benchmark.errors import BenchmarkError, ConfigError
+from benchmark.model import workbench
+from benchmark.model.adversarial import AdversarialAnchor
 from benchmark.plan import grid
 from benchmark.plan.variants import ORIGINAL
 from benchmark.showing.effects import LOOPS, Numbers, Unknown
@@ -16,18 +22,22 @@ from benchmark.showing.judging import FAILS, HOLDS, judge
 from benchmark.store import claimed, traces
 from benchmark.store.claimed import Claims, Part
 
-TRACE = """input,inner_step,l_adv,step,loss
-1,0,0.9,,
-1,1,0.4,,
-1,2,-0.1,,
-,,,1,0.5
-2,0,0.2,,
-2,1,0.1,,
-,,,2,0.4
-3,0,-0.2,,
-,,,3,0.3
+TRACE = """input,inner_step,l_adv,inner_steps,delta_norm,step,loss
+1,0,0.9,,,,
+1,1,0.4,,,,
+1,2,-0.1,,,,
+1,,,2,0.1,,
+,,,,,1,0.5
+2,0,0.2,,,,
+2,1,0.1,,,,
+2,2,0.1,,,,
+2,,,3,0.1,,
+,,,,,2,0.4
+3,0,-0.2,,,,
+3,,,0,0.1,,
+,,,,,3,0.3
 """
-SETTINGS = "@dataclass(frozen=True)\nclass Settings:\n    inner_steps: int = 2\n    "
+SETTINGS = "@dataclass(frozen=True)\nclass Settings:\n    inner_steps: int = 3\n    "
 
 
 @pytest.fixture
@@ -52,10 +62,12 @@ def test_the_detail_counts_the_steps_of_each_inner_loop(models, tmp_path):
     run(paths, tmp_path, models=listed)
     (row,) = pd.read_csv(tmp_path / "details/inner_loops.csv").itertuples()
     assert (row.variant, row.concept, row.erasing_seed, row.inputs) == ("fast", "ink", 0, 3)
-    assert (row.first, row.mean, row.most) == (2, 1, 2) and row.crossed == pytest.approx(200 / 3, abs=1e-3)
+    assert (row.first, row.mean, row.most) == (2, pytest.approx(5 / 3, abs=1e-3), 3) and row.crossed == pytest.approx(
+        200 / 3, abs=1e-3
+    )
     view.main("test", tmp_path / "scores.csv", tmp_path, ["tables/inner_loops"])
     text = (tmp_path / "tables/inner_loops.md").read_text()
-    assert "| fast" in text and "1.00" in text and "rival" not in text.partition("Suite")[0]
+    assert "| fast" in text and "1.67" in text and "rival" not in text.partition("Suite")[0]
 
 
 def test_without_the_models_the_detail_is_left_out_and_says_so(models, tmp_path, capsys):
@@ -74,6 +86,27 @@ def test_models_of_another_plan_and_broken_traces_are_refused(models, tmp_path):
     (listed[0].parent / "ink/trace.csv").unlink()
     with pytest.raises(BenchmarkError, match=r"ink/trace.csv: cannot be read"):
         traces.read(listed, grid.plan({"suite": "test"}))
+
+
+@pytest.mark.parametrize("similarity", [[0.5, 0.5, 0.5], [0.5, 0.2, -0.1], [-0.1], [0.5, 0.4, 0.3, 0.2]])
+def test_the_steps_that_are_counted_are_those_that_delta_made(similarity, monkeypatch):
+    """With AdvAnchor's own loop, of at most three steps: also where it never falls below zero."""
+    model = workbench.load(ROOT / "testbed/model")
+    model.train("xattn")
+    made = dict(prompt="chalk", span=model.span("chalk", "chalk"), references=["chalk"], weights=[1.0], blank="")
+    made |= dict(loss="l1", similarity="cosine", site="input", lr=1e-2, inner_steps=3, init=1e-3)
+    anchor, values = AdversarialAnchor(model, **made), iter(similarity)
+    monkeypatch.setattr(anchor, "similarity", lambda delta, *_: delta.sum() * 0 + next(values))
+    x, t = model.randn(1, 4, 16, 16), torch.tensor([500])
+    before = anchor.delta.clone()
+    anchor.adapt(x, t, 3)
+    named = {"task": "style", "method": "advanchor", "variant": "advanchor-l1", "checkpoint": 100, "concept": "chalk"}
+    named |= {"erasing_seed": 0}
+    look = SimpleNamespace(identity=named, settings={"inner_steps": 3})
+    (row,) = inner_loops.detail([look], pd.DataFrame(model.trace).assign(**named))
+    below = [place for place, value in enumerate(similarity) if value < 0]
+    assert row["mean"] == row["first"] == min([3, *below]) and row["crossed"] == (100 if below else 0)
+    assert torch.equal(before, anchor.delta), "a similarity that is constant moves nothing"
 
 
 # ── the claim ──

@@ -6,7 +6,7 @@ from scoring import run, world  # noqa: F401  (a fixture)
 
 from benchmark.errors import BenchmarkError
 from benchmark.plan.variants import ORIGINAL
-from benchmark.store import scores
+from benchmark.store import details, scores
 from benchmark.tools import merge
 
 
@@ -30,11 +30,30 @@ def test_parts_are_what_one_run_would_have_written(parts, tmp_path, capsys):
     )
     pd.testing.assert_frame_equal(merged, whole)
     said = capsys.readouterr().out
-    assert "numbers of controls are taken from earlier parts; they differ by 0.0% at most" in said
+    assert "numbers of controls are taken from earlier parts; they differ at most: in nothing" in said
     assert f"{len(whole)} numbers of 2 parts, drawn on cpu ({len(whole)})" in said
     labels = [pd.read_csv(tmp_path / name / "details/labels.csv") for name in ("merged", "whole")]
     sides = [each.sort_values(list(each), ignore_index=True) for each in labels]
     pd.testing.assert_frame_equal(*sides)
+
+
+def test_a_detail_that_a_part_lacks_is_left_out_and_none_of_an_earlier_run_stays(parts, tmp_path, capsys):
+    merge.main("test", parts, tmp_path / "merged/scores.csv")
+    (tmp_path / "two/details/labels.csv").unlink()
+    merge.main("test", parts, tmp_path / "merged/scores.csv")
+    assert "details/labels.csv: is left out, since " in capsys.readouterr().out
+    assert not (tmp_path / "merged/details/labels.csv").exists()
+
+
+def test_checkpoints_of_a_variant_have_versions_of_their_own(parts, tmp_path):
+    for path in parts:
+        rows = scores.read(path)
+        early = rows[rows.variant == "fast"].assign(checkpoint=50)
+        early["version"] = early.version.str.rsplit(".", n=1).str[0] + ".abcdef"
+        pd.concat([rows, early])[list(rows)].to_csv(path, index=False)
+        details.belong(path, [])
+    merge.main("test", parts, tmp_path / "merged/scores.csv")
+    assert set(scores.read(tmp_path / "merged/scores.csv").checkpoint) == {50, 100}
 
 
 def test_a_model_of_two_parts_is_refused_and_nothing_is_written(parts, tmp_path):

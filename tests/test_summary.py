@@ -51,6 +51,15 @@ def test_preserve_is_the_mean_over_all_other_concepts():
     assert of(summary, concept="a", role="erased").value == 9
 
 
+def test_a_concept_counts_once_however_many_wordings_it_has():
+    retained = [("m", "a", 0, asked, "retained", value, 8) for asked, value in {"b": 0, "b.old": 0, "c": 90}.items()]
+    summary = summary_of(rows(("m", "a", 0, "a", "erased", 9, 8), *retained))
+    of_all = of(summary, concept="a", role="retained")
+    assert (of_all.value, of_all.n) == (45, 24)
+    of_b = np.sqrt(2) / 2  # the margin of the mean of two numbers, each of them 1
+    assert of_all.ci_high - of_all.value == pytest.approx(np.hypot(of_b, 1) / 2)
+
+
 def test_the_average_is_over_erased_concepts_and_preserve_errors_are_shared():
     summary = summary_of(rows(*three_concepts(), *three_concepts(erased="b", values=(5, 7, 5))))
     erased = of(summary, concept=WHOLE, role="erased")

@@ -15,7 +15,7 @@ COLUMNS = {name: kind for name, kind in MODEL.items() if name != "prompt_set"} |
     "most": int,  # K, after which a loop stops in any case
     "crossed": float,  # per cent of the loops that ended below zero
 }
-NOTES = {"input", "inner_step", "l_adv"}  # of methods that have an inner loop
+NOTES = {"input", "inner_step", "l_adv", "inner_steps"}  # of methods that have an inner loop
 
 
 def detail(looks: Sequence[Look], traces: pd.DataFrame) -> Iterator[Mapping[str, Any]]:
@@ -24,12 +24,14 @@ def detail(looks: Sequence[Look], traces: pd.DataFrame) -> Iterator[Mapping[str,
         return
     model = [name for name in COLUMNS if name in MODEL]
     settings = {tuple(look.identity[name] for name in model): look.settings for look in looks}
-    for key, rows in traces[traces.inner_step.notna()].groupby(model, sort=False):
+    for key, rows in traces[traces.input.notna()].groupby(model, sort=False):
         if key not in settings:  # another experiment shows it
             continue
         named, chosen = dict(zip(model, key, strict=True)), settings[key]
-        ends = rows.sort_values(["input", "inner_step"]).groupby("input", sort=True).last()
+        # The similarity is noted before each step, and `inner_steps`, how many were made, at the end of a loop.
+        loops = rows.sort_values(["input", "inner_step"]).groupby("input", sort=True)
+        ends = loops.agg(steps=("inner_steps", "max"), similarity=("l_adv", "last"))
         yield named | {
-            "inputs": len(ends), "first": float(ends.inner_step.iloc[0]), "mean": float(ends.inner_step.mean()),
-            "most": chosen["inner_steps"], "crossed": 100 * float((ends.l_adv < 0).mean()),
+            "inputs": len(ends), "first": float(ends.steps.iloc[0]), "mean": float(ends.steps.mean()),
+            "most": chosen["inner_steps"], "crossed": 100 * float((ends.similarity < 0).mean()),
         }  # fmt: skip

@@ -5,7 +5,8 @@ noise is hard for both models, and falls out of the difference: so it is known b
 
 There is a row per pair of variants of an experiment (at their ends, without controls), erased concept, erasing seed,
 prompt set, role and metric. Two variants are compared if both erased the concept with the same seed. A number of
-several concepts or wordings is the mean of theirs, as in the tables; seeds are not combined.
+several concepts is the mean of theirs, and that of a concept the mean of its wordings, as in the tables; seeds are
+not combined.
 
 The standard error is that of the images alone, not of the trainings:
 
@@ -18,6 +19,7 @@ The standard error is that of the images alone, not of the trainings:
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import combinations
@@ -160,14 +162,16 @@ def _differences(one: Look, first: Samples, two: Look, second: Samples) -> Itera
     for (role, place), groups in first.items():
         measure = one.prompt_set.measures[place]
         pairs = [(sample, second[role, place][group]) for group, sample in groups.items()]
-        value, other = (float(np.mean([sample.value for sample in side])) for side in zip(*pairs, strict=True))
-        errors = np.array([sample.error(its) for sample, its in pairs])
+        wordings = Counter(asked for asked, _, _ in groups)
+        weights = np.array([1 / wordings[asked] / len(wordings) for asked, _, _ in groups])
+        value, other = (float(weights @ [sample.value for sample in side]) for side in zip(*pairs, strict=True))
+        errors = weights * [sample.error(its) for sample, its in pairs]
         where = np.concatenate([one.places[group] for group in groups])
         yield {
             "role": role, "metric": measure.metric, "observer": measure.observer,
             "variant": one.erasure.variant.name, "other": two.erasure.variant.name,
             "value": value, "other_value": other, "difference": value - other,
-            "se": float(np.sqrt(np.sum(errors**2)) / len(errors)),
+            "se": float(np.sqrt(np.sum(errors**2))),
             "rows": one.rows.row.iloc[where].nunique(), "images": len(where),
         }  # fmt: skip
 

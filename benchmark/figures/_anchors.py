@@ -49,6 +49,10 @@ def study(scores: pd.DataFrame, details: Mapping[str, pd.DataFrame]) -> pd.DataF
     for kind in rows.anchor.unique():
         if kind not in KINDS:
             raise BenchmarkError(f"{kind} is no kind of anchor that this figure knows (known: {', '.join(KINDS)})")
+    for (experiment, anchor, sentence), own in rows.groupby(["experiment", *NAMES.values()], sort=False):
+        if own.variant.nunique() > 1:
+            same = ", ".join(own.variant.unique())
+            raise BenchmarkError(f"{experiment}: {same} have the anchor {anchor} in the sentence {sentence}: keep one")
     return rows
 
 

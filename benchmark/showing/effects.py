@@ -91,19 +91,24 @@ class Numbers:
         rows = self.scores[(self.scores.task == task) & (self.scores.role == part.role)]
         if rows.empty:
             raise Unknown(f"scores.csv has no number of what was {part.role} in the task {task}")
-        for metric in part.least:
+        wanted = [part.metrics[task]] if task in part.metrics else list(part.least)
+        for metric in wanted:
             if metric in set(rows.metric):
                 return metric
-        raise Unknown(f"the task {task} has no {' or '.join(part.least)} of what was {part.role}")
+        raise Unknown(f"the task {task} has no {' or '.join(wanted)} of what was {part.role}")
 
     def _levels(self, part: Part, task: str, metric: str) -> pd.DataFrame:
-        """The mean over variants for each concept and seed, with the images' error."""
+        """The mean over variants for each concept and seed that all have, with the images' error."""
         each = [self._of_variant(part.role, task, metric, name) for name in part.variants]
-        rows = pd.concat([frame.reset_index() for frame in each])
-        return rows.groupby(["concept", "erasing_seed"])[["value", "se"]].mean()
+        rows = pd.concat([frame.reset_index() for frame in each]).groupby(["concept", "erasing_seed"])
+        means = rows.agg(value=("value", "mean"), se=("se", lambda errors: errors.mean(skipna=False)))
+        whole = means[rows.size() == len(each)]  # a mean of other variants would be about these
+        if whole.empty:
+            raise Unknown(f"no concept of the task {task} was erased by all of {', '.join(part.variants)}")
+        return whole
 
     def _of_variant(self, role: str, task: str, metric: str, variant: str) -> pd.DataFrame:
-        """The number of a variant for each concept and seed: the mean over what was asked for, and over prompt sets."""
+        """The number of a variant for each concept and seed: the mean over wordings, concepts, and prompt sets."""
         s = self.scores
         s = s[(s.task == task) & (s.role == role) & (s.metric == metric) & (s.variant == variant)]
         s = s[(s.checkpoint == END) & (s.concept != NOTHING)]
@@ -111,7 +116,8 @@ class Numbers:
             raise Unknown(f"scores.csv has no {metric} of {variant} in the task {task}")
         key = ["concept", "erasing_seed", "prompt_set"]
         s = s[s.observer == s.observer.iloc[0]].drop_duplicates([*key, "asked", "wording"])
-        return _over_sets(_mean(s.assign(se=(s.ci_high - s.ci_low) / (2 * NORMAL)), key))
+        each = _mean(s.assign(se=(s.ci_high - s.ci_low) / (2 * NORMAL)), [*key, "asked"])
+        return _over_sets(_mean(each, key))
 
     def _gaps(self, role: str, task: str, metric: str, one: str, two: str) -> pd.DataFrame:
         """How much better `one` is than `two`, for each concept and seed that both erased: `value`, `se`, `errors`."""
@@ -214,7 +220,9 @@ def _between(here: pd.DataFrame, there: pd.DataFrame, metric: str, sign: int) ->
     sides = [frame.groupby("concept")[["value", "se"]].mean() for frame in (here, there)]
     if min(map(len, sides)) < 2:
         raise Unknown("one of the two tasks has a single concept: nothing says how much others would differ")
-    images = sum(float(np.nan_to_num(side.se.mean())) ** 2 for side in sides)
+    images = sum(float(side.se.mean(skipna=False)) ** 2 for side in sides)
+    if np.isnan(images):
+        raise Unknown("too few prompt rows to tell the images' chance")
     variance = sum(float(side.value.var(ddof=1)) / len(side) for side in sides) + images
     if not variance:
         raise Unknown("all numbers are equal: nothing says how much others would differ")

@@ -100,6 +100,15 @@ def mean(numbers: Sequence[Number], shared: bool = False, interval: Interval | N
     return Number(middle, middle - below / count, middle + above / count, n.sum())
 
 
+def _over_concepts(asked: Sequence[Asked], numbers: Sequence[Number], interval: Interval | None) -> Number:
+    """The mean over concepts, each of which is the mean over its wordings, however many these are."""
+    wordings: dict[str, list[Number]] = {}
+    for (concept, _), number in zip(asked, numbers, strict=True):
+        wordings.setdefault(concept, []).append(number)
+    each = [mean(those, interval=interval) if len(those) > 1 else those[0] for those in wordings.values()]
+    return mean(each, interval=interval) if len(each) > 1 else each[0]
+
+
 def over_seeds(numbers: Sequence[Number]) -> Number:
     """The mean over erasing seeds. All of them are asked with the same noise, so its margin is not narrowed by them.
 
@@ -158,7 +167,7 @@ def _cube(
         else:
             for pair, per_seed in zip(pairs, zip(*table, strict=True), strict=True):
                 yield concept, *pair, per_seed
-            means.append([mean(row, interval=interval) for row in table])
+            means.append([_over_concepts(pairs, row, interval) for row in table])
         yield concept, WHOLE, "", means[-1]
     if means:  # after every erasure the same images are retained: their errors do not average out over concepts
         shared = retained or whole

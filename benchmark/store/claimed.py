@@ -42,6 +42,7 @@ class Part:
     variants: tuple[str, ...] = ()
     against: str = ""
     anchors: Mapping[str, str] = field(default_factory=dict)
+    metrics: Mapping[str, str] = field(default_factory=dict)  # by task: the metric of `least` that is taken there
 
 
 NEEDS = {"better": "pairs", "alike": "pairs", "harms": "variants", "nearest": "anchors", "sooner": "pairs"}
@@ -132,6 +133,9 @@ def _check(part: Part, where: str) -> None:
     metrics = {*plugins.names("benchmark/metrics"), *(each.metric for each in printed.declared().metrics.values())}
     if part.kind == "sooner":
         metrics = {INNER_STEPS}
+    for task, metric in part.metrics.items():
+        if metric not in part.least:
+            raise ConfigError(unknown(f"{where}.metrics.{task}", metric, part.least, "metric in `least`"))
     for metric, least in part.least.items():
         if metric not in metrics:
             raise ConfigError(unknown(f"{where}.least", metric, sorted(metrics), "metric"))

@@ -21,7 +21,7 @@ def table(scores: pd.DataFrame, details: Mapping[str, pd.DataFrame]) -> pd.DataF
         first=("first", "mean"), mean=("mean", "mean"), most=("most", "max"), crossed=("crossed", "mean"),
         models=("first", "size"),
     )  # fmt: skip
-    names = scores.drop_duplicates(KEYS)[[*KEYS, "title", "label"]]
+    names = scores[scores.checkpoint == END].drop_duplicates(KEYS)[[*KEYS, "title", "label"]]
     return names.merge(means, on=KEYS)
 
 

@@ -5,6 +5,8 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 import pandas as pd
 
+from benchmark.plan.records import END
+
 CAPTION = "Differences of two variants on the same prompts and noise"
 DETAILS = ["paired"]
 KEYS = ["experiment", "task", "prompt_set", "role", "metric", "observer", "variant", "other"]
@@ -22,25 +24,34 @@ def table(scores: pd.DataFrame, details: Mapping[str, pd.DataFrame]) -> pd.DataF
     each = each.agg(difference=("difference", "mean"), se=("se", "mean"), seeds=("erasing_seed", "nunique"))
     rows = each.groupby(KEYS, sort=False).agg(
         difference=("difference", "mean"), low=("difference", "min"), high=("difference", "max"),
-        se=("se", "mean"), concepts=("concept", "nunique"), seeds=("seeds", "max"),
+        shared=("se", "mean"), apart=("se", _independent), concepts=("concept", "nunique"), seeds=("seeds", "max"),
     ).reset_index()  # fmt: skip
-    return rows.assign(se=rows.se / np.where(rows.role == "erased", np.sqrt(rows.concepts), 1))
+    return rows.assign(se=rows.apart.where(rows.role == "erased", rows.shared)).drop(columns=["shared", "apart"])
+
+
+def _independent(errors: pd.Series) -> float:
+    """The standard error of the mean of numbers with independent errors; NaN if one is unknown."""
+    return float(np.sqrt((errors**2).sum(skipna=False)) / len(errors))
 
 
 def blocks(scores: pd.DataFrame, details: Mapping[str, pd.DataFrame]) -> Iterator[tuple[str, pd.DataFrame]]:
     """For each prompt set, role and metric: a row and a column per variant; each cell is row minus column."""
     titles = scores.drop_duplicates("experiment").set_index("experiment").title
-    names = scores.drop_duplicates("variant").set_index("variant").label
-    for (experiment, name, role, metric), rows in table(scores, details).groupby(
-        ["experiment", "prompt_set", "role", "metric"], sort=False
+    ends = scores[scores.checkpoint == END]
+    pairs = table(scores, details)
+    observers = pairs.groupby(["experiment", "prompt_set", "metric"]).observer.nunique()
+    for (experiment, name, role, metric, observer), rows in pairs.groupby(
+        ["experiment", "prompt_set", "role", "metric", "observer"], sort=False
     ):
+        names = ends[ends.experiment == experiment].drop_duplicates("variant").set_index("variant").label
         digits = DIGITS.get(metric, 1)
         back = rows.assign(variant=rows.other, other=rows.variant, difference=-rows.difference)
-        wide = pd.concat([rows, back]).pivot_table(index="variant", columns="other", values="difference", sort=False)
+        wide = pd.concat([rows, back]).pivot(index="variant", columns="other", values="difference")
         order = [variant for variant in names.index if variant in wide.index]
         shown = wide.reindex(index=order, columns=order).map(lambda value, k=digits: _cell(value, k))
         shown.index, shown.columns = pd.Index(names[order], name="row minus column"), list(names[order])
-        yield f"{titles[experiment]}: {metric}, {role} (prompt set {name})", shown
+        by = f" by {observer}" if observers[experiment, name, metric] > 1 else ""
+        yield f"{titles[experiment]}: {metric}{by}, {role} (prompt set {name})", shown
 
 
 def _cell(value: float, digits: int) -> str:

@@ -61,9 +61,10 @@ def table(scores: pd.DataFrame) -> pd.DataFrame:
 def blocks(scores: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
     """Per experiment and table: means beside the printed ones, counts of verdicts, and the order of the variants."""
     ends = scores[scores.checkpoint == END]
-    labels = dict(zip(ends.variant, ends.label, strict=True))
     for (name, title), rows in table(scores).groupby(["experiment", "table"], sort=False):
         file = next(file for file, each in printed.declared().tables.items() if each.title == title)
+        own = ends[ends.experiment == name]
+        labels = dict(zip(own.variant, own.label, strict=True))
         name = f"{name}, {title}"
         if strays := _strays(rows, file):
             name = f"{name} (nothing is comparable: the original is not the paper's, {'; '.join(strays)})"

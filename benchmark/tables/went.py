@@ -31,8 +31,9 @@ def table(scores: pd.DataFrame, details: Mapping[str, pd.DataFrame]) -> pd.DataF
 def blocks(scores: pd.DataFrame, details: Mapping[str, pd.DataFrame]) -> Iterator[tuple[str, pd.DataFrame]]:
     """For each concept and wording that was asked for: a row per variant, a column per class, in per cent."""
     texts = scores.drop_duplicates(ASKED).set_index(ASKED)
-    names = scores.drop_duplicates(VARIANT).set_index(VARIANT).label
     for asked, rows in table(scores, details).groupby(ASKED, sort=False):
+        own = scores[scores.experiment == asked[0]]
+        names = own.drop_duplicates(VARIANT).set_index(VARIANT).label
         wide = rows.pivot_table(index=VARIANT, columns="label", values="share", sort=False, fill_value=0)
         wide = wide.loc[[variant for variant in names.index if variant in wide.index]]
         often = wide.max()[wide.max() >= COMMON].sort_values(ascending=False).index

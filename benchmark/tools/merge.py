@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
 
 from benchmark.errors import BenchmarkError
 from benchmark.files import write_atomically
+from benchmark.plan import view_details
 from benchmark.plan.config import load_suite
 from benchmark.plan.plugins import names
 from benchmark.plan.records import NOTHING, Variant
+from benchmark.plan.suite import Suite
 from benchmark.running import cli
 from benchmark.store import details, look, scores
 
-CONDITIONS = ["variant", "prompt_set", "metric", "observer"]  # whose numbers must all have one version
+# What one version is of: all numbers of the same of these must have it.
+CONDITIONS = ["variant", "checkpoint", "prompt_set", "metric", "observer"]
 
 
 def main(suite: str, parts: list[Path], out: Path) -> None:
@@ -39,8 +43,7 @@ def main(suite: str, parts: list[Path], out: Path) -> None:
         scores.write(aside, merged.to_dict("records"))
         scores.read(aside, loaded)  # whole, as one
     print(f"{out}: {len(merged)} numbers of {len(parts)} parts, drawn on {_devices(merged)}")
-    for name in names("benchmark/details"):
-        _details(name, parts, out, suite)
+    details.belong(out, [name for name in names("benchmark/details") if _details(name, frames, out, loaded)])
 
 
 def _with(merged: pd.DataFrame, part: pd.DataFrame, path: Path) -> pd.DataFrame:
@@ -49,32 +52,41 @@ def _with(merged: pd.DataFrame, part: pd.DataFrame, path: Path) -> pd.DataFrame:
     for row in both[both.concept != NOTHING].itertuples():
         what = f"{Variant(row.variant, row.checkpoint)}, {row.concept} erased with erasing seed {row.erasing_seed}"
         raise BenchmarkError(f"{path}: has numbers of {what}, experiment {row.experiment}, as an earlier part has")
-    versions = pd.concat([merged, part]).groupby(CONDITIONS).version.unique()
-    for key, found in versions.items():
-        if len(found) > 1:
-            what = f"version {found[-1]} of {key[2]} for {key[0]} on prompt set {key[1]}"
-            raise BenchmarkError(
-                f"{path}: has {what}, and an earlier part has {found[0]}: they were measured differently"
-            )
+    for rows in (part, pd.concat([merged, part])):
+        for (variant, checkpoint, prompt_set, metric, _), found in rows.groupby(CONDITIONS).version.unique().items():
+            if len(found) > 1:
+                what = f"{metric} for {Variant(variant, checkpoint)} on prompt set {prompt_set}"
+                other = f"also {found[0]}" if rows is part else f"an earlier part has {found[0]}"
+                raise BenchmarkError(
+                    f"{path}: has version {found[-1]} of {what}, and {other}: they were measured differently"
+                )
     if len(both):
-        gap = ((both.value - both.value_more).abs() / both.value.abs().clip(lower=1e-9)).max()
-        print(f"{path}: {len(both)} numbers of controls are taken from earlier parts; they differ by {gap:.1%} at most")
+        gaps = (both.value - both.value_more).abs().groupby(both.metric, sort=False).max()
+        said = ", ".join(f"{metric} by {gap:.3g}" for metric, gap in gaps.items() if gap) or "in nothing"
+        print(f"{path}: {len(both)} numbers of controls are taken from earlier parts; they differ at most: {said}")
     known = merged.set_index(list(scores.IDENTITY)).index
     return pd.concat([merged, part[~part.set_index(list(scores.IDENTITY)).index.isin(known)]], ignore_index=True)
 
 
-def _details(name: str, parts: list[Path], out: Path, suite: str) -> None:
-    """A detail of all parts that have it."""
+def _details(name: str, parts: Mapping[Path, pd.DataFrame], out: Path, suite: Suite) -> bool:
+    """Merge a detail that views of the parts' experiments show, and say whether there is one.
+
+    If a part lacks it, it is left out: it would be of some of the numbers alone.
+    """
+    showing = [path for path, rows in parts.items() if name in view_details.details(suite, rows.experiment.unique())]
+    lacking = [path for path in showing if not details.path(path, name).exists()]
+    if lacking:
+        print(f"details/{name}.csv: is left out, since {', '.join(map(str, lacking))} has none beside it")
+    if lacking or not showing:
+        return False
     merged = pd.DataFrame()
-    for path in parts:
-        if not details.path(path, name).exists():
-            continue
-        part = details.read(path, [name], suite)[name]
+    for path in showing:
+        part = details.read(path, [name], suite.name)[name]
         models = [column for column in ("experiment", *look.MODEL) if column in part]
         known = merged.set_index(models).index if len(merged) else []
         merged = pd.concat([merged, part[~part.set_index(models).index.isin(known)]], ignore_index=True)
-    if len(merged):
-        details.save(details.path(out, name), merged)
+    details.save(details.path(out, name), merged)
+    return True
 
 
 def _devices(rows: pd.DataFrame) -> str:
