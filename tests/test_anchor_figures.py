@@ -169,6 +169,17 @@ def test_a_kind_of_anchor_without_a_look_is_named(made_up):
         _anchors.study(scores, details | {"settings": settings})
 
 
+def test_two_variants_of_one_anchor_and_sentence_are_named(made_up):
+    scores, details = made_up
+    one = "abconcept-closest"
+    more = scores[scores.variant == one].assign(variant="abconcept-closest-slow")
+    given = details["settings"]
+    settings = pd.concat([given, given[given.variant == one].assign(variant="abconcept-closest-slow")])
+    said = "anchors_style: abconcept-closest, abconcept-closest-slow have the anchor closest in the sentence word"
+    with pytest.raises(BenchmarkError, match=said):
+        anchor_context.figure(pd.concat([scores, more]), details | {"settings": settings})
+
+
 # ── who hurts whom ──
 
 STYLES = {c.name: c.phrase for c in load_task("style", "testbed").concepts}

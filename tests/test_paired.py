@@ -15,6 +15,7 @@ from benchmark.metrics._frechet import distance
 from benchmark.metrics._intervals import deviation, leave_out
 from benchmark.plan.records import Measure
 from benchmark.plan.variants import ORIGINAL
+from benchmark.tables import paired as paired_table
 
 VARIANTS = ("fast", "rival-l1", "rival-l2")
 
@@ -128,3 +129,47 @@ def test_the_table_shows_each_pair_both_ways(written, tmp_path):
     assert "Artistic styles: lpips, erased (prompt set style)" in text
     gap = lpips["fast", "rival-l1"]
     assert f"{gap:+.3f}" in text and f"{-gap:+.3f}" in text
+
+
+def made_up(**more):
+    """A detail of two variants: nine erased concepts, of which one alone has an error."""
+    rows = [
+        {"experiment": "style", "task": "style", "concept": f"c{i}", "erasing_seed": 0, "prompt_set": "style",
+         "role": "erased", "metric": "lpips", "observer": observer, "variant": "sdd", "other": "esd",
+         "difference": difference, "se": 9.0 if i == 0 else 0.0}
+        for i in range(9) for observer, difference in {"alex_64": 0.1, "alex_full": -0.3}.items()
+    ]  # fmt: skip
+    return {"paired": pd.DataFrame(rows).assign(**more)}
+
+
+def names(labels, experiment="style", checkpoint=100):
+    shown = {"experiment": experiment, "title": experiment, "checkpoint": checkpoint}
+    return pd.DataFrame([shown | {"variant": variant, "label": label} for variant, label in labels.items()])
+
+
+def test_of_two_observers_each_has_a_table_of_its_own():
+    scores = names({"sdd": "sdd", "esd": "esd"})
+    found = dict(paired_table.blocks(scores, made_up()))
+    assert [title.partition(":")[2] for title in found] == [
+        f" lpips by {observer}, erased (prompt set style)" for observer in ("alex_64", "alex_full")
+    ]
+    assert [shown.loc["sdd", "esd"] for shown in found.values()] == ["+0.100", "-0.300"]
+
+
+def test_errors_of_different_concepts_add_in_quadrature():
+    table = paired_table.table(names({}), made_up())
+    assert list(table.se) == pytest.approx([1, 1]), "nine concepts, one of them with an error of 9"
+    shared = paired_table.table(names({}), made_up(role="retained"))
+    assert list(shared.se) == pytest.approx([1, 1]), "the same images: the mean of the errors"
+    unknown = paired_table.table(names({}), made_up(se=np.nan))
+    assert unknown.se.isna().all()
+
+
+def test_labels_are_those_of_the_experiment_and_of_the_end():
+    labels = pd.concat([
+        names({"esd": "esd@10"}, checkpoint=10), names({"sdd": "sdd", "esd": "esd†"}),
+        names({"sdd": "sdd", "esd": "esd"}, "object"),
+    ])  # fmt: skip
+    detail = pd.concat([made_up()["paired"], made_up(experiment="object")["paired"]])
+    found = [list(shown.index) for _, shown in paired_table.blocks(labels, {"paired": detail})]
+    assert found == [["sdd", "esd†"]] * 2 + [["sdd", "esd"]] * 2

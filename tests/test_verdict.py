@@ -244,3 +244,11 @@ def test_scores_become_verdicts_with_the_images_of_one_run(file):
     images = {verdict.ROLES[name]: side.images for name, side in table.sides.items()}
     assert (judged.n == judged.role.map(images)).all()
     assert set(judged.verdict) == {"reproduced"}, judged[judged.verdict != "reproduced"].head().to_string()
+
+
+def test_a_sign_at_a_variants_name_is_that_of_the_tables_own_experiment():
+    first, *others = TABLES
+    marked = measured(first).assign(experiment="one", checkpoint=100, label=lambda rows: rows.variant + "†")
+    plain = measured(others[0]).assign(experiment="two", checkpoint=100, label=lambda rows: rows.variant)
+    blocks = [shown for title, shown in verdict.blocks(pd.concat([marked, plain])) if title.startswith("one")]
+    assert all(name.endswith("†") for name in blocks[0].index)
