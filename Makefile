@@ -15,7 +15,7 @@ EMPTY := $(strip $(foreach name,$(filter $(VARIABLES),$(GIVEN)),$(if $(strip $($
 NARROWED_BY := $(filter $(NARROWING),$(GIVEN))
 WHOLE := $(filter-out run show tables plan list repro,$(MAKECMDGOALS))
 $(if $(UNKNOWN),$(error there is no variable $(UNKNOWN) (allowed: $(VARIABLES))))
-$(if $(EMPTY),$(error $(EMPTY): nothing is named; leave it out, or name something (make list says what there is)))
+$(if $(EMPTY),$(error $(EMPTY): nothing is named; leave it out, or name something (make list says what there is; of PLACES, python -m benchmark.tools.places)))
 ELSEWHERE := $(and $(findstring command line,$(origin PLACES)),$(filter-out tour,$(or $(MAKECMDGOALS),run)))
 $(if $(ELSEWHERE),$(error PLACES: chooses what `make tour` makes, not `make $(ELSEWHERE)`))
 $(if $(and $(filter tour,$(MAKECMDGOALS)),$(findstring command line,$(origin SUITE))),$(error SUITE: `make tour` runs the suite tour))
@@ -43,7 +43,7 @@ export MALLOC_TRIM_THRESHOLD_ ?= 17179869184
 .PHONY: run show tour tables claims plan list test test-causes test-kill test-slurm scale verify quality repro retrain lint clean help
 
 # The command that messages tell to type again after a failure.
-run tour tables: export TYPED = $(strip make $(MAKECMDGOALS) $(MAKEOVERRIDES))
+run tour tables claims: export TYPED = $(strip make $(MAKECMDGOALS) $(MAKEOVERRIDES))
 
 run: .venv/installed ## run the suite and print its tables
 	$(BIN)/snakemake $(OPTIONS)

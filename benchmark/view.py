@@ -50,19 +50,18 @@ def main(
     for name, module in modules.items():
         if unmasked and not getattr(module, "IMAGES", False):
             raise BenchmarkError(f"--view {name}: shows no picture, so nothing in it is masked; leave --unmasked out")
-    numbers = read(scores, loaded)
+    numbers, left = read(scores, loaded), []
     out = out / UNMASKED if unmasked else out
     for name, module in modules.items():
         feeding = [key for key, experiment in loaded.experiments.items() if name in experiment.views]
         rows = numbers[numbers.experiment.isin(feeding)]
-        lacks = f"{scores}: has no number for {name}, which shows {', '.join(feeding) or 'no experiment'}"
-        if len(rows):
-            why = _lacking(name, rows, loaded)
-            lacks = f"{scores}: has too little for {name}, which {why}" if why else ""
+        shows, lone = getattr(module, "DETAILS", ()), getattr(module, "WITHOUT_DETAILS", False)
+        lacks = _lacks(name, rows, loaded, scores, feeding)
+        if not lacks and if_any and not lone and (missing := details.lacking(scores, shows)):
+            lacks = f"{scores}: has no {missing} beside it, which {name} shows"
         if not lacks:
             means, lines = prepare(rows, loaded, lacking or [])
-            lone = getattr(module, "WITHOUT_DETAILS", False)
-            shown = details.read(scores, getattr(module, "DETAILS", ()), suite, lone)
+            shown = details.read(scores, shows, suite, lone)
             shown = {key: detail[detail.experiment.isin(feeding)] for key, detail in shown.items()}
             with private(out, unmasked):
                 _write(loaded, module, means, shown, lines, images or [], out / name, unmasked)
@@ -72,6 +71,19 @@ def main(
         # Files of an earlier, wider run are not of this scores.csv, but not wrong: they stay, and a line says so.
         there = ", ".join(sorted(path.name for path in (out / name).parent.glob(f"{Path(name).name}.*")))
         print(f"{lacks}: left out" + (f"; {there} stays as an earlier scores.csv made it" if there else ""))
+        left.append(name)
+    if left:
+        print(f"{len(modules) - len(left)} of {len(modules)} drawn; left out: {', '.join(left)}")
+
+
+def _lacks(view: str, rows: pd.DataFrame, suite: Suite, scores: Path, feeding: list[str]) -> str:
+    """Why a view cannot be drawn from `rows`, its numbers of a scores.csv; empty if it can."""
+    if not feeding:
+        return f"suite {suite.name}: no experiment of it shows {view}"
+    if rows.empty:
+        return f"{scores}: has no number for {view}, which shows {', '.join(feeding)}"
+    why = _lacking(view, rows, suite)
+    return f"{scores}: has too little for {view}, which {why}" if why else ""
 
 
 def _lacking(view: str, rows: pd.DataFrame, suite: Suite) -> str:

@@ -127,7 +127,9 @@ def _plain(kind: type, value: Any, where: str) -> Any:
         raise ConfigError(f"{where}: {value!r} is not a finite number")
     if type(value) is not kind:
         wanted = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}[kind]
-        raise ConfigError(f"{where}: {value!r} is not {wanted}")
+        raise ConfigError(
+            f"{where}: is empty: write {wanted}" if value is None else f"{where}: {value!r} is not {wanted}"
+        )
     return value
 
 

@@ -30,6 +30,7 @@ HELP = (
     (r"Invalid account|Invalid partition|partition specified", "look at the lines marked (site) in slurm/profile.yaml"),
     (r"(No such file|not found|not available).*\b(sbatch|sacct|squeue)\b", _NO_SLURM),
     (r"\b(sbatch|sacct|squeue)\b.*(not found|not available|are available)", _NO_SLURM),
+    (r"scores\.csv: cannot be read: No such file", "run the suite first, or put a scores.csv there"),
     (r"cannot be locked", "unlock if, and only if, no other run is at work here: `snakemake --unlock --cores 1`"),
     (r"IncompleteFilesException|files .*are incomplete", "add `--rerun-incomplete`"),
 )

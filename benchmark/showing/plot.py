@@ -94,7 +94,7 @@ def pictures(suite: Suite, paths: list[Path], unmasked: bool = False) -> tuple[p
     Those of sensitive prompt sets and tasks are masked, unless all are to be `unmasked`.
     """
     if not paths:
-        raise BenchmarkError("this figure shows pictures: it needs --images")
+        raise BenchmarkError("--images: is not given, and the view shows pictures: name the manifest.csv of each set")
     images = pd.concat([evidence.read(path).assign(folder=path.parent) for path in paths], ignore_index=True)
     return images[list(IMAGES)], Opener(suite.world, unmasked)
 

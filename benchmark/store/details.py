@@ -98,6 +98,11 @@ def read(scores: Path, names: Iterable[str], suite: str, if_any: bool = False) -
     return {name: _read(file, name, suite, if_any) for name, file in files.items()}
 
 
+def lacking(scores: Path, names: Iterable[str]) -> str:
+    """The first of these details that is not beside a scores.csv; empty if all are."""
+    return next((f"{FOLDER}/{name}.csv" for name in names if not path(scores, name).exists()), "")
+
+
 def _check(scores: Path) -> None:
     """Raises `BenchmarkError` if the details beside a scores.csv are not known to be of it."""
     folder = scores.parent / FOLDER

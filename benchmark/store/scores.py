@@ -129,7 +129,7 @@ def _numbers(row: Row, limits: Limits) -> Mapping[str, float]:
             raise BenchmarkError(f"{column}: {row[column]!r} is not a whole number{_hint(row[column])}")
         numbers[column] = int(row[column].partition(".")[0])
     if not numbers["n"]:
-        raise BenchmarkError("n: 0 images are no number")
+        raise BenchmarkError("n: is 0: a number of no image says nothing; leave the line out")
     for column in ("value", "ci_low", "ci_high"):
         text = row[column]
         if text and not NUMBER.fullmatch(text):
@@ -161,6 +161,8 @@ def _hint(text: str) -> str:
     """What to do about a number that somebody's country or spreadsheet writes otherwise."""
     if re.fullmatch(r"[+-]?\d[\d.,'’\s]*%?", text) and (re.search(r"[,'’\s%]", text) or text.count(".") > 1):
         return ": decimals have a point, thousands nothing, per cent no sign"
+    if NUMBER.fullmatch(text):
+        return ""
     return ": was it taken for a date?" if re.search(r"\d", text) and re.search(r"[-/.: ]", text) else ""
 
 
@@ -188,7 +190,8 @@ def _variant(row: Row) -> None:
     if not 1 <= checkpoint <= END:
         raise BenchmarkError(f"checkpoint: {checkpoint} is not per cent of a method's steps: from 1 to {END}")
     if method != Variant(variant).method:
-        raise BenchmarkError(f"method: {method!r} is not the method of variant {variant}: {Variant(variant).method}")
+        wanted = f"write {Variant(variant).method}, or a variant of {method}"
+        raise BenchmarkError(f"method: {method!r} is not the method of the variant {variant}: {wanted}")
 
 
 def _role(row: Row) -> None:

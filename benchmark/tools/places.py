@@ -34,7 +34,7 @@ def main(suite: str = "tour", place: list[str] | None = None, experiments: bool 
         made: It is an error, too, if the file of a place that was asked for is not there.
     """
     loaded = load_suite(suite)
-    asked = _asked(place) if place else PLACES
+    asked = PLACES if place is None else _asked(place)
     rows = [row for each in asked for row in of_place(loaded, each)]
     empty = [row for row in rows if not row.possible or (made and not row.there)]
     if place and empty:
@@ -131,8 +131,11 @@ def _asked(given: list[str]) -> list[str]:
     text = " ".join(given)
     named = [f"{kind.capitalize()} {number}" for kind, number in re.findall(r"(table|figure) *(\d+)", text.lower())]
     strays = re.sub(r"(table|figure) *\d+|[\s,]+", "", text.lower())
+    known = [place.replace(" ", "").lower() for place in PLACES]
     if wrong := [strays] * bool(strays) + [name for name in named if name not in PLACES]:
-        raise ConfigError(f"--place: the paper has no {wrong[0]} (allowed: {', '.join(PLACES)}, written as table3)")
+        raise ConfigError(plugins.unknown("places", wrong[0].replace(" ", "").lower(), known, "table or figure"))
+    if not named:
+        raise ConfigError(f"places: none is named (allowed: {', '.join(known)})")
     return [place for place in PLACES if place in named]
 
 
