@@ -44,8 +44,12 @@ def _images(scores: pd.DataFrame) -> str:
     if (scores.asked == WHOLE).all():
         return f"{_span(scores.n)} of the set as a whole"
     counts = {role: scores.n[scores.role == role] for role in ROLES}
+    wordings = scores.groupby("asked").wording.nunique().max()
+    each = f" in each of {wordings} wordings, whose mean is taken" if wordings > 1 else ""
     of_roles = [
-        f"{_span(n)} of {'an' if role == 'erased' else 'a'} {role} concept" for role, n in counts.items() if len(n)
+        f"{_span(n)} of {'an' if role == 'erased' else 'a'} {role} concept{each if role == 'erased' else ''}"
+        for role, n in counts.items()
+        if len(n)
     ]
     return ", ".join(of_roles) or f"{_span(scores.n)} of each concept"
 
