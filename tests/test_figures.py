@@ -236,5 +236,5 @@ def test_a_changed_picture_is_not_shown(scored, world, manifests):
 
 
 def test_the_gallery_needs_pictures(scored, world):
-    with pytest.raises(BenchmarkError, match="needs --images"):
+    with pytest.raises(BenchmarkError, match="--images: is not given, and the view shows pictures"):
         view.main("test", scored, world, ["figures/gallery"])

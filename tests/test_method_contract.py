@@ -89,7 +89,7 @@ WRONG = {
     "a list": (METHOD.replace('("attn2",)', '["attn2"]'), "Settings.groups: a default must not be a list"),
     "a call": (METHOD.replace("1e-5", "float(1)"), "lr must be a literal"),
     "a text for a number": (METHOD.replace("= 1e-5", '= "1e-5"'), "Settings.lr: '1e-5' is text, not a number"),
-    "none for a number": (METHOD.replace("= 1e-5", "= None"), "Settings.lr: None is not a number"),
+    "none for a number": (METHOD.replace("= 1e-5", "= None"), "Settings.lr: is empty (None): write a number"),
     "a choice that is none": (METHOD.replace('= "l1"', '= "l3"'), "Settings.loss: there is no value 'l3'"),
     "no group": (METHOD.replace('= "xattn"', '= "atn"'), "Settings.group: there is no value 'atn'"),
     "fewer than no steps": (METHOD.replace("= 40", "= -1"), "Settings.steps: -1 is not"),

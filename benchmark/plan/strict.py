@@ -128,7 +128,7 @@ def _plain(kind: type, value: Any, where: str) -> Any:
     if type(value) is not kind:
         wanted = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}[kind]
         raise ConfigError(
-            f"{where}: is empty: write {wanted}" if value is None else f"{where}: {value!r} is not {wanted}"
+            f"{where}: is empty (None): write {wanted}" if value is None else f"{where}: {value!r} is not {wanted}"
         )
     return value
 
