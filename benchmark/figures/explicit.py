@@ -36,17 +36,22 @@ def figure(scores: pd.DataFrame, details: Mapping[str, pd.DataFrame]) -> tuple[F
     experiments = list(shown.groupby("experiment", sort=False))
     height = 2.9 * len(experiments) + 0.5
     drawing = Figure((11, height))
-    panels = drawing.subplots(
-        len(experiments), 1 + len(RETAINED), squeeze=False, gridspec_kw={"width_ratios": [3, *(1 for _ in RETAINED)]}
-    )
-    drawing.subplots_adjust(left=0.06, right=0.99, bottom=0.9 / height, top=1 - 0.35 / height, wspace=0.34, hspace=0.6)
-    for (name, bars), row in zip(experiments, panels, strict=True):
+    below = {"bottom": 0.9 / height, "top": 1 - 0.35 / height, "hspace": 0.6}
+    names = 0.0045 * max(map(len, shown.label))  # of the width: the variants' names stand once, between the two grids
+    left = drawing.add_gridspec(len(experiments), 1, left=0.06, right=0.5, **below)
+    right = drawing.add_gridspec(len(experiments), len(RETAINED), left=0.53 + names, right=0.98, wspace=0.12, **below)
+    for place, (name, bars) in enumerate(experiments):
+        row = [
+            drawing.add_subplot(left[place, 0]),
+            *(drawing.add_subplot(right[place, i]) for i in range(len(RETAINED))),
+        ]
         labels = list(bars.label.unique())
         colours = _colours(bars)
         _counts(row[0], bars, labels, colours)
         of_experiment = retained[retained.experiment == name]
         for axes, metric in zip(row[1:], RETAINED, strict=True):
             _triple(axes, of_experiment[of_experiment.metric == metric], labels, colours, RETAINED[metric])
+            axes.tick_params(labelleft=axes is row[1])
     return drawing, pd.concat([shown.assign(by_seed=_text(shown)), retained], ignore_index=True)
 
 

@@ -20,8 +20,8 @@ from benchmark.plan.records import END, WHOLE
 DETAILS = ("embeddings",)
 CAPTION = (
     "Who hurts whom: by how many points of accuracy the classifier sees less of the concept in a column, after the "
-    "concept in a row was erased (mean over the erasing seeds). It is compared with the original's accuracy on all of its "
-    "images, which may be more: differences of a few points may be chance. In a frame: the erased concept itself. "
+    "concept in a row was erased (mean over the erasing seeds). It is compared with the original's accuracy on all of "
+    "its images, which may be more: differences of a few points may be chance. In a frame: the erased concept itself. "
     "Concepts whose names the text encoder embeds alike stand side by side"
 )
 METRIC = "accuracy"
