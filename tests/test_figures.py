@@ -184,6 +184,13 @@ def test_the_gallery_names_the_seed_that_it_shows_and_keeps_hyphens(scored, worl
     assert texts[-1] == "Artistic styles: ink, stained glass erased with erasing seed 0 (not shown: 1)"
 
 
+def test_the_gallery_names_no_seed_that_another_experiment_has(scored, world, manifests):
+    manifests.append(draw(world / "fast-ink-1", "style", "fast", "ink", erasing_seed=1))
+    means = means_of(view.read(scored).query("experiment == 'style'"))
+    figure, _ = gallery.figure(means, *plot.pictures(load_suite("test"), manifests))
+    assert figure.axes[0].texts[-1].get_text() == "Artistic styles: ink, stained glass erased"
+
+
 def test_the_gallery_shows_neither_checkpoints_nor_other_prompt_sets(scored, world, manifests):
     for name, change in (("stop", {"checkpoint": 25}), ("set", {"prompt_set": "object"})):
         path = world / name / "manifest.csv"

@@ -57,10 +57,10 @@ def _choose(scores: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
     concepts = list(scores.concept[scores.concept != WHOLE].unique())
     images = images[images.task.isin([task, NOTHING]) & (images.checkpoint == END)]
     images = images[images.variant.isin(variants.variant)]
-    of_control = images.variant.isin(variants.variant[variants.control])
     of_experiment = {seed for each in ends.by_seed[~ends.control] for seed in each}  # another one may have more
-    images = images[of_control | images.erasing_seed.isin(of_experiment)]
-    seeds = sorted(images.erasing_seed[~of_control].unique())
+    own = images[images.variant.isin(variants.variant[variants.control]) | images.erasing_seed.isin(of_experiment)]
+    images = own if set(own.variant) == set(images.variant) else images
+    seeds = sorted(images.erasing_seed[images.variant.isin(variants.variant[~variants.control])].unique())
     images = images[images.erasing_seed == images.groupby("variant").erasing_seed.transform("min")]
     chosen = [images[:0].assign(line=0, role="", without="")]
     for line, (role, concept, fits, i) in enumerate(_lines(scores, images, concepts, task)):
