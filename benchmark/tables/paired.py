@@ -55,4 +55,5 @@ def blocks(scores: pd.DataFrame, details: Mapping[str, pd.DataFrame]) -> Iterato
 
 
 def _cell(value: float, digits: int) -> str:
-    return "–" if np.isnan(value) else f"{value:+.{digits}f}"
+    text = f"{value:+.{digits}f}"
+    return "–" if np.isnan(value) else text if float(text) else "0"
