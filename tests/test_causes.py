@@ -12,6 +12,7 @@ import pytest
 import yaml
 from conftest import ROOT
 from walks import (
+    details_shown,
     drawing,
     drawn,
     erasing,
@@ -22,6 +23,7 @@ from walks import (
     one_of_each_kind,
     pools,
     settings,
+    unread,
     walk,
     write,  # noqa: F401  (a fixture)
 )
@@ -110,12 +112,6 @@ def unknown(plan):
     """The drawing of sets whose rows are in a file: what it follows from is their prompts.csv, which is made anew."""
     sets = [name for name, asked in plan.sets.items() if prompt_place.needed(asked, plan.suite.world)]
     return {f"generate {name}/{grid.BASE.path}" for name in sets}
-
-
-def details_shown(plan):
-    """The details that some view asks for: scores are made with them beside."""
-    modules = [plugins.load(*f"benchmark/{view}".rsplit("/", 1)) for view in plan.views]
-    return {detail for module in modules for detail in getattr(module, "DETAILS", ())}
 
 
 def none_retained(plan):
@@ -266,24 +262,6 @@ def made_of(task, world):
     """The other task whose concepts a task erases, if it has them from one."""
     data = yaml.safe_load((ROOT / f"benchmark/tasks/{task}.yaml").read_text())
     return data["worlds"].get(world, {}).get("of")
-
-
-def unread(old, new, task):
-    """The views of a task that read a metric which no task feeds to them any more."""
-    found = set()
-    for view in old.views:
-        tasks = {e.task for e in old.suite.experiments.values() if view in e.views}
-        before, after = (
-            {
-                measure.metric
-                for name in tasks
-                for asked in plan.tasks[name].sets
-                for measure in plan.sets[asked].measures
-            }
-            for plan in (old, new)
-        )
-        found |= {f"view {view}"} if before != after else set()
-    return found
 
 
 # ── config.yaml ──

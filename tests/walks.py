@@ -124,3 +124,27 @@ def pools(old: grid.Plan, new: grid.Plan) -> set[str]:
 
 def settings(plan: grid.Plan, shard: grid.Shard) -> dict:
     return variants.settings(plan.suite, shard.variant)
+
+
+def details_shown(plan):
+    """The details that some view asks for: scores are made with them beside."""
+    modules = [plugins.load(*f"benchmark/{view}".rsplit("/", 1)) for view in plan.views]
+    return {detail for module in modules for detail in getattr(module, "DETAILS", ())}
+
+
+def unread(old, new, task):
+    """The views of a task that read a metric which no task feeds to them any more."""
+    found = set()
+    for view in old.views:
+        tasks = {e.task for e in old.suite.experiments.values() if view in e.views}
+        before, after = (
+            {
+                measure.metric
+                for name in tasks
+                for asked in plan.tasks[name].sets
+                for measure in plan.sets[asked].measures
+            }
+            for plan in (old, new)
+        )
+        found |= {f"view {view}"} if before != after else set()
+    return found

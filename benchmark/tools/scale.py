@@ -36,6 +36,8 @@ def main(
     image_seconds: float = 5.0,
     erase_seconds: float = 1030.0,
     look_seconds: float = 0.1,
+    experiments: list[str] | None = None,
+    methods: list[str] | None = None,
 ) -> None:
     """Print how a suite scales.
 
@@ -47,6 +49,8 @@ def main(
         image_seconds: of one GPU, for one image of the suite's sampler.
         erase_seconds: of one GPU, for one erasure.
         look_seconds: of one GPU, for all networks to look at one image.
+        experiments: those of the suite that are scheduled, if not all.
+        methods: those that are scheduled, if not all.
     """
     if what == "planning":
         _planning(suite, erasures or [10, 100, 1000, 10000])
@@ -54,7 +58,10 @@ def main(
         _files(Path(load_suite(suite).folder), len(set(grid.plan({"suite": suite}).run.values())))
     else:
         speed = Speed(image_seconds, erase_seconds, look_seconds)
-        _schedule(jobs(grid.plan({"suite": suite}), speed), gpus or [8, 64])
+        plan = grid.plan({"suite": suite, "experiments": experiments or "all", "methods": methods or "all"})
+        images = sum(job.seconds for job in jobs(plan, Speed(image=1, erase=0, look=0)).values())
+        print(f"{images:,.0f} images")
+        _schedule(jobs(plan, speed), gpus or [8, 64])
 
 
 # ── planning ──
@@ -256,7 +263,9 @@ def _schedule(work: dict[str, Job], sizes: list[int]) -> None:
     total = sum(job.seconds for job in work.values())
     ends = {name: longest(work, name) for name in work}
     last = max(ends, key=ends.__getitem__)
-    print(f"{len(work):,} GPU jobs, {total / 3600:,.0f} GPU hours; the longest chain is {ends[last] / 3600:.1f} h\n")
+    one = max(job.seconds for job in work.values())
+    print(f"{len(work):,} GPU jobs, {total / 3600:,.0f} GPU hours; the longest job is {one / 3600:.1f} h", end="")
+    print(f", the longest chain {ends[last] / 3600:.1f} h\n")
     pools = {before for name, job in work.items() if name.startswith("erase ") for before in job.after}
     turn = {name: job.priority if name in pools else -job.priority for name, job in work.items()}
     backwards = {name: Job(job.seconds, job.after, turn[name]) for name, job in work.items()}
