@@ -16,11 +16,10 @@ from benchmark.plan.config import load_suite
 from benchmark.plan.source import literal
 from benchmark.plan.suite import Suite
 from benchmark.running import cli
-from benchmark.tools.scale import Speed, jobs
+from benchmark.tools.scale import IMAGES, jobs
 
 PLACES = (*(f"Table {number}" for number in range(1, 6)), *(f"Figure {number}" for number in range(3, 9)))
 SUFFIX = {"tables": "md", "figures": "svg"}  # of the file that people look at
-IMAGES = Speed(image=1, erase=0, look=0)  # a job's "seconds" are then the images that it draws
 HEAD = ("place", "view", "needs", "experiments", "erasures", "seeds", "images", "jobs", "file")
 
 

@@ -59,7 +59,7 @@ def main(
     else:
         speed = Speed(image_seconds, erase_seconds, look_seconds)
         plan = grid.plan({"suite": suite, "experiments": experiments or "all", "methods": methods or "all"})
-        images = sum(job.seconds for job in jobs(plan, Speed(image=1, erase=0, look=0)).values())
+        images = sum(job.seconds for job in jobs(plan, IMAGES).values())
         print(f"{images:,.0f} images")
         _schedule(jobs(plan, speed), gpus or [8, 64])
 
@@ -187,6 +187,9 @@ class Speed:
     image: float
     erase: float
     look: float
+
+
+IMAGES = Speed(image=1, erase=0, look=0)  # a job's "seconds" are then the images that it draws
 
 
 @dataclass(frozen=True)
