@@ -18,6 +18,8 @@ if not os.path.samefile(workflow.basedir, "."):
     sys.exit(f"error: {os.getcwd()} is not the repository: cd {workflow.basedir}, then the same without --directory")
 
 min_version("9.20")
+if workflow.resource_settings.cores == 0:
+    sys.exit("error: --cores 0: no job would ever begin; give a number, or all")
 gc.set_threshold(100_000)  # a plan is a million objects that stay: looking through them is a seventh of planning
 
 # What people see of a run; jobs on nodes, dry runs and `--logger` show what Snakemake shows.
@@ -49,5 +51,6 @@ rule all:
     default_target: True
     input:
         MEMORY,
+        still_due(),
         "<results>/scores.csv",
         [f"<results>/{view}.{suffix}" for view in shown() for suffix in suffixes(view)],

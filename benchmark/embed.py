@@ -63,7 +63,7 @@ def main(suite: str, out: Path) -> None:
         for text, line in zip(texts, distances, strict=True)
         for other, value in zip(texts, line, strict=True)
     ]
-    with write_atomically(out) as aside:
+    with write_atomically(out, sealed=True) as aside:
         pd.DataFrame(rows, columns=COLUMNS).to_csv(aside, index=False, float_format="%.6g", lineterminator="\n")
     print(f"{out}: the distances of {len(texts)} texts")
 

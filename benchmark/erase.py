@@ -9,6 +9,7 @@ import resource
 import subprocess
 import time
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -56,8 +57,6 @@ def main(
 
     from benchmark.model import diffusion
 
-    plugin = plugins.load("methods", chosen.method)
-    settings = plugin.Settings(**values) if hasattr(plugin, "Settings") else None
     images = manifest.read(pool) if pool else []
     torch.set_num_threads(loaded.sampler.threads)
 
@@ -70,10 +69,14 @@ def main(
         if weights.key_of(folder / "delta.safetensors") == key:
             print(f"{folder}: kept")
         else:
+            if (folder / "delta.safetensors").exists():
+                print(f"{folder}/delta.safetensors: is of something else, or not as it was written: erased anew")
             load = partial(_model, loaded, base, name, seed, pool, shown, causes.groups(chosen, values))
             if not checked:  # a text may have been edited since `base`
                 texts.check(config.all_texts(loaded), diffusion.load_tokenizer(base.folder))
                 checked = True
+            plugin = plugins.load_anew("methods", chosen.method)
+            settings = plugin.Settings(**values) if hasattr(plugin, "Settings") else None
             _erase(load, plugin, request, settings, folder, key, f"erase {name} with {variant}")
         delta = folder / "delta.safetensors"
         rows.append(weights.Delta(name, f"{name}/delta.safetensors", sha256(delta), key))
@@ -233,7 +236,7 @@ def _meta(settings: Any, seconds: float, kept: dict[str, Any]) -> dict[str, Any]
 
     cuda = torch.cuda.is_available()
     return {
-        "settings": vars(settings) if settings else {},
+        "settings": asdict(settings) if settings else {},
         "seconds": round(seconds, 2),
         "device": devices.kind(),
         "peak_memory_mb": torch.cuda.max_memory_allocated() // 2**20
@@ -262,7 +265,7 @@ def _write_trace(path: Path, trace: list[dict]) -> None:
     import csv
 
     columns = list(dict.fromkeys(key for row in trace for key in row))
-    with write_atomically(path) as aside, aside.open("w", newline="") as file:
+    with write_atomically(path, sealed=True) as aside, aside.open("w", newline="") as file:
         table = csv.DictWriter(file, columns, lineterminator="\n")
         table.writeheader()
         table.writerows(trace)

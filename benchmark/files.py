@@ -22,9 +22,14 @@ _REFUSED = {
 }
 
 
+SEAL = ".sha256"  # in the place of a file's suffix: the file beside it that has its hash
+
+
 @contextmanager
-def write_atomically(path: str | Path, lasting: bool = True) -> Iterator[Path]:
+def write_atomically(path: str | Path, lasting: bool = True, sealed: bool = False) -> Iterator[Path]:
     """Yield a temporary path beside `path`; rename it there on success, remove it on failure.
+
+    What one job writes and another reads is `sealed`: its hash is written beside it, for `check_seal`.
 
     Its name is unique per host and process, since two jobs may write one file after a crash. It keeps the suffix, by
     which writers choose a format. Raises `BenchmarkError` for a full disk or a folder that cannot be written.
@@ -44,6 +49,9 @@ def write_atomically(path: str | Path, lasting: bool = True) -> Iterator[Path]:
         if lasting:
             with contextlib.suppress(OSError):  # some file systems have no such thing for folders
                 _sync(path.parent)
+        if sealed:
+            with write_atomically(path.with_suffix(SEAL), lasting) as aside:
+                aside.write_text(sha256(path) + "\n")
     except OSError as error:
         if error.errno not in _REFUSED:
             raise
@@ -53,6 +61,16 @@ def write_atomically(path: str | Path, lasting: bool = True) -> Iterator[Path]:
             shutil.rmtree(temporary, ignore_errors=True)
         elif os.path.lexists(temporary):
             temporary.unlink()
+
+
+def check_seal(path: Path) -> None:
+    """Raise `BenchmarkError` if a file that was written as `sealed` is not there as it was written: it was edited."""
+    seal, found = path.with_suffix(SEAL), sha256(path)
+    if not seal.is_file() or seal.read_text().strip() != found:
+        raise BenchmarkError(
+            f"{path}: is not as it was written: its hash is not that in {seal.name} beside it; delete {path.name}, and"
+            " the next run writes it anew"
+        )
 
 
 @contextmanager

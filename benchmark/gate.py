@@ -9,7 +9,7 @@ from pathlib import Path
 
 from benchmark import score
 from benchmark.errors import BenchmarkError
-from benchmark.files import write_atomically
+from benchmark.files import check_seal, write_atomically
 from benchmark.plan import grid
 from benchmark.plan.gates import Gate
 from benchmark.plan.prompt_rows import read
@@ -49,6 +49,8 @@ def main(suite: str, prompts: list[Path], evidence: list[Path], out: Path, cards
     """
     plan = grid.plan({"suite": suite}, tolerant=True)
     rows = {path.stem: read(path) for path in prompts}
+    for path in cards or []:
+        check_seal(path)
     accuracies = {path.parent.name: json.loads(path.read_text()).get("accuracy") for path in cards or []}
     checks: list[Check] = []
     for path in evidence:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from benchmark.errors import BenchmarkError
-from benchmark.files import private, sha256, write_atomically
+from benchmark.files import check_seal, private, sha256, write_atomically
 from benchmark.plan import causes, plugins
 from benchmark.plan.config import load_set, load_suite, load_task
 from benchmark.plan.records import NOTHING, PromptSet, digest
@@ -90,6 +90,8 @@ def _look(
         settings = observer.Settings(**values) if hasattr(observer, "Settings") else None
         cause = causes.looking(suite, prompt_set, name)
         shown = classifier if cause["classifier"] else None
+        if shown:
+            check_seal(shown / CARD)
         if hasattr(observer, "check"):
             observer.check(settings, shown, tuple(dict.fromkeys(rows.class_name)))
         files = [*shipped, *([sha256(shown / CARD)] if shown else [])]
@@ -107,7 +109,7 @@ def _look(
         for column, values in kept.columns(keys).items():
             seen[column] = values
         looked.append(f"{len(missing)} by {name}")
-    with write_atomically(out / "evidence.csv") as temporary:
+    with write_atomically(out / "evidence.csv", sealed=True) as temporary:
         seen.to_csv(temporary, index=False, float_format="%.7g", lineterminator="\n")
     return looked
 

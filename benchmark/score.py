@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from benchmark.errors import BenchmarkError
+from benchmark.files import check_seal
 from benchmark.plan import grid, plugins, variants
 from benchmark.plan.prompt_rows import of_model, role_of
 from benchmark.plan.prompt_rows import read as read_prompts
@@ -106,7 +107,10 @@ def main(
     scores.write(out, table)
     order = {key: [(e, name) for e in es for name in plan.tasks[e.task].drawn] for key, es in plan.experiments.items()}
     seen_by = {key: [looks[each] for each in every if each in looks] for key, every in order.items()}
-    given = {"EMBEDDINGS": pd.read_csv(embeddings, keep_default_na=False)} if embeddings else {}
+    given = {}
+    if embeddings:
+        check_seal(embeddings)
+        given["EMBEDDINGS"] = pd.read_csv(embeddings, keep_default_na=False)
     given |= {"TRACES": traces.read(models, plan)} if models else {}
     details.write(out, plan, seen_by, given)
 

@@ -43,7 +43,7 @@ def main(suite: str, set: str, out: Path, images: Path | None = None) -> None:
         if images is None:
             raise BenchmarkError(f"the classifier of {set} is trained: --images must name its training images")
         card = _train(plugin, classifier.classes, classifier.network, images, out, loaded.sampler.threads)
-    with write_atomically(out / "card.json") as aside:
+    with write_atomically(out / "card.json", sealed=True) as aside:
         aside.write_text(json.dumps(card, indent=1) + "\n")
     share = f", {card['accuracy']:.1%} of {card['n']} held-out images" if "accuracy" in card else ""
     print(f"{out}: {classifier.network}, {len(card['classes'])} classes{share}")

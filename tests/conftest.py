@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from benchmark.errors import ConfigError
+from benchmark.files import write_atomically
 from benchmark.plan import causes, config, contract, grid, plugins, prompt_set, requests, source, task, variants
 from benchmark.plan import code as keys
 
@@ -144,6 +145,12 @@ def small(tmp_path, monkeypatch):
     forget()
 
 
+def sealed(path: Path, text: str) -> None:
+    """Write a file as a job leaves it to the next one."""
+    with write_atomically(path, sealed=True) as aside:
+        aside.write_text(text)
+
+
 def message(config: dict) -> str:
     """The one line with which planning refuses a configuration."""
     with pytest.raises(ConfigError) as caught:
@@ -152,11 +159,14 @@ def message(config: dict) -> str:
     return str(caught.value)
 
 
-STAND_IN = '''"""Stands in for a runner: writes the declared outputs of its rule and nothing else."""
+STAND_IN = '''"""Stands in for a runner: writes what its rule declares and nothing else. The one that is SICK fails."""
+import os
 import sys
 from pathlib import Path
 
 runner = Path(__file__).stem
+if os.environ.get("SICK") == runner:
+    sys.exit("sick")
 out = Path(sys.argv[sys.argv.index("--out") + 1])
 declared = {"train_classifier": "card.json", "erase": "models.csv"}
 declared |= {"generate": "manifest.csv", "observe": "evidence.csv"}

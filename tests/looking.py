@@ -14,7 +14,7 @@ from synthetic import STYLES, draw
 from torch import nn
 
 from benchmark import observe
-from benchmark.files import sha256
+from benchmark.files import sha256, write_atomically
 from benchmark.plan import plugins
 from benchmark.store import evidence
 
@@ -53,7 +53,8 @@ def trained(folder: Path, weights: dict[str, torch.Tensor], classes: list[str] =
     folder.mkdir(exist_ok=True)
     save_file(weights, folder / "classifier.safetensors")
     card = {"network": "resnet", "classes": classes, "sha256": sha256(folder / "classifier.safetensors"), **more}
-    (folder / "card.json").write_text(json.dumps(card))
+    with write_atomically(folder / "card.json", sealed=True) as aside:
+        aside.write_text(json.dumps(card))
 
 
 @pytest.fixture

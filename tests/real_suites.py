@@ -47,10 +47,11 @@ def whole(name: str, **narrowed: object) -> pd.DataFrame:
                         scale = {"fid": 300, "kid": 5, "lpips": 1}  # of what is no share; counts are of 90 images
                         of_images = measure.metric in share
                         value = share[measure.metric] if of_images else scale.get(measure.metric, 90) * harm
-                        value = round(value, 4)
+                        n = 100 if role == "erased" else 16
+                        value = round(value * n / 100) * 100 / n if of_images else round(value, 4)
                         ends = (0.9 * value, min(1.1 * value, 100 if of_images else 1e9)) if value else (0, 0)
                         of = (erasure.concept, seed, prompt_set.name, asked, wording, role)
-                        number = (value, 100 if role == "erased" else 16, *ends)
+                        number = (value, n, *ends)
                         table.append((*key, *of, measure.metric, measure.observer, *number, stated[measure.name]))
     return pd.DataFrame(table, columns=list(COLUMNS))
 

@@ -10,6 +10,7 @@ import pytest
 from synthetic import asked_of, furnish
 
 from benchmark import prompts, score
+from benchmark.files import write_atomically
 from benchmark.plan.config import load_set, load_suite
 from benchmark.plan.records import NOTHING, Variant
 from benchmark.plan.variants import ORIGINAL
@@ -46,7 +47,8 @@ def world(small, tmp_path):
         folder.mkdir(exist_ok=True)
         np.savez(folder / "testbed.npz", features=array.astype(np.float32))
         rows["testbed_features"] = hashlib.sha256((folder / "testbed.npz").read_bytes()).hexdigest()
-        (change(rows) if change else rows).to_csv(folder / "evidence.csv", index=False)
+        with write_atomically(folder / "evidence.csv", sealed=True) as aside:
+            (change(rows) if change else rows).to_csv(aside, index=False)
         return folder / "evidence.csv"
 
     return write

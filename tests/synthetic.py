@@ -13,6 +13,7 @@ import pandas as pd
 from conftest import CONTROL, METHOD, ROOT
 from PIL import Image
 
+from benchmark.files import write_atomically
 from benchmark.metrics._intervals import share
 from benchmark.plan import plugins
 from benchmark.plan.config import load_set, load_suite
@@ -174,7 +175,8 @@ def evidence(
     folder.mkdir(exist_ok=True)
     np.savez(folder / "testbed.npz", features=array.astype(np.float32))
     lines["testbed_features"] = sha256((folder / "testbed.npz").read_bytes()).hexdigest()
-    change(lines).to_csv(folder / "evidence.csv", index=False)
+    with write_atomically(folder / "evidence.csv", sealed=True) as aside:
+        change(lines).to_csv(aside, index=False)
     return folder / "evidence.csv"
 
 

@@ -112,3 +112,14 @@ def test_closure_has_plugins_that_are_loaded_by_name(small):
     small("benchmark/observers/looks.py", "from benchmark import plugins\nplugins.load('classifiers', 'resnet')\n")
     small("benchmark/plan/plugins.py", "")
     assert "classifiers/resnet.py" in code.closure("benchmark/observers/looks.py")
+
+
+def test_files_beside_a_plugin_that_have_its_name_are_its_data(small):
+    small("methods/solo.json", "{}")
+    small("methods/solo.weights.txt", "1")
+    small("methods/other.json", "{}")
+    before = code.data("methods/solo.py")
+    assert list(before) == ["solo.json", "solo.weights.txt"]
+    small("methods/solo.json", "[]")
+    code.data.cache_clear()
+    assert code.data("methods/solo.py") != before and not code.data("methods/twin.py")

@@ -75,7 +75,7 @@ def test_one_device_or_none_is_left_as_it_is(monkeypatch):
             assert os.environ["CUDA_VISIBLE_DEVICES"] == told and name == (told or None)
 
 
-GIVEN = ("CUDA_VISIBLE_DEVICES", *devices.GIVEN)
+GIVEN = ("CUDA_VISIBLE_DEVICES", *devices.NAMED, *devices.COUNTED)
 
 
 def device(monkeypatch, **environment: str) -> str:
@@ -96,6 +96,10 @@ def device(monkeypatch, **environment: str) -> str:
         ({"SLURM_JOB_GPUS": "0"}, "SLURM_JOB_GPUS=0: "),
         ({"SLURM_STEP_GPUS": "3"}, "SLURM_STEP_GPUS=3: "),
         ({"SLURM_GPUS_ON_NODE": "1"}, "SLURM_GPUS_ON_NODE=1: "),
+        ({"SLURM_GPUS": "2"}, "SLURM_GPUS=2: "),
+        ({"SLURM_GPUS_PER_TASK": "h100:1"}, "SLURM_GPUS_PER_TASK=h100:1: "),
+        ({"PBS_GPUFILE": "/var/spool/pbs/aux/7gpu"}, "PBS_GPUFILE=/var/spool/pbs/aux/7gpu: "),
+        ({"_CONDOR_AssignedGPUs": "CUDA0"}, "_CONDOR_AssignedGPUs=CUDA0: "),
         ({"ROCR_VISIBLE_DEVICES": "0"}, "ROCR_VISIBLE_DEVICES=0: "),
         ({"CUDA_VISIBLE_DEVICES": "NoDevFiles", "SLURM_JOB_GPUS": "2"}, "SLURM_JOB_GPUS=2: "),
     ],
@@ -114,6 +118,8 @@ def test_a_gpu_that_was_given_and_is_not_seen_is_an_error(monkeypatch, environme
         {"CUDA_VISIBLE_DEVICES": "-1"},
         {"CUDA_VISIBLE_DEVICES": "NoDevFiles"},
         {"SLURM_GPUS_ON_NODE": "0"},
+        {"SLURM_GPUS_PER_NODE": "0"},
+        {"CUDA_VISIBLE_DEVICES": "none"},
         {"SLURM_JOB_GPUS": ""},
         {"CUDA_VISIBLE_DEVICES": "-1", "SLURM_JOB_GPUS": "0"},  # hidden on purpose
     ],

@@ -4,6 +4,7 @@ import json
 import re
 
 import pytest
+from conftest import sealed
 from scoring import world  # noqa: F401  (a fixture)
 
 from benchmark import gate, prompts
@@ -37,7 +38,7 @@ def check(small, world, tmp_path):
         if card:
             cards = [tmp_path / "classifiers/style/card.json"]
             cards[0].parent.mkdir(parents=True)
-            cards[0].write_text(json.dumps(card))
+            sealed(cards[0], json.dumps(card))
         seen = [world("style", ORIGINAL, change=mistake)]
         gate.main("test", [tmp_path / "prompts/style.csv"], seen, tmp_path / "gate.json", cards)
         return json.loads((tmp_path / "gate.json").read_text())

@@ -1,13 +1,14 @@
 """What `erase` changes beside what is saved is refused in one line that names it, and never reaches others."""
 
+import math
 import os
 import random
-import sys
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+from diffusers.models import embeddings
 from safetensors.torch import load_file
 from torch import nn
 
@@ -157,6 +158,15 @@ CHANGES = {
         lambda m: setattr(nn.functional, "scaled_dot_product_attention", lambda *given: None),
         r"torch\.nn\.functional\.scaled_dot_product_attention was replaced",
     ),
+    "function of diffusers": (
+        lambda m: setattr(embeddings, "get_timestep_embedding", lambda *given: None),
+        r"diffusers\.models\.embeddings\.get_timestep_embedding was replaced",
+    ),
+    "method of tensors": (lambda m: setattr(torch.Tensor, "norm", None), "Tensor.norm was replaced"),
+    "an optimizer": (lambda m: setattr(torch.optim, "SGD", torch.optim.Adam), r"torch\.optim\.SGD was replaced"),
+    "arithmetic": (lambda m: setattr(math, "sqrt", lambda x: x), r"math\.sqrt was replaced"),
+    "environment": (lambda m: os.environ.update(OMP_NUM_THREADS="7"), "the environment was changed"),
+    "oneDNN": (lambda m: torch._C._set_mkldnn_enabled(False), "torch's setting of oneDNN was changed"),
     "training mode": (lambda m: m.unet.train(), r"unet\.\S*training was changed"),
     "training mode of one layer": (lambda m: attention(m).to_out.train(), r"unet\.\S*to_out\.\S*training was changed"),
     "default precision": (lambda m: torch.set_default_dtype(torch.float64), "torch's default dtype was changed"),
@@ -189,11 +199,17 @@ CHANGES = {
 }
 
 
+CODE = (
+    *((workbench.Workbench, "predict"), (nn.functional, "scaled_dot_product_attention"), (torch.Tensor, "norm")),
+    *((embeddings, "get_timestep_embedding"), (torch.optim, "SGD"), (math, "sqrt")),
+)
+
+
 @pytest.mark.parametrize("loop", [True, False], ids=["loop", "closed form"])
 @pytest.mark.parametrize(("change", "said"), CHANGES.values(), ids=CHANGES)
 def test_a_change_beside_the_weights_is_refused_and_the_process_is_as_before(model, tmp_path, change, said, loop):
     shared = {name: read() for name, (read, _) in guard.SHARED.items()}
-    code = workbench.Workbench.predict, nn.functional.scaled_dot_product_attention
+    code = [getattr(place, name) for place, name in CODE]
     with pytest.raises(BenchmarkError, match=said) as caught:
         run(model, change, tmp_path, loop)
     assert "\n" not in str(caught.value) and "erase chalk with mine" in str(caught.value)
@@ -202,7 +218,7 @@ def test_a_change_beside_the_weights_is_refused_and_the_process_is_as_before(mod
     )
     assert not (tmp_path / "chalk/delta.safetensors").exists()
     assert {name: read() for name, (read, _) in guard.SHARED.items()} == shared
-    assert (workbench.Workbench.predict, nn.functional.scaled_dot_product_attention) == code
+    assert [getattr(place, name) for place, name in CODE] == code
 
 
 def test_a_method_that_fails_half_way_leaves_the_process_as_it_was(model, tmp_path):
@@ -316,11 +332,7 @@ def test_concepts_after_a_refused_one_begin_from_a_clean_model(tmp_path, monkeyp
     base.main("micro", tmp_path / "results/micro/base.json")
     plugin = SimpleNamespace()
     exec(EDITOR, plugin.__dict__)
-    names = plugins.names
-    monkeypatch.setattr(
-        plugins, "names", lambda *given: [*names(*given), "editor"] if given == ("methods",) else names(*given)
-    )
-    monkeypatch.setitem(sys.modules, "methods.editor", plugin)
+    monkeypatch.setattr(plugins, "load_anew", lambda *given: plugin)
     monkeypatch.setattr(variants, "parse", lambda suite, text: Variant(text))
     monkeypatch.setattr(grid, "check_methods", lambda *given: None)
     monkeypatch.setattr(variants, "settings", lambda *given: {})
@@ -338,3 +350,10 @@ def test_concepts_after_a_refused_one_begin_from_a_clean_model(tmp_path, monkeyp
     go("all", "neon")
     both = [(tmp_path / out / "neon/delta.safetensors").read_bytes() for out in ("all", "alone")]
     assert both[0] == both[1]
+
+
+def test_a_constant_of_the_core_that_was_changed_is_refused(model, tmp_path, monkeypatch):
+    monkeypatch.setitem(GROUPS, "new", GROUPS["xattn"])  # to be put back at the end
+    del GROUPS["new"]
+    with pytest.raises(BenchmarkError, match="STRENGTH was added"):
+        run(model, lambda m: monkeypatch.setattr(workbench.Workbench, "STRENGTH", 0.5, raising=False), tmp_path)

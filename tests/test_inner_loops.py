@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import torch
 from claiming import L1, L2, SUITE, of
-from conftest import ROOT
+from conftest import ROOT, sealed
 from scoring import run, world  # noqa: F401  (a fixture)
 
 from benchmark import view
@@ -51,8 +51,8 @@ def models(small, world, tmp_path):
     for variant, trace in (("fast", TRACE), ("rival-l1", "\n")):
         folder = tmp_path / f"results/test/models/style/{variant}/seed0/all"
         (folder / "ink").mkdir(parents=True)
-        (folder / "models.csv").write_text("concept,delta,sha256,key\nink,ink/delta.safetensors,0,0\n")
-        (folder / "ink/trace.csv").write_text(trace)
+        sealed(folder / "models.csv", "concept,delta,sha256,key\nink,ink/delta.safetensors,0,0\n")
+        sealed(folder / "ink/trace.csv", trace)
         listed.append(folder / "models.csv")
     return [world("style", ORIGINAL), world("style", "fast", "ink"), world("style", "rival-l1", "ink")], listed
 

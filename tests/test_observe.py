@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from conftest import sealed
 from looking import CLASSES, Backbone, Channels, drawn, look, trained, world  # noqa: F401  (fixtures)
 from PIL import Image
 from synthetic import SIZE, draw
@@ -67,7 +68,7 @@ def test_only_the_observers_that_metrics_name_look(small, world):
     original = draw(world / "original", "style", "original", "-")
     seen = look(world, original, original)
     assert set(seen) - set(evidence.MANIFEST) == {"lpips_testbed", "testbed_features"}
-    assert {path.name for path in (world / "seen").iterdir()} == {"evidence.csv", "testbed.npz"}
+    assert {path.name for path in (world / "seen").iterdir()} == {"evidence.csv", "evidence.sha256", "testbed.npz"}
 
 
 def test_the_whole_way_from_images_to_tables(world):
@@ -272,20 +273,20 @@ def test_a_classifier_of_another_shape_is_refused(world, drawn):
 
 def test_another_classifier_than_the_card_describes_is_refused(world, drawn):
     card = json.loads((world / "classifier/card.json").read_text())
-    (world / "classifier/card.json").write_text(json.dumps(card | {"sha256": "0" * 64}))
+    sealed(world / "classifier/card.json", json.dumps(card | {"sha256": "0" * 64}))
     with pytest.raises(BenchmarkError, match="is not the classifier that its card.json describes"):
         look(world, drawn[1], drawn[0])
 
 
 @pytest.mark.parametrize("card", ["", "[]", '{"classes": ["blank"]}', '{"network": "resnet"}'])
 def test_a_card_that_lacks_something_is_named(world, drawn, card):
-    (world / "classifier/card.json").write_text(card)
+    sealed(world / "classifier/card.json", card)
     with pytest.raises(BenchmarkError, match="classifier/card.json: cannot be read"):
         look(world, drawn[1], drawn[0])
 
 
 def test_a_classifier_that_comes_trained_needs_no_weights_beside_its_card(world, drawn):
-    (world / "classifier/card.json").write_text(json.dumps({"network": "resnet", "classes": CLASSES}))
+    sealed(world / "classifier/card.json", json.dumps({"network": "resnet", "classes": CLASSES}))
     (world / "classifier/classifier.safetensors").unlink()
     assert set(look(world, drawn[1], drawn[0]).classifier_label) <= set(CLASSES)
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 import yaml
-from conftest import ROOT, SUITE, TASK
+from conftest import ROOT, SUITE, TASK, sealed
 
 from benchmark import prompts
 from benchmark.errors import BenchmarkError, ConfigError
@@ -171,10 +171,10 @@ def test_rows_are_read_back_as_they_were_written(tmp_path):
     "text", ["row,text\n0,ink\n", "row,text,noise_seed\n0,ink,x\n", "row,words,noise_seed\n0,a,1\n"]
 )
 def test_what_is_no_list_of_prompts_is_refused(tmp_path, text):
-    (tmp_path / "rows.csv").write_text(text)
+    sealed(tmp_path / "rows.csv", text)
     with pytest.raises(BenchmarkError, match="rows.csv: this is not a list of prompts: "):
         prompt_rows.read(tmp_path / "rows.csv")
-    with pytest.raises(BenchmarkError, match="nowhere.csv: this is not a list of prompts: .*No such file"):
+    with pytest.raises(BenchmarkError, match="nowhere.csv: cannot be read: No such file"):
         prompt_rows.read(tmp_path / "nowhere.csv")
 
 

@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import METHOD
+from conftest import METHOD, sealed
 from scoring import run, some, world  # noqa: F401  (fixtures)
 from synthetic import OBJECTS, STYLES
 
@@ -84,7 +84,7 @@ def test_rows_of_one_file_may_be_in_any_order(some, world, tmp_path):
     np.savez(path.with_name("testbed.npz"), features=array)
     rows = rows.iloc[order]
     rows["testbed_features"] = hashlib.sha256(path.with_name("testbed.npz").read_bytes()).hexdigest()
-    rows.to_csv(path, index=False)
+    sealed(path, rows.to_csv(index=False))
     pd.testing.assert_frame_equal(run(some, tmp_path), before, rtol=1e-4)
 
 

@@ -70,6 +70,9 @@ REFUSED = [
     (fields(value="Feb 97"), r"value: 'Feb 97' is not a number: was it taken for a date\?"),
     (fields(value="2025-02-01"), r"value: '2025-02-01' is not a number: was it taken for a date\?"),
     (fields(value="51,0109"), r"line 52: has 20 fields of 19 columns: has a number a comma in it\?"),
+    (fields(value=50.1, ci_low=40, ci_high=60), r"line 52: value: 50.1 % of 32 images is no whole number of images"),
+    (fields(**FID, n=1), r"line 52: n: is 1, but fid needs 2 images"),
+    (lambda text: re.sub("(baseline,flat,spread,)0[.0]*,", r"\g<1>50,", text, count=1), r"value: 50 is not .*"),
     (fields(n=0), r"line 52: n: is 0: a number of no image"),
     (fields(n=-4), r"line 52: n: '-4' is not a whole number"),
     (fields(n=3.5), r"line 52: n: '3.5' is not a whole number"),
@@ -181,9 +184,10 @@ def test_columns_may_stand_in_another_order_and_six_digits_may_round_an_interval
     frame = pd.read_csv(scored, dtype=str, keep_default_na=False)
     frame[frame.columns[::-1]].to_csv(scored, index=False)
     assert list(read(scored).columns) == [*COLUMNS, "device"]
-    frame.loc[frame.metric == "kid", ["value", "ci_low", "ci_high"]] = ["3.33333", "3.333331", "4"]
+    kid = (frame.metric == "kid") & (frame.role != "baseline")
+    frame.loc[kid, ["value", "ci_low", "ci_high"]] = ["3.33333", "3.333331", "4"]
     frame.to_csv(scored, index=False)
-    assert (read(scored).query("metric == 'kid'").value == 3.33333).all()
+    assert (read(scored).query("metric == 'kid' and role != 'baseline'").value == 3.33333).all()
 
 
 def test_an_unknown_interval_and_a_device_are_read(scored):

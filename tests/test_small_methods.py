@@ -202,16 +202,12 @@ def apply(pipeline, request, settings, state):
 
 def test_an_apply_that_changes_the_process_is_refused_and_undone(inside, monkeypatch):
     before = torch.nn.functional.scaled_dot_product_attention
-    folder, plugin = erased("closed"), plugins.load("methods", "closed")
-    exec(PATCH, plugin.__dict__)
-    try:
-        said = (
-            "closed, erased chalk: apply: torch.nn.functional.scaled_dot_product_attention was replaced, but other mod"
-        )
-        with pytest.raises(BenchmarkError, match=said):
-            drawn("closed", folder, ["chalk"])
-    finally:
-        del plugin.apply
+    folder, plugin, made = erased("closed"), plugins.load("methods", "closed"), {"torch": torch}
+    exec(PATCH, made)
+    monkeypatch.setattr(plugins, "load_anew", lambda *given: SimpleNamespace(**vars(plugin) | made))
+    said = "closed, erased chalk: apply: torch.nn.functional.scaled_dot_product_attention was replaced, but other mod"
+    with pytest.raises(BenchmarkError, match=said):
+        drawn("closed", folder, ["chalk"])
     assert torch.nn.functional.scaled_dot_product_attention is before
 
 

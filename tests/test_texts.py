@@ -72,6 +72,10 @@ def test_templates_the_classifiers_blank_and_others_are_read_too(tokenizer):
         read(tokenizer, replace(style(fish), others={"far": f"a {LONG}"}))
     with pytest.raises(BenchmarkError, match="concept fish: mine's setting target with phrase: .* 33 tokens"):
         read(tokenizer, style(fish), {"mine": {"steps": 3, "target": "a " * 30 + "{c}"}})
+    with pytest.raises(BenchmarkError, match="concept fish: mine's setting pair with phrase: .* 33 tokens"):
+        read(tokenizer, style(fish), {"mine": {"pair": ("{c}", "a " * 30 + "{c}")}})
+    with pytest.raises(BenchmarkError, match="task style: mine's setting blank: .* 33 tokens"):
+        read(tokenizer, style(fish), {"mine": {"blank": f"a {LONG}"}})
 
 
 @pytest.mark.parametrize(
@@ -146,6 +150,11 @@ def test_no_model_is_recorded_or_drawn_with_such_a_text(tmp_path, monkeypatch):
             "ink: ink",
             "ink: {phrase: ink, wordings: {pen: pixel art}}",
             "'pixel art' is the text of concepts.ink.wordings",
+        ),
+        (
+            "pixel_art: pixel art",
+            "pixel_art: ink picture",
+            "templates.target with 'ink' is the text of concepts.pixel_art",
         ),
         ("ink: ink", "ink: {phrase: ink, wordings: {pen: ink}}", "concepts.ink.wordings.pen: 'ink' is the text of"),
     ],

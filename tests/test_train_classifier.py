@@ -7,6 +7,7 @@ import json
 
 import numpy as np
 import pytest
+from conftest import sealed
 
 from benchmark import train_classifier
 from benchmark.errors import BenchmarkError
@@ -81,7 +82,7 @@ def test_three_heads_are_trained_of_which_the_first_decides_as_it_did_alone(tmp_
 
 def test_what_every_head_says_is_noted(tmp_path):
     card = train(tmp_path, COLOURS)
-    (tmp_path / "card.json").write_text(json.dumps(card))
+    sealed(tmp_path / "card.json", json.dumps(card))
     pictures = np.stack([np.full((64, 64, 3), colour, np.uint8) for colour in COLOURS.values()])
     seen, _ = observer.observe([pictures], [], None, tmp_path)
     columns = ["classifier_label", "classifier_confidence", "classifier_head1_label", "classifier_head2_label"]

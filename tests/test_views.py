@@ -203,7 +203,7 @@ def test_two_runs_are_compared_number_by_number(scored, world, capsys):
     second.loc[chosen, ["value", "ci_low", "ci_high"]] += 50
     unknown = (second.variant == "wreck") & (second.role == "erased")
     second.loc[unknown, ["ci_low", "ci_high"]] = np.nan
-    second.loc[second.variant == "rival-l1", "n"] += 1
+    second.loc[second.variant == "rival-l1", "n"] *= 2
     second = second[second.variant != "rival-l2"]
     second.to_csv(world / "second.csv", index=False)
     compare.main(scored, world / "second.csv")

@@ -29,7 +29,7 @@ def applied(
     must be given this pipeline afterwards. Raises `BenchmarkError` if what the process shares has then been changed.
     """
     pipeline.set_state({name: value for name, value in saved.items() if not name.startswith(OWN)})
-    plugin = plugins.load("methods", method)
+    plugin = plugins.load_anew("methods", method)
     if not hasattr(plugin, "apply"):
         yield ClassifierFree(pipeline)
         return

@@ -18,7 +18,7 @@ from benchmark.model.parts import NETWORKS, read, weight_files
 PARTS = {
     "unet": ("UNet2DConditionModel",),
     "vae": ("AutoencoderKL",),
-    "text_encoder": ("CLIPTextModel", "CLIPTextModelWithProjection"),
+    "text_encoder": ("CLIPTextModel",),
     "tokenizer": ("CLIPTokenizer", "CLIPTokenizerFast"),
 }
 VOCABULARIES = (("tokenizer.json",), ("vocab.json", "merges.txt"))

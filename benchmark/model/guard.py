@@ -77,6 +77,15 @@ def _set_hooks(values: dict[str, dict]) -> None:
             present.update(hooks)
 
 
+def _set_einsum(enabled: bool, strategy: str | None) -> None:
+    _backends.opt_einsum.enabled, _backends.opt_einsum.strategy = enabled, strategy
+
+
+def _set_environment(values: dict[str, str]) -> None:
+    os.environ.clear()
+    os.environ.update(values)
+
+
 # What the process shares: by its name for people, how to read it and how to set it.
 SHARED: dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
     "torch's default dtype": (torch.get_default_dtype, torch.set_default_dtype),
@@ -103,7 +112,17 @@ SHARED: dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
     "torch's setting of cuDNN": (_cudnn, _set_cudnn),
     "torch's choice of kernels for attention": (_attention, _set_attention),
     "torch's list of hooks on all modules": (_hooks, _set_hooks),
+    "torch's setting of oneDNN": (torch._C._get_mkldnn_enabled, torch._C._set_mkldnn_enabled),
+    "torch's choice of einsum's order": (
+        lambda: (_backends.opt_einsum.enabled, _backends.opt_einsum.strategy),
+        lambda value: _set_einsum(*value),
+    ),
+    "torch's filling of new memory": (
+        lambda: torch.utils.deterministic.fill_uninitialized_memory,
+        lambda value: setattr(torch.utils.deterministic, "fill_uninitialized_memory", value),
+    ),
     "the working folder": (os.getcwd, os.chdir),
+    "the environment": (lambda: dict(os.environ), _set_environment),
 }
 
 
@@ -134,7 +153,7 @@ class Process:
         for space, before in self.spaces.items():
             now = functions(space)
             added = now.keys() - before.keys() if isinstance(space, type) else ()
-            changed = [name for name, value in before.items() if now.get(name) is not value]
+            changed = [name for name, value in before.items() if not _same(value, now.get(name))]
             patched += [(space, name, f"{_name(space)}.{name}", before.get(name)) for name in (*changed, *added)]
         return patched
 
@@ -185,6 +204,11 @@ def _kept(before: Inventory, seed: int, label: str, why: str, changes: Callable[
     if changed:
         more = f" (and {len(changed) - 1} more)" if len(changed) > 1 else ""
         raise BenchmarkError(f"{label}: {changed[0]}{more}, but {why} everything else as it was when it ends")
+
+
+def _same(before: Any, now: Any) -> bool:
+    """Torch wraps the `step` of a class of optimizers when the first one is made, so that others may hook into it."""
+    return now is before or (getattr(now, "hooked", False) and getattr(now, "__wrapped__", None) is before)
 
 
 def _name(space: Any) -> str:

@@ -24,6 +24,11 @@ _LEAVES = (
     *(types.FunctionType, types.BuiltinFunctionType, types.MethodType, types.ModuleType, functools.partial),
     *(weakref.ref, torch.Generator, np.random.Generator),
 )
+# The modules with which models are made, trained and drawn: what is replaced in them is so for the next model, too.
+_WATCHED = (
+    *("torch", "torch._tensor", "torch.functional", "torch.random", "torch.nn", "torch.optim", "torch.autograd"),
+    *("diffusers", "transformers", "benchmark", "math", "random", "numpy.random"),
+)
 _TABLES = {"_parameters", "_buffers", "_modules"}  # of a module, which are looked at by themselves
 
 
@@ -43,9 +48,23 @@ class Inventory:
         self.seen: set[int] = set()
         self.edited = {id(module) for name in EDITED for module in getattr(model, name).modules()}
         for name, module in list(sys.modules.items()):
-            if name in ("torch", "torch.nn.functional") or name.partition(".")[0] == "benchmark":
-                self.spaces[module] = functions(module)
+            if isinstance(module, types.ModuleType) and _watched(name):
+                self._space(name, module)
         self._attributes("model", model)
+
+    def _space(self, name: str, module: types.ModuleType) -> None:
+        """A module's functions, those of its classes and, of our own modules, plain values such as constants."""
+        self.spaces[module] = functions(module)
+        places: list[tuple[str, Any]] = [(name, module)]
+        for value in self.spaces[module].values():
+            if isinstance(value, type) and value not in self.spaces and _watched(value.__module__):
+                self.spaces[value] = functions(value)
+                places.append((f"{name}.{value.__name__}", value))
+        if name.partition(".")[0] == "benchmark":
+            for path, space in places:
+                for key, value in vars(space).items():
+                    if not key.startswith("__") and _is_plain_item(value):
+                        self._put(f"{path}.{key}", "value", f"{type(value).__name__} {value!r}")
 
     def _put(self, path: str, kind: str, what: Hashable) -> None:
         self.parts[path] = (kind, what)
@@ -98,6 +117,11 @@ class Inventory:
     def _identity(self, value: Any) -> int:
         self.alive.append(value)
         return id(value)
+
+
+def _watched(name: str) -> bool:
+    whole = name in _WATCHED
+    return whole or any(name.startswith(f"{each}.") for each in _WATCHED if each != "torch")
 
 
 def _is_plain(value: Any) -> bool:

@@ -74,15 +74,19 @@ def draw(
         yield from decode(model, x)[: len(batch)]
 
 
+class NotFinite(BenchmarkError):
+    """A picture has no numbers: a NaN would come out black, and be scored."""
+
+
 @torch.no_grad()
 def decode(model: Diffusion, latents: torch.Tensor) -> np.ndarray:
     """Latents (N, C, h, w) to pictures, uint8 (N, H, W, 3), rounded as diffusers' pipelines round.
 
-    Raises `BenchmarkError` for one that is not finite: a NaN would come out black, and be scored.
+    Raises `NotFinite` for one that is not.
     """
     pictures = model.vae.decode(latents / model.vae.config.scaling_factor).sample
     if not pictures.isfinite().all():
-        raise BenchmarkError(
+        raise NotFinite(
             "the model draws no finite picture; a lower learning rate or sampler.precision float32 may help"
         )
     pictures = (pictures / 2 + 0.5).clamp(0, 1).permute(0, 2, 3, 1).float().cpu().numpy()

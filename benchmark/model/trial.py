@@ -69,10 +69,14 @@ def check(model: Diffusion, folder: str, text: str, sampler: Sampler) -> int:
     way, and not rounding. Raises `BenchmarkError` for a picture that differs, is empty, or differs when drawn again.
     """
     from benchmark.model.guidance import Shot
-    from benchmark.model.sampling import draw
+    from benchmark.model.sampling import NotFinite, draw
 
     sampler, shots = replace(sampler, precision="float32", batch=1), [Shot(text, 0, 0, 1, sampler.guidance)]
-    levels, (picture,) = apart(model, stock(folder, model), shots, sampler)
+    try:
+        levels, (picture,) = apart(model, stock(folder, model), shots, sampler)
+    except NotFinite as error:
+        raise BenchmarkError(f"{folder}: the picture of {text!r} that this model draws is not finite: its files hold"
+                             " numbers that do not belong together") from error  # fmt: skip
     (again,) = draw(model, shots, sampler)
     spread, mean = picture.std((0, 1), dtype=np.float64).max(), picture.mean()
     drawn = f"{folder}: the picture of {text!r} that this model draws"

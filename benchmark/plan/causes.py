@@ -21,7 +21,11 @@ from benchmark.plan.requests import GROUPS, groups, request, words
 from benchmark.plan.suite import Suite
 from benchmark.plan.versions import of_measure, of_set, of_variant
 
-LIBRARIES = ("torch", "diffusers", "transformers")
+LIBRARIES = ("torch", "diffusers", "transformers", "tokenizers", "numpy", "pillow")
+SEEING = (
+    *("torch", "torchvision", "pillow", "lpips", "torch_fidelity"),
+    *("nudenet", "onnxruntime", "opencv-python-headless"),
+)
 SHIPPED = ("testbed/classifiers/backbone.safetensors", "testbed/classifiers/classes.json")
 
 Cause = dict[str, Any]
@@ -93,6 +97,7 @@ def erasure(suite: Suite, task: Task, variant: Variant, concepts: tuple[str, ...
         "size": suite.sampler.size,
         "threads": suite.sampler.threads,
         "code": _code(counted.ERASING + (" plan/records.py:Templates" if asked.templates else ""), variant.file),
+        "data": code.data(variant.file),
         "groups": {group: code.key(f"{GROUPS}:GROUPS[{group}]") for group in groups(variant, settings)},
         "libraries": _versions(*LIBRARIES),
     }
@@ -135,7 +140,7 @@ def drawing(suite: Suite) -> Cause:
 def prompts(suite: Suite, prompt_set: PromptSet, rows: Callable[[], Rows], files: Mapping[str, str]) -> Cause:
     """prompts.csv: its rows or, for a set that reads a file, what the set's own file says of it."""
     if not prompt_place.needed(prompt_set, suite.world):
-        return {"rows": _digest(rows())}
+        return {"rows": _digest(rows()), "code": _code(counted.WRITING)}
     said = prompt_place.cause(prompt_set, suite.world, files)
     learns = load_set(prompt_set.source.task, suite.world).classifier if prompt_set.source.kind == "training" else None
     more = {"learns": digest([learns.classes, learns.texts, suite.budgets.train])} if learns else {}
@@ -150,6 +155,7 @@ def attack(suite: Suite, prompt_set: PromptSet, rows: Rows) -> Cause:
         "size": suite.sampler.size,
         "threads": suite.sampler.threads,
         "code": _code(counted.ATTACKING, f"attacks/{prompt_set.source.attack}.py"),
+        "data": code.data(f"attacks/{prompt_set.source.attack}.py"),
         "libraries": _versions(*LIBRARIES),
     }
 
@@ -185,7 +191,7 @@ def looking(suite: Suite, prompt_set: PromptSet, observer: str) -> Cause:
         "batch": suite.sampler.batch,
         "threads": suite.sampler.threads,
         "code": _code(counted.LOOKING, file, *([f"classifiers/{network}.py"] if network else [])),
-        "libraries": _versions("torch", "torchvision", "pillow", "nudenet", "lpips", "torch_fidelity"),
+        "libraries": _versions(*SEEING),
     }
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.errors import ConfigError
+from benchmark.files import sha256
 from benchmark.plan import plugins, source
 from benchmark.plan.records import digest
 
@@ -24,6 +25,14 @@ def key(*parts: str) -> str:
     dictionary that is written there, `file.py:NAME[entry]`. Raises `ConfigError` if there is no such definition.
     """
     return digest([(part, _part(part)) for part in sorted(set(parts))])
+
+
+@cache
+def data(file: str) -> dict[str, str]:
+    """The hashes of files that a plugin may read: those beside it which have its name, such as `mine.json`."""
+    path = plugins.ROOT / file
+    beside = sorted(each for each in path.parent.glob(f"{path.stem}.*") if each != path and each.is_file())
+    return {each.name: sha256(each) for each in beside}
 
 
 @cache

@@ -117,7 +117,8 @@ def _settings_class(file: str | Path, tree: ast.Module) -> Iterator[str]:
             if _alike(name, "Settings") or name.endswith("Settings"):
                 yield f"{name}: nobody reads it; did you mean Settings?"
         return
-    if not any(_freezes(decorator) for decorator in node.decorator_list):
+    names = {alias for alias, whence in _imported(tree).items() if whence == ("dataclasses", "dataclass")}
+    if not any(_freezes(decorator, names) for decorator in node.decorator_list):
         yield "Settings must be a frozen dataclass: write @dataclass(frozen=True) above it"
     if node.bases:
         yield "Settings must not inherit: plans read the fields that stand in this file"
@@ -135,10 +136,22 @@ def _field(file: str | Path, name: str, item: ast.AnnAssign) -> Iterator[str]:
         return
     try:
         kind, default = source.kind(item.annotation), source.value(file, name, item.value)
+        if not _is_plain(default):
+            yield f"Settings.{name}: {default!r} must be a number, a text, True, False, None, or a tuple of these"
+            return
+        if name == "steps" and type(default) is not int:
+            yield f"Settings.steps: {default!r} must be a whole number: checkpoints are shares of it"
+            return
         strict.build(kind, default, f"Settings.{name}")
         ranges.check(name, default, default, f"Settings.{name}")
     except ConfigError as error:
         yield str(error)
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, tuple):
+        return all(map(_is_plain, value))
+    return value is None or isinstance(value, (bool, int, float, str))
 
 
 def _function(tree: ast.Module, protocol: type, name: str) -> Iterator[str]:
@@ -246,8 +259,10 @@ def _assigned(tree: ast.Module) -> set[str]:
     return {target.id for target in targets if isinstance(target, ast.Name)}
 
 
-def _freezes(decorator: ast.expr) -> bool:
-    if not (isinstance(decorator, ast.Call) and ast.unparse(decorator.func).split(".")[-1] == "dataclass"):
+def _freezes(decorator: ast.expr, names: set[str]) -> bool:
+    """Whether it is `dataclass(frozen=True)`, by one of the names under which the file imports it."""
+    called = ast.unparse(decorator.func) if isinstance(decorator, ast.Call) else ""
+    if not (called in names or called.split(".")[-1] == "dataclass"):
         return False
     return any(word.arg == "frozen" and getattr(word.value, "value", False) is True for word in decorator.keywords)
 

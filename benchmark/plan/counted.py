@@ -13,8 +13,9 @@ DRAWING = f"""
 generate.py
 {_SCHEDULE} model/sampling.py model/guidance.py model/apply.py model/diffusion.py model/guard.py:_kept
 store/manifest.py store/weights.py:base store/weights.py:read_delta
-running/devices.py:device plan/groups.py:OWN
+running/devices.py:device plan/groups.py:OWN plan/prompt_rows.py:read plan/prompt_rows.py:_value
 """
+WRITING = "prompts.py plan/prompt_rows.py:write"
 ERASING = f"""
 erase.py
 {_SCHEDULE} model/workbench.py model/diffusion.py model/guard.py:untouched model/guard.py:_kept
@@ -58,7 +59,7 @@ VIEWING = """
 view.py
 showing/typeset.py showing/plot.py showing/marks.py showing/notes.py showing/words.py showing/summary.py
 store/frames.py store/scores.py store/details.py store/score_names.py store/handed.py store/evidence.py
-store/manifest.py:picture plan/versions.py
+store/manifest.py:picture plan/versions.py plan/sensitive.py
 """
 
 # Files and folders that count for nothing: they determine no byte, or what they make of a run stands in causes as

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
@@ -30,6 +31,17 @@ def load(folder: str, name: str) -> ModuleType:
     if protocol := protocols.of(folder, lambda name: hasattr(module, name)):
         protocols.check(module, protocol, f"{folder}/{name}.py")
     return module
+
+
+def load_anew(folder: str, name: str) -> ModuleType:
+    """Import one plugin as if nothing of its folder had been imported before.
+
+    What it remembers in its module, or in those beside it, is then not there for the next model of the same job.
+    """
+    package = folder.replace("/", ".")
+    for module in [each for each in sys.modules if each.startswith(f"{package}.")]:
+        del sys.modules[module]
+    return load(folder, name)
 
 
 def unknown(where: str, given: object, allowed: Iterable[object], what: str = "name") -> str:

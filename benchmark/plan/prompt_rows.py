@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Any
 
 from benchmark.errors import BenchmarkError, ConfigError
-from benchmark.files import write_atomically
+from benchmark.files import check_seal, write_atomically
 from benchmark.plan import plugins, prompt_file, prompt_place
 from benchmark.plan.config import erased_on, load_set, load_task, retained
 from benchmark.plan.looking import METRICS
@@ -222,7 +222,7 @@ def _check_enough(prompt_set: PromptSet, rows: tuple[Prompt, ...]) -> None:
 
 
 def write(path: Path, rows: Iterable[Prompt]) -> None:
-    with write_atomically(path) as aside, aside.open("w", newline="", encoding="utf-8") as file:
+    with write_atomically(path, sealed=True) as aside, aside.open("w", newline="", encoding="utf-8") as file:
         table = csv.writer(file, lineterminator="\n")
         table.writerow(COLUMNS)
         for row in rows:
@@ -231,7 +231,8 @@ def write(path: Path, rows: Iterable[Prompt]) -> None:
 
 
 def read(path: Path) -> tuple[Prompt, ...]:
-    """The rows of a prompts.csv. Raises `BenchmarkError` if it is missing or is not one."""
+    """The rows of a prompts.csv. Raises `BenchmarkError` if it is missing, is not one, or was edited."""
+    check_seal(path)
     whole = {field.name for field in fields(Prompt) if field.type == "int"}
     try:
         with path.open(newline="", encoding="utf-8") as file:

@@ -38,6 +38,7 @@ POSITIVE = {"lr", "clip"}  # more than 0, as the last word of a name: `delta_lr`
 COUNTS = {"steps", "batch", "iterations", "iters", "epochs", "images", "samples", "rank", "repeats", "n", "num"}
 SOME = {"classes"}  # lists that must not be empty
 TEMPLATES = {"target", "perturbed", "template"}  # texts in which {c} stands for the concept; empty: the task's
+PROMPTS = {"blank", "prompt", "negative", "text"}  # texts as they are, as the last word of a name
 PLACE = "{c}"
 
 

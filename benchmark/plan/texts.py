@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmark.errors import BenchmarkError, ConfigError
-from benchmark.plan import anchors
+from benchmark.plan import anchors, ranges
 from benchmark.plan.records import Classifier, Concept, Task, Templates
 
 
@@ -29,10 +29,17 @@ def of(task: Task, classifier: Classifier | None, settings: Mapping[str, Mapping
     blanks += _of_classes(task, classifier)
     own = [("templates.target", task.templates.target)]
     own += [
-        (f"{variant}'s setting {key}", value)
+        (f"{variant}'s setting {key}", text)
         for variant, values in settings.items()
         for key, value in values.items()
-        if isinstance(value, str) and "{c}" in value
+        for text in (value if isinstance(value, tuple) else [value])
+        if isinstance(text, str) and ranges.PLACE in text
+    ]
+    blanks += [
+        Text(f"{variant}'s setting {key}", value)
+        for variant, values in settings.items()
+        for key, value in values.items()
+        if key.split("_")[-1] in ranges.PROMPTS and isinstance(value, str) and value and ranges.PLACE not in value
     ]
     others = [Text(f"others.{name}", text) for name, text in task.others.items()]
     texts = [Text(f"task {task.name}: {text.where}", text.text) for text in blanks + others]
@@ -105,6 +112,11 @@ def check_phrases(task: Task, classifier: Classifier | None, where: str) -> None
                     f"{where}: {name}: {text.text!r} is the text of {asked[plain]}, too; change one of them"
                 )
             asked[plain] = name
+    for concept in task.concepts:  # erasing one concept must not train on the text of another
+        own, filled = f"concepts.{concept.name}.", _plain(task.templates.of(concept))
+        if not (name := asked.get(filled, own)).startswith(own):
+            what = f"templates.target with {concept.phrase!r}"
+            raise ConfigError(f"{where}: {what} is the text of {name}, too; change one of them")
 
 
 def check_others(task: Task, evaluated: Iterable[Concept], where: str) -> None:

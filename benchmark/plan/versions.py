@@ -12,6 +12,7 @@ from benchmark.plan import variants
 from benchmark.plan.prompt_set import load_set
 from benchmark.plan.records import Measure, PromptSet, Source, Variant, digest
 from benchmark.plan.suite import Suite
+from benchmark.plan.task import load_task
 
 PARTS = ("prompt set", "metric", "conditions")  # of a version, in order
 CLASSIFIER = "classifier"  # the observer that is the set's classifier
@@ -31,9 +32,16 @@ def conditions(suite: Suite, prompt_set: PromptSet, measure: Measure, variant: V
 
 
 def of_set(suite: Suite, prompt_set: PromptSet) -> list[Any]:
-    """Base model, sampler and budgets, and the file of the set's rows, or its attack."""
+    """Base model, sampler and budgets, the file of the set's rows, or its attack, and the task that it asks for."""
     budgets = {key: value for key, value in vars(suite.budgets).items() if key != "anchors"}  # of no number in scores
-    return [suite.base, suite.revision, suite.sampler, budgets, *_rows(prompt_set.source, suite)]
+    drawn = [suite.base, suite.revision, suite.sampler, budgets]
+    return [*drawn, *_rows(prompt_set.source, suite), *_asked(prompt_set, suite)]
+
+
+def _asked(prompt_set: PromptSet, suite: Suite) -> list[Any]:
+    """The task whose concepts a set asks for: its templates, and the texts of each concept."""
+    task = load_task(prompt_set.source.task, suite.world) if prompt_set.source.task else None
+    return [task.templates, [(c.name, c.class_name, c.phrases) for c in task.concepts]] if task else []
 
 
 def of_variant(suite: Suite, variant: Variant) -> list[Any]:

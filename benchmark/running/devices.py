@@ -21,9 +21,14 @@ from benchmark.errors import BenchmarkError
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 HIDDEN = ("", "-1")  # what somebody writes into it who wants to compute on the CPU
-NO_DEVICE = ("", "-1", "NoDevFiles")  # as these, and what SLURM writes into it for a step without GPUs
-# By what schedulers and drivers say that a job has GPUs; of all but the last, 0 is the name of one.
-GIVEN = ("ROCR_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "SLURM_JOB_GPUS", "SLURM_STEP_GPUS", "SLURM_GPUS_ON_NODE")
+# As these, and what SLURM and containers write into it for a step without GPUs.
+NO_DEVICE = ("", "-1", "NoDevFiles", "none", "void")
+# By what schedulers and drivers say that a job has GPUs: the names of these (0 is one), and how many there are.
+NAMED = (
+    *("ROCR_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "GPU_DEVICE_ORDINAL", "SLURM_JOB_GPUS", "SLURM_STEP_GPUS"),
+    *("PBS_GPUFILE", "SGE_HGR_gpu", "_CONDOR_AssignedGPUs"),
+)
+COUNTED = ("SLURM_GPUS_ON_NODE", "SLURM_GPUS", "SLURM_GPUS_PER_NODE", "SLURM_GPUS_PER_TASK")
 POLL = 0.2  # seconds
 WAY_OUT = f"{VISIBLE}=-1 computes on the CPU"
 _claimed: list[str] = []  # the device that this process has claimed of those that the machine has, if any
@@ -92,9 +97,9 @@ def given() -> str | None:
         return None
     if told is not None and told.strip() not in NO_DEVICE:
         return f"{VISIBLE}={told}"
-    for name in GIVEN:
+    for name in (*NAMED, *COUNTED):
         value = os.environ.get(name, "").strip()
-        if value not in NO_DEVICE and (name, value) != (GIVEN[-1], "0"):
+        if value not in NO_DEVICE and not (name in COUNTED and value == "0"):
             return f"{name}={value}"
     return f"/dev/nvidia{_claimed[-1]}" if _claimed else None
 

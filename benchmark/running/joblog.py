@@ -27,7 +27,10 @@ _DEATH = re.compile(  # what shells, the C library, drivers and our own runners 
     re.IGNORECASE,
 )
 _ABORTED = re.compile(r"^Aborted\b|\(core dumped\)|^Segmentation fault$")  # is said after the process has said why
-_SAID_WHY = ("Fatal Python error: ", "what(): ", "terminate called")
+_SAID_WHY = re.compile(
+    r"^Fatal Python error: |what\(\): |^terminate called|double free|free\(\): |malloc\(\): |munmap_chunk|corrupt"
+    r"|Assertion [`'\"].*failed|stack smashing detected|buffer overflow detected"
+)
 _REASON = re.compile(
     r"DUE TO [A-Z]|xceeded (?:job |step )?memory limit|oom[-_ ]?kill|out[-_ ]of[-_ ]memory|TERM_(?:MEM|RUN)LIMIT", re.I
 )
@@ -55,13 +58,15 @@ class Ending:
     """How a log ends, as quotations; each is empty where the log has no such line.
 
     `scheduler` is what a scheduler or the kernel did to the job, `error` what the job itself ended with, `last` the
-    last line that says anything, `where` the line of this repository that an exception came from.
+    last line that says anything, `where` the line of this repository that an exception came from. `went_on` says that
+    other lines follow the error: it may have been caught, and the job may have ended for another reason.
     """
 
     scheduler: str = ""
     error: str = ""
     last: str = ""
     where: str = ""
+    went_on: bool = False
 
 
 def read(path: Path) -> str:
@@ -75,18 +80,25 @@ def read(path: Path) -> str:
 def ending(text: str) -> Ending:
     """How a job ended, by what stands in its log."""
     scheduler = error = last = where = ""
+    after = 0
     for kind, line, place in _statements(text.splitlines()):
         if kind == "scheduler":
             scheduler = scheduler if _REASON.search(scheduler) and not _REASON.search(line) else line
         elif kind == "error":
-            if not (_ABORTED.search(line) and error.startswith(_SAID_WHY)):
+            said_why = _SAID_WHY.search(error) or (not error and _SAID_WHY.search(last))
+            if not (_ABORTED.search(line) and said_why):
                 error, where = line, place
+            elif not error:
+                error = last
+            after = 0
         elif _PROGRESS.search(line):
             error = where = ""  # it was caught: the process went on
+        else:
+            after += 1
         last = line
     if not last:
         last = _cut(next(filter(None, map(str.strip, reversed(text.splitlines()))), ""))
-    return Ending(scheduler, error, last, where)
+    return Ending(scheduler, error, last, where, bool(error and after))
 
 
 def _statements(lines: Iterable[str]) -> Iterator[tuple[str, str, str]]:

@@ -34,6 +34,7 @@ HELP = (
     (r"cannot be locked", "unlock if, and only if, no other run is at work here: `snakemake --unlock --cores 1`"),
     (r"IncompleteFilesException|files .*are incomplete", "add `--rerun-incomplete`"),
 )
+WARNING = re.compile(r"\bwarning: |\berror: \W*$")
 STATUS = re.compile(r"\bstatus is: '([^']+)'")
 SAYS_NOTHING = {"FAILED", "ERROR", "EXIT"}  # a status that only says that the job failed
 ENDED = re.compile(  # how a shell that Snakemake started came to its end
@@ -82,7 +83,8 @@ class Failure:
         killed = _signal(status)
         message, known = self.message, STATUS.search(self.message)
         scheduler = next((end.scheduler for end in endings if end.scheduler), "")
-        error, where = next(((end.error, end.where) for end in endings if end.error), ("", ""))
+        failing = next((end for end in endings if end.error), joblog.Ending())
+        error, where = failing.error, failing.where
         last = next((end.last for end in endings if end.last), "")
         if message and not known:
             return message
@@ -90,7 +92,8 @@ class Failure:
             return scheduler or message
         if error:
             details = ", ".join(filter(None, [where, killed]))
-            return f"{error} ({details})" if details and details not in error else error
+            told = f"{error} ({details})" if details and details not in error else error
+            return f"{told}; the last line of its log: {failing.last}" if failing.went_on else told
         said = [f"the last line of its log: {last}"] if last else [unread or "its log is empty"]
         if killed:
             return "; ".join([killed, *said])
@@ -176,9 +179,16 @@ def failures(text: str, log: Path = Path()) -> list[Failure]:
 
 
 def brief(message: str) -> str:
-    """The first line of what Snakemake says of a failed job, without where else to look; empty if it says nothing."""
-    first = message.partition("\n")[0]
-    return "" if first == "None" else POINTS_ELSEWHERE.sub("", first).rstrip(". ")
+    """What Snakemake says of a failed job, in one line and without where else to look; empty if it says nothing.
+
+    It quotes what `sbatch` said: of that, warnings and ruled lines tell no cause, if there is anything else.
+    """
+    head, *lines = POINTS_ELSEWHERE.sub("", message).split("\n")
+    quoted = head.partition("'")
+    if len(quoted[2]) and lines and WARNING.search(quoted[2]):
+        head = quoted[0] + quoted[1]
+    lines = [line for line in lines if any(map(str.isalnum, line.rpartition(":")[2])) and not WARNING.search(line)]
+    return "" if head == "None" else _squeezed(" ".join([head, *lines]))[: joblog.LONGEST].rstrip(". ")
 
 
 def ends(text: str) -> dict[str, int]:

@@ -55,7 +55,7 @@ def marks(suite: Suite, scores: pd.DataFrame, metrics: Mapping[str, ModuleType])
     elsewhere, places = _elsewhere(scores)
     if places:
         listed = "; ".join(f"{_listed(names, scores)} on {place}" for place, names in places.items())
-        notes.append(f"{DEVICE}: drawn on another kind of device than the original's images. Devices: {listed}.")
+        notes.append(f"{DEVICE}: drawn on another kind of device than their reference images. Devices: {listed}.")
     marked = {
         NOTED: {key for key in keys if noted[key[1].name]},
         TOLD: {key for key in keys if key[1] in told},
@@ -106,16 +106,17 @@ def _changed(suite: Suite, scores: pd.DataFrame, metrics: Mapping[str, ModuleTyp
 
 
 def _elsewhere(scores: pd.DataFrame) -> tuple[set[Key], Reasons]:
-    """Whose images were drawn on another kind of device than the original's, and what was drawn on which."""
+    """Whose images were drawn on another kind of device than their reference images, and what was drawn on which."""
     if "device" not in scores or scores.device.nunique() < 2:
         return set(), {}
-    originals = scores.device[scores.method == ORIGINAL]
+    shown = ["experiment", "prompt_set", "asked", "wording"]  # what an image and its reference image show
+    originals = scores[scores.method == ORIGINAL].drop_duplicates(shown).set_index(shown).device
     usual = (originals if len(originals) else scores.device).mode()[0]
     marked: set[Key] = set()
     places: Reasons = {}
-    for experiment, variant, device in _distinct(scores, "experiment", "device"):
+    for experiment, variant, device, *rest in _distinct(scores, "experiment", "device", *shown[1:]):
         places.setdefault(device or "a device that is not stated", {})[variant] = None
-        if device != usual:
+        if device != originals.get((experiment, *rest), usual):
             marked.add((experiment, variant))
     return marked, places
 

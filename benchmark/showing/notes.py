@@ -6,8 +6,10 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from benchmark.plan.config import load_set
 from benchmark.plan.records import NOTHING, WHOLE
 from benchmark.plan.suite import Suite
+from benchmark.plan.variants import ORIGINAL
 
 FLAT = "flat"  # the metric that counts pictures without content
 ROLES = ("erased", "retained")
@@ -18,11 +20,25 @@ def notes(suite: Suite, scores: pd.DataFrame, means: pd.DataFrame, lacking: Sequ
 
     `lacking` is what was asked for and is not in the scores since its job failed.
     """
-    lines = [_legend(suite, scores), *_flat(means), *_seeds(means)]
+    lines = [_legend(suite, scores), *_flat(means), *_seeds(means), *_absent(suite, scores)]
     if suite.ungated:
         lines.append(f"The suite's gate stops no run ({suite.ungated}): the original may not be what was expected.")
     if lacking:
         lines.append(f"Not complete. Missing, since a job failed: {', '.join(lacking)}.")
+    return lines
+
+
+def _absent(suite: Suite, scores: pd.DataFrame) -> list[str]:
+    """What the suite measures and the scores do not have: a file from elsewhere may have lost it, or be older."""
+    lines = []
+    titles = scores.groupby("experiment", sort=False).method.agg(lambda methods: ORIGINAL in set(methods))
+    if lost := [name for name, there in titles.items() if not there]:
+        lines.append(f"The scores have no number of the original model, of experiment {', '.join(lost)}.")
+    found = set(scores[["prompt_set", "metric", "observer"]].itertuples(index=False, name=None))
+    sets = {name: load_set(name, suite.world).measures for name in scores.prompt_set.unique()}
+    for name, measures in sets.items():
+        if lost := [m.name for m in measures if (name, m.metric, m.observer) not in found]:
+            lines.append(f"The scores have no {', '.join(lost)}, which prompt set {name} measures.")
     return lines
 
 

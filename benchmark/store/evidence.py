@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from benchmark.errors import BenchmarkError
-from benchmark.files import sha256, write_atomically
+from benchmark.files import check_seal, sha256, write_atomically
 from benchmark.store import manifest
 
 FEATURES, SEAL = "features", "seal"  # arrays of `<observer>.npz` beside the observer's own columns
@@ -31,10 +31,13 @@ _TEXT_ENDINGS = ("_label", "_features", "_detections")
 
 
 def read(path: Path, columns: Iterable[str] = ()) -> pd.DataFrame:
-    """A manifest or an evidence.csv, which must have `columns` besides. Raises `BenchmarkError` if it is not whole.
+    """A manifest or an evidence.csv, which must have `columns` besides.
+
+    Raises `BenchmarkError` if it is not whole, or was edited.
 
     Texts are taken literally: an empty prompt stays empty, and a concept may be called nan.
     """
+    check_seal(path)
     try:
         rows = pd.read_csv(path, dtype=str, keep_default_na=False)
     except (OSError, ValueError) as error:

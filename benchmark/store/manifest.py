@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from benchmark.errors import BenchmarkError
-from benchmark.files import sha256, write_atomically
+from benchmark.files import check_seal, sha256, write_atomically
 
 # Text chunks of the PNGs: from what a picture was drawn, on which kind of device, and the hash of all other bytes.
 KEY, DEVICE, SEAL = "erasure-key", "erasure-device", "erasure-seal"
@@ -61,14 +61,15 @@ class Note(NamedTuple):
 
 def write(path: Path, images: Iterable[Image]) -> None:
     names = [f.name for f in fields(Image)]
-    with write_atomically(path) as aside, aside.open("w", newline="", encoding="utf-8") as file:
+    with write_atomically(path, sealed=True) as aside, aside.open("w", newline="", encoding="utf-8") as file:
         table = csv.DictWriter(file, names, lineterminator="\n")
         table.writeheader()
         table.writerows(asdict(image) for image in images)
 
 
 def read(path: Path) -> list[Image]:
-    """The rows of a manifest. Raises `BenchmarkError` if it is missing or is not one."""
+    """The rows of a manifest. Raises `BenchmarkError` if it is missing, is not one, or was edited."""
+    check_seal(path)
     whole = {f.name for f in fields(Image) if f.type == "int"}
     try:
         with path.open(newline="", encoding="utf-8") as file:

@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pandas as pd
@@ -57,7 +58,6 @@ INTEGER = re.compile(r"\d+(\.0*)?")
 VERSION = re.compile(r"\d+(\.\w+)*|")
 ROUNDING = 1e-5  # relative: numbers are written with six digits
 Row = dict[str, str]
-Limits = tuple[float | None, float | None]
 
 
 def write(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
@@ -76,15 +76,15 @@ def read(path: Path, suite: Suite | None = None) -> pd.DataFrame:
     """
     rows = _rows(path)
     names = Names(suite) if suite else None
-    limits: dict[tuple[str, str], Limits] = {}
+    metrics: dict[tuple[str, str], ModuleType] = {}
     first: dict[tuple[str, ...], int] = {}
     table = []
     for line, row in rows:
         try:
             measure = row["metric"], row["observer"]
-            if measure not in limits:
-                limits[measure] = _limits(*measure)
-            number = _numbers(row, limits[measure])
+            if measure not in metrics:
+                metrics[measure] = _metric(*measure)
+            number = _numbers(row, metrics[measure])
             _variant(row)
             if names:
                 names.check(row)
@@ -121,7 +121,7 @@ def _rows(path: Path) -> list[tuple[int, Row]]:
 # ── one line ──
 
 
-def _numbers(row: Row, limits: Limits) -> Mapping[str, float]:
+def _numbers(row: Row, metric: ModuleType) -> Mapping[str, float]:
     """The columns of a line that hold numbers. Raises `BenchmarkError` for one that its metric cannot give."""
     numbers: dict[str, float] = {}
     for column in INTEGERS:
@@ -139,7 +139,8 @@ def _numbers(row: Row, limits: Limits) -> Mapping[str, float]:
         if not text and column == "value":
             raise BenchmarkError("value: is empty; every row needs its number")
     value, low, high = numbers["value"], numbers["ci_low"], numbers["ci_high"]
-    bottom, top = (edge if edge is not None else sign * math.inf for edge, sign in zip(limits, (-1, 1), strict=True))
+    limits = zip(metric.RANGE, (-math.inf, math.inf), strict=True)
+    bottom, top = (edge if edge is not None else none for edge, none in limits)
     for column in ("value", "ci_low", "ci_high"):
         if not (bottom <= numbers[column] <= top or math.isnan(numbers[column])) or math.isinf(numbers[column]):
             allowed = f"from {bottom:g} to {top:g}" if top < math.inf else f"{bottom:g} or more"
@@ -152,9 +153,21 @@ def _numbers(row: Row, limits: Limits) -> Mapping[str, float]:
     slack = ROUNDING * abs(value)
     if low - slack > value or value > high + slack:
         raise BenchmarkError(f"value: {value:g} is not in its own interval, {low:g} to {high:g}")
+    _possible(row["role"], value, numbers["n"], metric, row["metric"])
     if not VERSION.fullmatch(row["version"]):
         raise BenchmarkError(f"version: {row['version']!r} is none, such as 2.1.c467ad; was it taken for a date?")
     return numbers
+
+
+def _possible(role: str, value: float, n: float, metric: ModuleType, name: str) -> None:
+    """Refuse a number that its metric cannot give of so many images, or of the original model."""
+    if n < (least := getattr(metric, "LEAST", 1)):
+        raise BenchmarkError(f"n: is {n:g}, but {name} needs {least} images")
+    if role == "baseline" and metric.ORIGINAL not in (None, value):
+        raise BenchmarkError(f"value: {value:g} is not what {name} of the original model must be: {metric.ORIGINAL:g}")
+    images = value * n / 100  # of which a share says that something holds
+    if hasattr(metric, "interval") and abs(images - round(images)) > max(1e-3, 2 * ROUNDING * images):
+        raise BenchmarkError(f"value: {value:g} % of {n:g} images is no whole number of images")
 
 
 def _hint(text: str) -> str:
@@ -166,8 +179,8 @@ def _hint(text: str) -> str:
     return ": was it taken for a date?" if re.search(r"\d", text) and re.search(r"[-/.: ]", text) else ""
 
 
-def _limits(metric: str, observer: str) -> Limits:
-    """Between what the numbers of a metric lie. Raises `BenchmarkError` if there is no such metric or observer."""
+def _metric(metric: str, observer: str) -> ModuleType:
+    """The module of a metric. Raises `BenchmarkError` if there is no such metric, or not by this observer."""
     metrics, folder = plugins.names("benchmark/metrics"), "benchmark/observers"
     if metric not in metrics:
         raise BenchmarkError(unknown("metric", metric, metrics, "metric"))
@@ -176,7 +189,7 @@ def _limits(metric: str, observer: str) -> Limits:
     allowed = [module.OBSERVER] if module.OBSERVER else observers
     if observer not in allowed:
         raise BenchmarkError(unknown(f"observer of {metric}", observer, allowed, "observer"))
-    return module.RANGE
+    return module
 
 
 def _variant(row: Row) -> None:

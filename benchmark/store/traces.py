@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from benchmark.errors import BenchmarkError
+from benchmark.files import check_seal
 from benchmark.plan.grid import Plan
 from benchmark.plan.records import NOTHING
 from benchmark.store.look import identity
@@ -46,6 +47,7 @@ def read(models: Iterable[Path], plan: Plan) -> pd.DataFrame:
 
 def _notes(path: Path) -> pd.DataFrame:
     """A trace; no rows of a method that notes nothing."""
+    check_seal(path)
     try:
         return pd.read_csv(path) if path.stat().st_size > 1 else pd.DataFrame()
     except (OSError, ValueError) as error:

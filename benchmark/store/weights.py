@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmark.errors import BenchmarkError
-from benchmark.files import sha256, write_atomically
+from benchmark.files import check_seal, sha256, write_atomically
 from benchmark.plan.records import digest
 from benchmark.plan.suite import Suite
 
@@ -35,14 +35,26 @@ class Base:
 
 
 def base(suite: Suite) -> Base:
-    """What `python -m benchmark.base` recorded for this suite."""
+    """What `python -m benchmark.base` recorded for this suite.
+
+    Raises `BenchmarkError` if a file of the model is another one now: a copy may keep an old time, which no workflow
+    notices, and images of two models would be compared. (Reading 4 GB takes seconds; who draws or erases reads them
+    anyway.)
+    """
     path = Path(suite.folder) / "base.json"
     try:
-        return Base(**json.loads(path.read_text()))
+        found = Base(**json.loads(path.read_text()))
     except (OSError, TypeError, ValueError) as error:
         raise BenchmarkError(
             f"{path}: cannot be read ({error}); `python -m benchmark.base --suite {suite.name} --out {path}` writes it"
         ) from error
+    for name, known in found.files.items():
+        if sha256(Path(found.folder) / name) != known:
+            raise BenchmarkError(
+                f"{found.folder}/{name}: is not the file that {path} has recorded: the base model was replaced; delete"
+                f" {path}, and the next run begins with the model as it is now"
+            )
+    return found
 
 
 @dataclass(frozen=True)
@@ -56,7 +68,11 @@ class Delta:
 
 
 def deltas(path: Path) -> dict[str, Delta]:
-    """The rows of a models.csv by concept; `delta` is made relative to the working folder."""
+    """The rows of a models.csv by concept; `delta` is made relative to the working folder.
+
+    Raises `BenchmarkError` if it is missing, is not one, or was edited.
+    """
+    check_seal(path)
     try:
         with path.open(newline="") as file:
             rows = [Delta(**row) for row in csv.DictReader(file)]
@@ -66,7 +82,7 @@ def deltas(path: Path) -> dict[str, Delta]:
 
 
 def write_deltas(path: Path, rows: list[Delta]) -> None:
-    with write_atomically(path) as aside, aside.open("w", newline="") as file:
+    with write_atomically(path, sealed=True) as aside, aside.open("w", newline="") as file:
         table = csv.DictWriter(file, [f.name for f in fields(Delta)], lineterminator="\n")
         table.writeheader()
         table.writerows(asdict(row) for row in rows)

@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 from benchmark.plan import causes, variants, view_details
-from benchmark.running import trouble
+from benchmark.running import due, trouble
 from benchmark.files import unwritable
 from benchmark.plan.source import literal
 
@@ -31,6 +31,7 @@ os.environ.setdefault("MALLOC_TRIM_THRESHOLD_", str(16 * 2**30))
 
 
 MEMORY = f".snakemake/concept-erasure/{SUITE.name}"
+DUE = Path(f"{MEMORY}.due")
 
 
 pathvars:
@@ -221,6 +222,25 @@ def cause(rule, name=""):
     return lambda wildcards: CAUSES[rule, name.format(**wildcards)]()
 
 
+# ── what an earlier run has planned and not made ──
+
+# What each rule between the prompts and the numbers makes, by the name of its job.
+MADE = {
+    **{"base": "base.json", "gate": "gate.json", "embed": "embeddings.csv", "prompts": "prompts/{}.csv"},
+    **{"erase": "models/{}/models.csv", "adopt_models": "models/{}/models.csv", "attack": "attacks/{}/prompts.csv"},
+    **{"train_classifier": "classifiers/{}/card.json", "generate": "images/{}/manifest.csv"},
+    **{"adopt_images": "images/{}/manifest.csv", "observe": "evidence/{}/evidence.csv"},
+}
+
+
+def still_due():
+    """What earlier runs have left of this plan: as inputs of `all` they are made, and then what is made of them."""
+    if any(word.partition("=")[0] == "--report" for word in sys.argv):
+        return []
+    of_plan = {f"{SUITE.folder}/{MADE[rule].format(name)}" for rule, name in CAUSES if rule in MADE}
+    return [path for path in due.read(DUE) if path in of_plan]
+
+
 # ── while it runs, and at its end ──
 
 COMMAND = os.environ.get("TYPED") or shlex.join(["snakemake", *sys.argv[1:]])
@@ -253,9 +273,11 @@ onstart:
     workflow.scheduler.keepgoing = True  # one failed job does not stop the others: `--keep-going`
     if BROKEN and not workflow.local_exec:
         sys.exit(f"error: {BROKEN[0]}; nothing was sent to the cluster")
+    due.add(DUE, [path for job in workflow.dag.needrun_jobs() for path in job.output])
 
 
 onsuccess:
+    due.settle(DUE)
     if SCREEN:
         SCREEN.finish()
     if jobs_of("score"):
@@ -265,6 +287,7 @@ onsuccess:
 
 
 onerror:
+    due.settle(DUE)
     if SCREEN:
         SCREEN.finish()
     kept, lacking = grid.whole(PLAN, seen())
