@@ -190,7 +190,7 @@ def test_each_value_of_a_task_changes_what_it_must(write, task, world, each, cap
                     and not (leaf[3] == "target" and settings(old, shard).get("sentence"))
                 ),
             )
-            return uses | (learnt(old, f"{task}_pool_anchor") if leaf[3] == "blank" else set())
+            return uses | {"score "} | (learnt(old, f"{task}_pool_anchor") if leaf[3] == "blank" else set())
         if leaf[2] == "retained_on":
             return (edits.names(old) ^ edits.names(new)) | {"score "} | worded
         if leaf[2] == "sentences":
@@ -221,17 +221,17 @@ def test_each_value_of_a_task_changes_what_it_must(write, task, world, each, cap
         parted = set().union(*(drawn(old, name) for name in parts))
         asked = parted.union(*(learnt(old, f"{name}_training") for name in learners(old, parts)))
         if key == "phrase":
-            training = learnt(old, f"{task}_training") | {"score "} if trained else set()
+            training = learnt(old, f"{task}_training") if trained else set()
             shows = [n for n, s in old.sets.items() if s.source.task in family and concept in s.source.concepts]
             beside = [name for name in family if concept in {c.name for c in old.tasks[name].concepts}]
             drawings = set().union(*(drawn(old, name) for name in beside))
             words = worded | views_of(suite, lambda e: e.task in beside)
-            return drawings | words | erased | learnt(old, *shows) | training | asked | {"embed "}
+            return drawings | words | erased | learnt(old, *shows) | training | asked | {"embed ", "score "}
         if key == "wordings":
-            return drawn(old, task) | worded | asked
+            return drawn(old, task) | worded | asked | {"score "}
         if key == "class_name":
-            training = learnt(old, f"{task}_training") | {f"train_classifier {task}", "score "} if trained else set()
-            return drawn(old, task) | training | parted
+            training = learnt(old, f"{task}_training") | {f"train_classifier {task}"} if trained else set()
+            return drawn(old, task) | training | parted | {"score "}
         assert key == "attributes"
         left = len(new.tasks[task].concept(concept).attributes)
         return {

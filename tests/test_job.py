@@ -139,7 +139,7 @@ def test_a_signal_after_the_last_step_costs_nothing(tmp_path):
     """What is finished is written; it had been thrown away, with all steps since the last checkpoint."""
     with pytest.raises(SystemExit):
         run(method(at=4), tmp_path)
-    assert {path.name for path in tmp_path.iterdir()} == {"delta.safetensors", "meta.json", "trace.csv"}
+    assert {path.name for path in tmp_path.iterdir()} == {"delta.safetensors", "meta.json", "trace.csv", "trace.sha256"}
 
 
 def test_a_signal_between_two_looks_at_it_does_not_lose_the_state(tmp_path, monkeypatch):

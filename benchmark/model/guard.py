@@ -153,8 +153,9 @@ class Process:
         for space, before in self.spaces.items():
             now = functions(space)
             added = now.keys() - before.keys() if isinstance(space, type) else ()
-            changed = [name for name, value in before.items() if not _same(value, now.get(name))]
-            patched += [(space, name, f"{_name(space)}.{name}", before.get(name)) for name in (*changed, *added)]
+            changed = [name for name, value in before.items() if now.get(name) is not value]
+            names = [name for name in (*changed, *added) if not _hooked(now.get(name))]
+            patched += [(space, name, f"{_name(space)}.{name}", before.get(name)) for name in names]
         return patched
 
 
@@ -206,9 +207,10 @@ def _kept(before: Inventory, seed: int, label: str, why: str, changes: Callable[
         raise BenchmarkError(f"{label}: {changed[0]}{more}, but {why} everything else as it was when it ends")
 
 
-def _same(before: Any, now: Any) -> bool:
-    """Torch wraps the `step` of a class of optimizers when the first one is made, so that others may hook into it."""
-    return now is before or (getattr(now, "hooked", False) and getattr(now, "__wrapped__", None) is before)
+def _hooked(now: Any) -> bool:
+    """Whether it is the `step` of a class of optimizers, which torch wraps when the first one is made."""
+    own = getattr(now, "__wrapped__", None)
+    return getattr(now, "hooked", False) and getattr(own, "__module__", "").startswith("torch.optim.")
 
 
 def _name(space: Any) -> str:

@@ -29,6 +29,7 @@ _WATCHED = (
     *("torch", "torch._tensor", "torch.functional", "torch.random", "torch.nn", "torch.optim", "torch.autograd"),
     *("diffusers", "transformers", "benchmark", "math", "random", "numpy.random"),
 )
+_CONSTANT = ("benchmark.model.", "benchmark.plan.", "benchmark.store.")  # modules whose values nothing changes
 _TABLES = {"_parameters", "_buffers", "_modules"}  # of a module, which are looked at by themselves
 
 
@@ -60,7 +61,7 @@ class Inventory:
             if isinstance(value, type) and value not in self.spaces and _watched(value.__module__):
                 self.spaces[value] = functions(value)
                 places.append((f"{name}.{value.__name__}", value))
-        if name.partition(".")[0] == "benchmark":
+        if name.startswith(_CONSTANT):
             for path, space in places:
                 for key, value in vars(space).items():
                     if not key.startswith("__") and _is_plain_item(value):
