@@ -353,7 +353,5 @@ def test_concepts_after_a_refused_one_begin_from_a_clean_model(tmp_path, monkeyp
 
 
 def test_a_constant_of_the_core_that_was_changed_is_refused(model, tmp_path, monkeypatch):
-    monkeypatch.setitem(GROUPS, "new", GROUPS["xattn"])  # to be put back at the end
-    del GROUPS["new"]
     with pytest.raises(BenchmarkError, match="STRENGTH was added"):
         run(model, lambda m: monkeypatch.setattr(workbench.Workbench, "STRENGTH", 0.5, raising=False), tmp_path)

@@ -117,6 +117,25 @@ def test_a_variant_that_was_told_what_is_evaluated_is_marked(scored, world, smal
     assert "rival-l2*§" in (world / "figures/tradeoff.csv").read_text()
 
 
+def test_an_image_is_compared_with_the_device_of_its_own_reference_image(scored, world):
+    """Of one concept the original was drawn elsewhere: who is compared with that is marked, and not the original."""
+    numbers = pd.read_csv(scored, dtype=str, keep_default_na=False).assign(device="cpu AVX512")
+    numbers.loc[(numbers.variant == "original") & (numbers.asked == "ink"), "device"] = "NVIDIA H100"
+    numbers.to_csv(scored, index=False)
+    view.main("test", scored, world, ["tables/style"])
+    text = (world / "tables/style.md").read_text()
+    assert "| original (ORI) " in text and "| fast‡ " in text and "than their reference images" in text
+
+
+def test_a_lost_original_and_a_lost_metric_are_said(scored, world):
+    numbers = pd.read_csv(scored, dtype=str, keep_default_na=False)
+    numbers[(numbers.variant != "original") & (numbers.metric != "fid")].to_csv(scored, index=False)
+    view.main("test", scored, world, ["tables/style"])
+    text = (world / "tables/style.md").read_text()
+    assert "The scores have no number of the original model, of experiment style." in text
+    assert "which prompt set style measures" in text and "fid" in text.rpartition("The scores have no")[2]
+
+
 def test_numbers_of_several_kinds_of_device_are_marked(scored, world):
     numbers = pd.read_csv(scored, dtype=str, keep_default_na=False).assign(device="cpu AVX512")
     numbers.to_csv(scored, index=False)

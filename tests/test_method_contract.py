@@ -284,3 +284,26 @@ def test_the_check_imports_neither_the_method_nor_torch(tmp_path):
     (tmp_path / "methods/solo.py").write_text(METHOD.replace("def erase", "def eraze"))
     end = subprocess.run([sys.executable, "-c", code, str(tmp_path)], cwd=ROOT, capture_output=True, text=True)
     assert end.returncode == 0 and "did you mean it by eraze?" in end.stdout
+
+
+@pytest.mark.parametrize(
+    ("field", "said"),
+    [
+        ("steps: int | None = None", "Settings.steps: None must be a whole number: checkpoints are shares of it"),
+        ("steps: tuple[int, ...] = (10, 20)", "Settings.steps: (10, 20) must be a whole number"),
+        ("steps: str = '40'", "Settings.steps: '40' must be a whole number"),
+        ("odd: bytes = b'x'", "Settings.odd: b'x' must be a number, a text, True, False, None, or a tuple of these"),
+        ("odd: complex = 1j", "Settings.odd: 1j must be a number, a text"),
+    ],
+)
+def test_a_default_that_no_plan_can_hold_is_a_problem(small, field, said):
+    small("methods/solo.py", LOOP.replace("steps: int = 40", field).replace("steps=settings.steps", "steps=4"))
+    (problem,) = contract.problems("methods/solo.py")
+    assert problem.startswith(f"methods/solo.py: {said}")
+
+
+def test_other_ways_to_write_a_right_file_are_right(small, tmp_path):
+    small("methods/solo.py", LOOP.replace("import dataclass", "import dataclass as dc").replace("@dataclass", "@dc"))
+    assert contract.problems("methods/solo.py") == []
+    (tmp_path / "methods/twin.py").write_bytes(b"\xef\xbb\xbf" + LOOP.encode())
+    assert contract.problems("methods/twin.py") == []

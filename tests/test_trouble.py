@@ -268,3 +268,34 @@ def test_the_end_of_a_long_log_is_enough(tmp_path):
         file.writelines(f"line {n}\n" for n in range(300_000))
         file.write("EOFError\n")
     assert joblog.ending(joblog.read(tmp_path / "long.log")).error == "EOFError"
+
+
+@pytest.mark.parametrize(
+    ("message", "said"),
+    [
+        (
+            "SLURM sbatch failed. The error message was 'sbatch: warning: can't run 1 processes on 2 nodes\n"
+            "sbatch: error: Batch job submission failed: Requested node configuration is not available'",
+            "error: Batch job submission failed: Requested node configuration is not available'",
+        ),
+        ("sbatch: error: -----\nsbatch: error: Invalid account", "Invalid account"),
+        ("None", ""),
+        ("One line. For further error details see the cluster/cloud log", "One line"),
+    ],
+)
+def test_a_warning_is_not_told_for_the_cause(message, said):
+    brief = trouble.brief(message)
+    assert brief.endswith(said) and "warning" not in brief and "\n" not in brief and (said or not brief)
+
+
+def test_an_error_that_other_lines_follow_is_told_with_the_last_of_them(tmp_path, capsys):
+    out = told(capsys, tmp_path, "nvidia-smi: command not found\nloading the model\nthe licence has run out\n")
+    assert "cause: nvidia-smi: command not found; the last line of its log: the licence has run out" in out
+    assert "last line" not in told(capsys, tmp_path, "loading the model\nOSError: no such model\n")
+
+
+@pytest.mark.parametrize(
+    "said", ["double free or corruption (out)", "a.out: a.c:3: f: Assertion `a' failed.", "*** stack smashing detected"]
+)
+def test_what_the_c_library_says_comes_before_that_the_job_was_aborted(said):
+    assert joblog.ending(f"loading\n{said}\nAborted (core dumped)\n").error == said

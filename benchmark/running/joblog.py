@@ -137,7 +137,7 @@ def _statements(lines: Iterable[str]) -> Iterator[tuple[str, str, str]]:
         elif _SCHEDULER.search(line):
             yield "scheduler", _cut(line.strip()), ""
         elif (_RAISED.match(line) or _DEATH.search(line)) and "Warning: " not in line:
-            follows = True
+            follows = bool(_RAISED.match(line))  # only an exception's message may go on
             yield "error", _cut(line.strip().removeprefix("error: ")), ""
         elif not follows or _PROGRESS.search(line):
             follows = False
