@@ -37,6 +37,7 @@ except ConfigError as error:
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/course.smk"
 include: "workflow/rules/models.smk"
 include: "workflow/rules/classifiers.smk"
 include: "workflow/rules/images.smk"

@@ -54,7 +54,7 @@ def test_what_is_due_is_named_as_the_rules_name_it(fake, tmp_path):
     command = [*SNAKEMAKE, "--cores", "2", "--config", "suite=micro"]
     subprocess.run(command, cwd=copy, capture_output=True, text=True, env=os.environ | {"SICK": "base"})
     noted = (copy / ".snakemake/concept-erasure/micro.due").read_text().splitlines()
-    made = eval(re.search(r"^MADE = (\{.*?^\})", (ROOT / "workflow/rules/common.smk").read_text(), re.M | re.S)[1])
+    made = eval(re.search(r"^MADE = (\{.*?^\})", (ROOT / "workflow/rules/course.smk").read_text(), re.M | re.S)[1])
     named = {f"results/micro/{made[rule].format(name)}" for rule, name in causes.jobs(grid.plan({"suite": "micro"}))
              if rule in made}  # fmt: skip
     ends = ("results/micro/tables/", "results/micro/figures/", "results/micro/scores.csv", "results/micro/details/")
