@@ -2,12 +2,9 @@
 import os
 import re
 import shlex
-import shutil
-import subprocess
 from pathlib import Path
 
 from benchmark.plan import causes, variants, view_details
-from benchmark.running import due, trouble
 from benchmark.files import unwritable
 from benchmark.plan.source import literal
 

@@ -1,5 +1,8 @@
 # How a run begins and ends: what earlier ones have left, what people are told, and what is tidied up.
+import shutil
+import subprocess
 
+from benchmark.running import due, trouble
 
 # ── what an earlier run has planned and not made ──
 
