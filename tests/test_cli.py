@@ -133,6 +133,7 @@ def test_make_refuses_what_it_does_not_know(given, target):
         (["list", "SEEDS= "], "SEEDS: nothing is named"),
         (["clean", "METHODS=esd"], "METHODS: narrows what is run, not `make clean`"),
         (["test", "SEEDS=0"], "SEEDS: narrows what is run, not `make test`"),
+        (["verify", "SUITE=tour"], "SUITE: chooses what is run, not `make verify`"),
         (["clean", "SUITE=quick testbed"], "SUITE: 'quick testbed' is not the name of one suite"),
         (["clean", "SUITE=../docs"], "SUITE: '../docs' is not the name of one suite"),
     ],

@@ -96,7 +96,7 @@ def test_places_that_the_paper_has_not(given):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["tour", "SUITE=quick"], "SUITE: `make tour` runs the suite tour"),
+        (["tour", "SUITE=quick"], "SUITE: chooses what is run, not `make tour`"),
         (["tour", "METHODS=esd"], "METHODS: narrows what is run, not `make tour`"),
         (["PLACES=table1"], "PLACES: chooses what `make tour` makes, not `make run`"),
         (["list", "PLACES=table1"], "PLACES: chooses what `make tour` makes, not `make list`"),

@@ -176,14 +176,15 @@ def test_a_file_elsewhere_is_named_from_home(somebody, tmp_path, monkeypatch):
     ("name", "message"),
     [
         ("style", "a task has this name"),
-        ("My-Set", "a set's name consists of small letters, digits and _"),
-        ("a__b", "a set's name consists of small letters, digits and _"),
+        ("My-Set", "a set's name consists of small letters, digits and _ only"),
+        ("all", "a set's name consists of small letters, digits and _ only"),
+        ("a__b", "a set's name consists of small letters, digits and _ only"),
     ],
 )
 def test_a_set_whose_name_may_not_be(somebody, small, tmp_path, name, message):
     somebody()
     small(f"benchmark/prompt_sets/{name}.yaml", (tmp_path / WHERE).read_text())
-    with pytest.raises(ConfigError, match=f"^benchmark/prompt_sets/{name}.yaml: {message}$"):
+    with pytest.raises(ConfigError, match=f"^benchmark/prompt_sets/{name}.yaml: {message}(, and not the word all)?$"):
         load_set(name, "testbed")
 
 

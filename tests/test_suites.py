@@ -50,6 +50,8 @@ SUITES = [
     ),
     ("    concepts:", "    methods: [solo]\n    concepts:", "experiments.style.without: goes with `methods: all`"),
     ("without: [twin]", "without: [twni]", "experiments.style.without: there is no name 'twni'; did you mean twin?"),
+    ("  style:", "  all:", "experiments: 'all' is not a name: small letters, digits and _ only, and not the word all"),
+    ("  style:", "  my/style:", "experiments: 'my/style' is not a name: small letters, digits and _ only, and not the"),
     ("title:", "titel:", "there is no key 'titel'; did you mean title?"),
     ("{erased", "[erased", "line "),
     ("steps: 10", "steps: 1000", "sampler.steps: 1000 is not between 1 and 999"),

@@ -25,7 +25,7 @@ TASKS = [
     (
         "pixel_art:",
         "Pixel Art:",
-        "concepts.Pixel Art: 'Pixel Art' becomes a file's name: small letters, digits and _ only",
+        "concepts.Pixel Art: 'Pixel Art' becomes a file's name: small letters, digits and _ only, and not the word all",
     ),
     ("ink: ink", "ink: 3", "concepts.ink: 3 is not a mapping"),
     (": classifier}", ": clasifier}", "metrics.accuracy: there is no observer 'clasifier'; did you mean classifier?"),
@@ -188,9 +188,9 @@ def test_a_task_looks_at_its_own_set_unless_it_names_others(small):
     assert set(grid.plan({"suite": "test"}).sets) >= {"style", "second", "style_training", "second_training"}
 
 
-@pytest.mark.parametrize("name", ["my-style", "Style", "style.2"])
+@pytest.mark.parametrize("name", ["my-style", "Style", "style.2", "all"])
 def test_a_task_whose_name_no_path_could_be_read_by_is_refused(small, name):
     small(f"benchmark/tasks/{name}.yaml", TASK)
     small("benchmark/suites/test.yaml", SUITE.replace("task: style", f"task: {name}"))
     said = message({"suite": "test"})
-    assert said == f"benchmark/tasks/{name}.yaml: a task's name consists of small letters, digits and _"
+    assert said == f"benchmark/tasks/{name}.yaml: a task's name consists of small letters, digits and _ only, and not the word all"

@@ -13,7 +13,7 @@ from benchmark.plan import anchors, gates, plugins, ranges, strict, texts, varia
 from benchmark.plan.plugins import unknown
 from benchmark.plan.prompt_set import load_set
 from benchmark.plan.records import Variant
-from benchmark.plan.selection import choose, everything
+from benchmark.plan.selection import NAMED, choose, everything, is_name
 from benchmark.plan.suite import DeclaredExperiment, DeclaredSuite, Experiment, Suite, SuiteLike
 from benchmark.plan.task import load_task
 
@@ -28,6 +28,9 @@ def load_suite(name: str) -> Suite:
     suite = Suite(**vars(raw) | {"name": name, "experiments": {}, "base": os.path.expanduser(raw.base)})
     if not raw.experiments:
         raise ConfigError(f"{where}: experiments: there is none")
+    for key in raw.experiments:
+        if not is_name(key):
+            raise ConfigError(f"{where}: experiments: {key!r} is not a name: {NAMED}")
     ranges.check_numbers("sampler", suite.sampler, where)
     ranges.check_numbers("budgets", suite.budgets, where)
     ranges.check_sampler(suite.sampler, f"{where}: sampler")

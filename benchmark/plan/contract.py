@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import ast
 import difflib
-import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 
 from benchmark.errors import ConfigError
 from benchmark.plan import plugins, protocols, ranges, source, strict
+from benchmark.plan.selection import NAMED, is_name
 from benchmark.plan.variants import POOLS
 
 ALLOWED = {"POOL": (None, *POOLS), "CONTROL": (True, False), "SEEDED": (True, False)}  # of a method's constants
@@ -51,8 +51,8 @@ def _problems(file: str, tree: ast.Module, protocol: type) -> tuple[str, ...]:
     """The same of a file that can be read; a plan asks more than once."""
     found = []
     method = protocol in (protocols.Method, protocols.Adopted)
-    if method and not re.fullmatch(r"[a-z0-9_]+", Path(file).stem):
-        found.append("a method's name consists of small letters, digits and _")
+    if method and not is_name(Path(file).stem):
+        found.append(f"a method's name consists of {NAMED}")
     found += [*_constants(file, tree, protocol), *_settings_class(file, tree)]
     for name in protocols.functions(protocol):
         found += _function(tree, protocol, name)

@@ -15,7 +15,7 @@ from benchmark.plan.origins import File, Source
 from benchmark.plan.plugins import unknown
 from benchmark.plan.prompt_entry import AttackedSet, FileSet, PartSet, SetOfWorlds
 from benchmark.plan.records import Classifier, PromptSet, Task, TextsOf
-from benchmark.plan.selection import choose
+from benchmark.plan.selection import ALL, NAMED, choose
 from benchmark.plan.source import literal
 from benchmark.plan.task import load_task, own_set
 
@@ -34,8 +34,8 @@ def load_set(name: str, world: str) -> PromptSet:
     if name not in files:
         return own_set(load_task(name, world))
     where = f"{FOLDER}/{name}.yaml"
-    if name in tasks or not re.fullmatch(r"[a-z0-9]+(_[a-z0-9]+)*", name):
-        why = "a task has this name" if name in tasks else "a set's name consists of small letters, digits and _"
+    if name in tasks or name == ALL or not re.fullmatch(r"[a-z0-9]+(_[a-z0-9]+)*", name):
+        why = "a task has this name" if name in tasks else f"a set's name consists of {NAMED}"
         raise ConfigError(f"{where}: {why}")
     raw = strict.mapping(strict.read(plugins.ROOT / where, where), where)
     if "worlds" in raw:

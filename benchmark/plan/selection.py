@@ -11,6 +11,7 @@ from benchmark.plan.plugins import unknown
 from benchmark.plan.strict import Form
 
 ALL = "all"
+NAMED = f"small letters, digits and _ only, and not the word {ALL}"  # what `is_name` wants
 Names = Annotated[Any, Form(str | tuple[str, ...])]  # what `choose` reads
 Numbers = Annotated[Any, Form(int | str | tuple[int | str, ...])]  # what `choose_numbers` reads
 
@@ -34,6 +35,11 @@ def choose_numbers(given: Any, allowed: Iterable[int], where: str) -> tuple[int,
             raise ConfigError(f"{where}: {item!r} {meant} (allowed: {', '.join(map(str, (ALL, *allowed)))})")
         numbers.append(int(text))
     return _of(numbers, allowed, where)
+
+
+def is_name(text: str) -> bool:
+    """Whether something can be selected by this name, and files be called after it."""
+    return text != ALL and re.fullmatch("[a-z0-9_]+", text) is not None
 
 
 def everything(given: Any) -> bool:

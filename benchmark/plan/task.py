@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -12,7 +11,7 @@ from benchmark.plan import looking, plugins, ranges, strict, texts
 from benchmark.plan.looking import DeclaredClassifier, Looking
 from benchmark.plan.plugins import unknown
 from benchmark.plan.records import Classifier, Concept, PromptSet, Source, Task, Templates, TextsOf
-from benchmark.plan.selection import choose
+from benchmark.plan.selection import NAMED, choose, is_name
 
 
 @dataclass(frozen=True)
@@ -143,8 +142,7 @@ def _trained(task: Task, declared: DeclaredClassifier, where: str) -> Classifier
         raise ConfigError(f"{where}.classifier.classes: their texts are those of one prompt set at most")
     for name, given in declared.classes.items():
         at = f"{where}.classifier.classes.{name}"
-        if not re.fullmatch(r"[a-z0-9_]+", name):
-            raise ConfigError(f"{at}: {name!r} becomes a file's name: small letters, digits and _ only")
+        _check_name(name, at)
         if isinstance(given, TextsOf):
             choose(given.set, plugins.names("benchmark/prompt_sets", ".yaml"), f"{at}.set")
             if given.times < 1:
@@ -158,8 +156,8 @@ def _read(name: str, world: str) -> tuple[_Task, _World | _Study, str]:
     if name not in plugins.names("benchmark/tasks", ".yaml"):
         raise ConfigError(unknown("benchmark/tasks", name, plugins.names("benchmark/tasks", ".yaml"), "task"))
     where = f"benchmark/tasks/{name}.yaml"
-    if not re.fullmatch(r"[a-z0-9_]+", name):
-        raise ConfigError(f"{where}: a task's name consists of small letters, digits and _")
+    if not is_name(name):
+        raise ConfigError(f"{where}: a task's name consists of {NAMED}")
     raw: _Task = strict.build(_Task, strict.read(plugins.ROOT / where, where), where)
     if world not in raw.worlds:
         raise ConfigError(unknown(f"{where}: worlds", world, raw.worlds))
@@ -181,5 +179,5 @@ def _concept(name: str, declared: str | _Concept, where: str) -> Concept:
 
 
 def _check_name(name: str, where: str) -> None:
-    if not re.fullmatch(r"[a-z0-9_]+", name):
-        raise ConfigError(f"{where}: {name!r} becomes a file's name: small letters, digits and _ only")
+    if not is_name(name):
+        raise ConfigError(f"{where}: {name!r} becomes a file's name: {NAMED}")

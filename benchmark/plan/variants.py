@@ -10,6 +10,7 @@ from benchmark.errors import ConfigError
 from benchmark.plan import looking, plugins, source, strict
 from benchmark.plan.plugins import unknown
 from benchmark.plan.records import END, Variant
+from benchmark.plan.selection import NAMED, is_name
 from benchmark.plan.suite import Suite
 
 ORIGINAL = "original"  # the one method that the benchmark knows: it draws the reference image of every other image
@@ -24,7 +25,7 @@ def names(suite: Suite) -> tuple[str, ...]:
     A method stands before its variants, whether the settings name it or not: a variant is one more, not one instead.
     A method that adopts what was made elsewhere has nothing to adopt but in the variants that the settings name.
     """
-    methods = [name for name in plugins.names("methods") if _is_name(name)]
+    methods = [name for name in plugins.names("methods") if is_name(name)]
     adopting = {name for name in methods if adopts(Variant(name))}
     named: dict[str, None] = {}
     for name in suite.settings:
@@ -35,12 +36,8 @@ def names(suite: Suite) -> tuple[str, ...]:
 
 def check_name(method: str) -> None:
     """Raise `ConfigError` if the name of a file of `methods/` cannot be that of a variant."""
-    if not _is_name(method):
-        raise ConfigError(f"methods/{method}.py: a method's name consists of small letters, digits and _")
-
-
-def _is_name(method: str) -> bool:
-    return re.fullmatch(r"[a-z0-9_]+", method) is not None
+    if not is_name(method):
+        raise ConfigError(f"methods/{method}.py: a method's name consists of {NAMED}")
 
 
 def parse(suite: Suite, text: str) -> Variant:
