@@ -8,7 +8,7 @@ import os
 import resource
 import subprocess
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict
 from functools import partial
 from importlib.metadata import version
@@ -25,6 +25,8 @@ from benchmark.running import cli, devices, job
 from benchmark.store import checkpoint, manifest, weights
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from benchmark.model.workbench import Workbench
     from benchmark.plan.suite import Suite
 
@@ -140,8 +142,6 @@ def _run(
     stopping: Callable[[], bool],
 ) -> tuple[Workbench, dict[str, Any]]:  # fmt: skip
     """The model after the method has run, and what of it is saved; `path` is where progress is kept."""
-    import torch
-
     from benchmark.model import guard
 
     label, clean, random = f"{path.parent}: {label}", model.copy(), model.generator.get_state()
@@ -153,18 +153,38 @@ def _run(
             total -= model.resume["step"]
         states = _states(model, plugin, request, settings, path)
         for state in cli.progress(states, total, label):
+            _check(model, plugin, random, label)
+            if idle:
+                _check_finite(model.named_weights(), label)
             idle = False
             if state is not None and not (isinstance(state, dict) and isinstance(state.get("step"), int)):
                 raise BenchmarkError(f"{label}: each step yields None or a dict with its `step`, not {state!r:.50}")
             told = stopping()  # asked once: whoever leaves has saved
             if state is not None and (told or time.monotonic() - saved > CHECKPOINT_SECONDS):
+                _check_finite(model.named_weights(), label)
                 checkpoint.write(path, {"key": key, "trace": model.trace, **state})
                 saved = time.monotonic()
             if told:
                 job.leave()
+    _check(model, plugin, random, label)
+    return model, _kept(model, clean, hasattr(plugin, "apply"), idle, label)
+
+
+def _check(model: Workbench, plugin: Any, random: Tensor, label: str) -> None:
+    """Raise `BenchmarkError` for what can be seen after any step, before hours are spent on the others."""
+    import torch
+
     if not getattr(plugin, "SEEDED", True) and not torch.equal(random, model.generator.get_state()):
         raise BenchmarkError(f"{label}: SEEDED = False says that no seed matters, but it drew from model.generator")
-    return model, _kept(model, clean, hasattr(plugin, "apply"), idle, label)
+    for name, value in model.state.items():
+        if not isinstance(value, torch.Tensor):
+            raise BenchmarkError(f"{label}: model.state[{name!r}] is {value!r:.50}, not a tensor")
+
+
+def _check_finite(weights: Mapping[str, Tensor], label: str) -> None:
+    for name, weight in weights.items():
+        if not weight.isfinite().all():
+            raise BenchmarkError(f"{label}: weight {name} is not finite; a lower learning rate may help")
 
 
 def _kept(model: Workbench, clean: dict[str, Any], applies: bool, idle: bool, label: str) -> dict[str, Any]:
@@ -177,15 +197,11 @@ def _kept(model: Workbench, clean: dict[str, Any], applies: bool, idle: bool, la
     now = ((name, weight.detach().to("cpu")) for name, weight in model.named_weights().items())
     kept = {name: weight for name, weight in now if not torch.equal(weight, clean[name])}
     for name, value in model.state.items():
-        if not isinstance(value, torch.Tensor):
-            raise BenchmarkError(f"{label}: model.state[{name!r}] is {value!r:.50}, not a tensor")
         kept[f"{OWN}{name}"] = value.detach().to("cpu", copy=True)
     if not (kept or applies):
         hint = "; it made no step: a loop such as align(…) runs if `yield from` stands before it" if idle else ""
         raise BenchmarkError(f"{label}: no weight was changed; the original model must not be scored as erased{hint}")
-    for name, weight in kept.items():
-        if not weight.isfinite().all():
-            raise BenchmarkError(f"{label}: weight {name} is not finite; a lower learning rate may help")
+    _check_finite(kept, label)
     return kept
 
 

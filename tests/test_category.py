@@ -70,7 +70,7 @@ MINE = "title: Mine\nversion: 1\nof: style\nconcepts: [ink]\nmetrics: {accuracy:
 WRONG = [
     ("fog: fog", "ink: fog", "concepts: two classes are called 'ink': the classifier could not tell them apart"),
     ("fog: fog", "fog: ink", "concepts.ink.phrase: 'ink' is the text of classifier.classes.fog, too"),
-    ("fog: fog", "Fog: fog", "classifier.classes.Fog: 'Fog' becomes a file's name: small letters, digits and _ only, and not the word all"),
+    ("fog: fog", "Fog: fog", "classifier.classes.Fog: 'Fog' becomes a file's name: small letters, digits and _ only"),
     ("{set: mine}", "{set: mine, times: 0}", "classifier.classes.safe.times: 0 is not a whole number from 1 on"),
     ("{set: mine}", "{set: mime}", "classifier.classes.safe.set: there is no name 'mime'; did you mean mine?"),
     ("{set: mine}", "{}", "classifier.classes.safe: the key set is missing"),

@@ -63,9 +63,9 @@ class Processor:
         return states
 
 
-def scale(tensor):
+def scale(tensor, factor=1.5):
     with torch.no_grad():
-        tensor.mul_(1.5)
+        tensor.mul_(factor)
 
 
 def parametrise(model):
@@ -295,6 +295,28 @@ def test_who_says_that_no_seed_matters_must_not_draw(model, tmp_path):
 
     with pytest.raises(BenchmarkError, match=r"SEEDED = False says .*, but it drew from model\.generator"):
         erase._erase(lambda: model, SimpleNamespace(erase=erased, SEEDED=False), REQUEST, None, tmp_path, "key", "mine")
+
+
+@pytest.mark.parametrize(
+    ("first", "said"),
+    [
+        (lambda m: scale(m.unet.conv_in.weight, float("nan")), "weight unet.conv_in.weight is not finite"),
+        (lambda m: m.state.update(a=3), "not a tensor"),
+        (lambda m: m.randn(2), "it drew from model.generator"),
+    ],
+)
+def test_what_spoils_an_erasure_is_told_after_its_first_step(model, tmp_path, first, said):
+    steps = []
+
+    def erased(model, request, settings):
+        for step in range(100):
+            first(model)
+            steps.append(step)
+            yield {"step": step + 1}
+
+    with pytest.raises(BenchmarkError, match=said):
+        erase._erase(lambda: model, SimpleNamespace(erase=erased, SEEDED=False), REQUEST, None, tmp_path, "key", "mine")
+    assert steps == [0] and not list(tmp_path.rglob("*"))
 
 
 def test_who_draws_from_a_global_generator_repeats_itself_whatever_came_before(model):

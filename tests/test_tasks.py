@@ -193,4 +193,5 @@ def test_a_task_whose_name_no_path_could_be_read_by_is_refused(small, name):
     small(f"benchmark/tasks/{name}.yaml", TASK)
     small("benchmark/suites/test.yaml", SUITE.replace("task: style", f"task: {name}"))
     said = message({"suite": "test"})
-    assert said == f"benchmark/tasks/{name}.yaml: a task's name consists of small letters, digits and _ only, and not the word all"
+    consists = "a task's name consists of small letters, digits and _ only, and not the word all"
+    assert said == f"benchmark/tasks/{name}.yaml: {consists}"
