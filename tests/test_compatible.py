@@ -162,6 +162,10 @@ def test_an_old_model_draws_as_the_stock_pipeline_does(folder):
         ({"unet": ["my_unet", "UNet2DConditionModel"]}, "unet is UNet2DConditionModel of my_unet, but"),
         ({"unet": ["diffusers", "UNetMotionModel"]}, "unet is UNetMotionModel of diffusers, but UNet2DConditionModel"),
         ({"text_encoder": [None, None]}, "text_encoder is None of None, but CLIPTextModel"),
+        (
+            {"text_encoder": ["transformers", "CLIPTextModelWithProjection"]},
+            "text_encoder is CLIPTextModelWithProjection of transformers, but CLIPTextModel is needed",
+        ),
         ({"tokenizer": None}, "model_index.json: does not name tokenizer"),
     ],
 )
