@@ -42,7 +42,7 @@ def record(loaded: Suite, out: Path) -> None:
     said = compatible.check(folder) + compatible.check_size(folder, loaded.sampler.size)
     found = Base(str(folder), loaded.revision, hashes(folder))
     said += [f"fetched: {path}" for path in _fetch_networks(loaded)]
-    with write_atomically(out) as aside, devices.claimed():
+    with write_atomically(out) as aside, devices.claimed(share=loaded.small):
         aside.write_text(json.dumps(asdict(found), indent=1) + "\n")  # before the rest, which a full disk would waste
         said.append(_try(found, loaded, out.parent))
     print("\n".join([*said, f"{out}: {loaded.base}, {len(found.files)} files"]))

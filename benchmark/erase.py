@@ -30,7 +30,9 @@ if TYPE_CHECKING:
     from benchmark.model.workbench import Workbench
     from benchmark.plan.suite import Suite
 
-CHECKPOINT_SECONDS = 60
+CHECKPOINT_SECONDS = (
+    60  # between two writings of progress; as many times longer as one takes seconds, if it takes several
+)
 
 
 @job.fills("out")
@@ -145,7 +147,7 @@ def _run(
     from benchmark.model import guard
 
     label, clean, random = f"{path.parent}: {label}", model.copy(), model.generator.get_state()
-    idle, saved = True, time.monotonic()
+    idle, due = True, time.monotonic() + CHECKPOINT_SECONDS
     with guard.untouched(model, label):
         model.resume = checkpoint.read(path, key)
         total = getattr(settings, "steps", None)
@@ -160,10 +162,12 @@ def _run(
             if state is not None and not (isinstance(state, dict) and isinstance(state.get("step"), int)):
                 raise BenchmarkError(f"{label}: each step yields None or a dict with its `step`, not {state!r:.50}")
             told = stopping()  # asked once: whoever leaves has saved
-            if state is not None and (told or time.monotonic() - saved > CHECKPOINT_SECONDS):
+            if state is not None and (told or time.monotonic() > due):
                 _check_finite(model.named_weights(), label)
+                began = time.monotonic()
                 checkpoint.write(path, {"key": key, "trace": model.trace, **state})
-                saved = time.monotonic()
+                ended = time.monotonic()
+                due = ended + CHECKPOINT_SECONDS * max(1.0, ended - began)
             if told:
                 job.leave()
     _check(model, plugin, random, label)

@@ -6,7 +6,8 @@
 e is the embedding of the task's target prompt; delta is added to the concept's tokens only, is shared by all inputs,
 and stops moving for an input once the similarity is below 0 or after K steps. Defaults are the paper's text; the code
 differs and is a variant: `similarity: dot`, `accumulate_grads`, `span: words`, painting templates everywhere, 51 steps.
-The paper does not say where delta is added; `site: input` (token embeddings) is where its learning rate has an effect.
+The paper does not say where delta is added; `site: input` (token embeddings) is where its learning rate has an effect;
+`output` needs one that is larger by a factor of 50 or more.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ import torch
 from conftest import ROOT
 
 from benchmark.errors import BenchmarkError
+from benchmark.plan.config import load_suite
 from benchmark.running import devices
 
 JOBS, DEVICES = 200, 4
@@ -73,6 +74,29 @@ def test_one_device_or_none_is_left_as_it_is(monkeypatch):
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", told)
         with devices.claimed() as name:
             assert os.environ["CUDA_VISIBLE_DEVICES"] == told and name == (told or None)
+
+
+def test_jobs_of_large_models_have_the_only_device_of_a_machine_one_by_one(monkeypatch, tmp_path):
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setattr(devices, "devices", lambda: ["0"])
+    monkeypatch.setattr(devices.tempfile, "gettempdir", lambda: str(tmp_path))
+    told = []
+    monkeypatch.setattr(devices.time, "sleep", lambda _: told.append("waits") or os.close(handle))
+    with devices.claimed(share=True), devices.claimed(share=True):
+        assert "CUDA_VISIBLE_DEVICES" not in os.environ
+    handle, _ = devices._lock(["0"])
+    with devices.claimed(share=False) as name:
+        assert (name, os.environ["CUDA_VISIBLE_DEVICES"], told) == ("0", "0", ["waits"])
+
+
+def test_small_models_share_a_device_and_large_ones_do_not():
+    assert load_suite("quick").small and not load_suite("paper").small
+
+
+def test_float32_means_float32_whatever_the_environment_says(monkeypatch):
+    monkeypatch.setattr(torch.backends.cuda.matmul, "allow_tf32", True)
+    devices.device()
+    assert torch.get_float32_matmul_precision() == "highest"
 
 
 GIVEN = ("CUDA_VISIBLE_DEVICES", *devices.NAMED, *devices.COUNTED)

@@ -181,6 +181,19 @@ def test_gradients_through_the_original_reach_the_input_and_no_weight(model):
     model.unet.requires_grad_(False)
 
 
+@pytest.mark.parametrize("own_first", [True, False])
+def test_what_is_put_in_training_stands_beside_what_already_is(own_first):
+    model = workbench.load(FOLDER)
+    calls = [lambda: model.train_own({"bias": torch.ones(2)}), lambda: model.train("xattn-kv")]
+    for call in calls if own_first else calls[::-1]:
+        call()
+    assert {"method.bias", *(n for n, p in model.unet.named_parameters() if p.requires_grad)} == model.weights().keys()
+    assert any(w is model.state["bias"] for w in model.training())
+    with model.original():
+        assert not model.state["bias"].any(), "the frozen model is without it"
+    assert model.state["bias"].all()
+
+
 @pytest.mark.parametrize(
     ("group", "inside", "outside"),
     [

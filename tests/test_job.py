@@ -42,12 +42,12 @@ def work():
         time.sleep(0.1)
 
 @job.fills("out")
-def main(out: Path) -> None:
+def main(suite: str, out: Path) -> None:
     {}
     print("finished", flush=True)
 
 job.AGAIN = {}
-cli.run(main, ["--out", sys.argv[1]])
+cli.run(main, ["--suite", "micro", "--out", sys.argv[1]])
 """
 
 
@@ -171,6 +171,25 @@ def test_a_signal_while_a_state_is_saved_leaves_it_whole(tmp_path, monkeypatch):
         run(method(), tmp_path)
     assert checkpoint.read(tmp_path / "checkpoint.pt", "key")["step"] == 2, "the next one was saved before it left"
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoint.pt"]
+
+
+def test_a_state_that_takes_long_to_write_is_written_less_often(tmp_path, monkeypatch):
+    clock, written = [0.0], []
+
+    def write(path, state):
+        written.append(clock[0])
+        clock[0] += 5
+
+    def erased(model, request, settings):
+        for step in range(1, 1000):
+            clock[0] += 1
+            yield {"step": step}
+        model.unet.conv_in.weight.data.mul_(1.5)
+
+    monkeypatch.setattr(checkpoint, "write", write)
+    monkeypatch.setattr(erase, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+    run(SimpleNamespace(erase=erased), tmp_path)
+    assert written == [61, 61 + 5 + 301, 61 + 2 * (5 + 301), 61 + 3 * (5 + 301)]
 
 
 def test_a_method_that_fails_after_the_signal_is_told_as_a_failure(tmp_path):

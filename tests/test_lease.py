@@ -22,13 +22,13 @@ from benchmark.store import lease
 lease.BEAT = float(sys.argv[3])
 
 @job.fills("out")
-def main(out: Path) -> None:
+def main(suite: str, out: Path) -> None:
     (out / ".picture.host.1.tmp.png").write_text("half")
     print("holds", flush=True)
     time.sleep(float(sys.argv[2]))
     (out / ".picture.host.1.tmp.png").rename(out / "picture.png")
 
-main(out=Path(sys.argv[1]))
+main(suite="micro", out=Path(sys.argv[1]))
 """
 
 

@@ -231,6 +231,14 @@ def test_noise_that_is_not_known_is_nothing_to_match(model):
         list(taught)
 
 
+def test_a_sum_of_gradients_is_not_clipped(model):
+    model.train("xattn")
+    both = dict(clip=1.0, accumulate_grads=True)
+    taught = align(model, steps=1, lr=1e-3, prompt="chalk", latents=None, anchor=PromptAnchor(model, ""), **both)
+    with pytest.raises(BenchmarkError, match="^clip: 1 with accumulate_grads would clip the sum of all gradients"):
+        list(taught)
+
+
 def adversarial_anchor(model, **changes):
     phrase = CONCEPT.phrase
     values = dict(

@@ -211,7 +211,13 @@ def align(
         accumulate_grads: never zero the gradients, so that the optimizer sees their running sum (AdvAnchor's release).
         average: if given, its weights end up in the model instead of the last ones.
         before: something to run to its end before the first step (AdvAnchor's sequential and cyclical strategies).
+
+    Raises `BenchmarkError` for `clip` with `accumulate_grads`: clipping would shrink the gradients of earlier steps.
     """
+    if accumulate_grads and clip is not None:
+        raise BenchmarkError(
+            f"clip: {clip:g} with accumulate_grads would clip the sum of all gradients; give one of the two"
+        )
     weights = model.training()
     step_with = OPTIMIZERS[optimizer](weights, lr=lr, weight_decay=weight_decay)
     kept_texts = model.encode(*[p.prompt for p in preserve]) if preserve else None

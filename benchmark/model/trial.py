@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from benchmark.model.diffusion import Diffusion
     from benchmark.model.guidance import Shot
 
-SMALL = 64  # pixels: pictures up to this size are drawn on a CPU, too, in a second or two
 FLAT = 4.0  # the standard deviation over space, in grey levels, below which a picture has nothing in it
 BLACK = 10.0  # the mean, in grey levels, below which a picture is nearly black
 
@@ -59,7 +58,7 @@ def read_texts(suite: Suite, tokenizer: Any) -> str:
 
 def postponed(suite: Suite) -> bool:
     """Whether drawing one picture is left to the first job that draws: large ones take minutes without a GPU."""
-    return suite.sampler.size > SMALL and devices.device().type == "cpu"
+    return not suite.small and devices.device().type == "cpu"
 
 
 def check(model: Diffusion, folder: str, text: str, sampler: Sampler) -> int:

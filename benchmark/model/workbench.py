@@ -110,7 +110,7 @@ class Workbench(Diffusion):
     # ── weights ──
 
     def train(self, group: str) -> list[nn.Parameter]:
-        """The U-Net's weights of a group, ready to be trained; copies of their originals are kept.
+        """The U-Net's weights of a group, ready to be trained beside what is already; copies of their originals are kept.
 
         Raises `BenchmarkError` for a group that does not exist, or that neither the method's file nor a setting names:
         the definition of such a group would be no part of the model's cause.
@@ -121,12 +121,13 @@ class Workbench(Diffusion):
             raise BenchmarkError(
                 f"the group of weights {group!r} must stand as a text in the method's file or settings"
             )
-        self._weights = {name: p for name, p in self.unet.named_parameters() if GROUPS[group](name)}
-        self._original = {name: p.detach().clone() for name, p in self._weights.items()}
-        for parameter in self._weights.values():
+        chosen = {name: p for name, p in self.unet.named_parameters() if GROUPS[group](name)}
+        self._original |= {name: p.detach().clone() for name, p in chosen.items()}
+        self._weights |= chosen
+        for parameter in chosen.values():
             parameter.requires_grad_(True)
             parameter.grad = None
-        return list(self._weights.values())
+        return list(chosen.values())
 
     def train_own(self, values: Mapping[str, torch.Tensor]) -> None:
         """Tensors of the method's own, by name, ready to be trained beside the weights of a group; `state` has them.

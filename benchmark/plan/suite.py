@@ -11,6 +11,8 @@ from benchmark.plan.ranges import Budgets
 from benchmark.plan.records import Sampler
 from benchmark.plan.selection import ALL, Names
 
+SMALL = 64  # pixels: the side of the largest picture that counts as small
+
 
 @dataclass(frozen=True)
 class DeclaredExperiment:
@@ -92,6 +94,11 @@ class Suite(DeclaredSuite):
     @property
     def folder(self) -> str:
         return f"results/{self.name}"
+
+    @property
+    def small(self) -> bool:
+        """Whether pictures are so small that a CPU draws one in a second or two, and a GPU has room for many jobs."""
+        return self.sampler.size <= SMALL
 
     def erased(self, task: str) -> tuple[str, ...]:
         """The concepts that some experiment erases in a task: a control has as many images of them as erasers do."""

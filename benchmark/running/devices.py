@@ -1,8 +1,9 @@
 """Which device a job computes on: one GPU for one job, also on a machine with several and no scheduler.
 
 A job locks a file per device and makes that device the only visible one. The kernel drops the lock when the process
-ends, however it ends: nothing can leak, nothing has to be cleaned up. Where there is one device or none, or where a
-scheduler has given the job just one, nothing happens. Locks are one user's: other users of the machine are not seen.
+ends, however it ends: nothing can leak, nothing has to be cleaned up. Where a scheduler has given the job just one, or
+where there is none, nothing happens. Jobs of small models share the only device of a machine; large ones would not fit
+beside each other. Locks are one user's: other users of the machine are not seen.
 """
 
 from __future__ import annotations
@@ -35,11 +36,14 @@ _claimed: list[str] = []  # the device that this process has claimed of those th
 
 
 @contextmanager
-def claimed() -> Iterator[str | None]:
-    """Wait for a free GPU and be alone with it; yields its name. Must come before torch looks for devices."""
+def claimed(share: bool = True) -> Iterator[str | None]:
+    """Wait for a free GPU and be alone with it; yields its name. Must come before torch looks for devices.
+
+    With `share`, jobs share the machine's only GPU.
+    """
     names = devices()
     before = os.environ.get(VISIBLE)
-    if len(names) < 2:
+    if not names or len(names) == 1 and (share or before is not None):
         _claimed.extend(names if before is None else ())
         try:
             yield names[0] if names else None
@@ -63,7 +67,9 @@ def device() -> Any:
     """
     import torch
 
-    torch.backends.cudnn.allow_tf32 = False  # else convolutions of some generations of GPUs round to ten bits
+    # Else some generations of GPUs round factors to ten bits: in convolutions by default, in all products if an
+    # environment variable says so, as in some containers.
+    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
         seen = torch.cuda.is_available()

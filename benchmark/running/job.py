@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
+from benchmark.plan.config import load_suite
 from benchmark.running import devices
 from benchmark.store import lease
 
@@ -39,8 +40,9 @@ def fills(option: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
     def decorate(main: Callable[..., None]) -> Callable[..., None]:
         @functools.wraps(main)
         def work(*args: Any, **kwargs: Any) -> None:
-            folder = inspect.signature(main).bind(*args, **kwargs).arguments[option]
-            with _obedient(), lease.hold(folder), devices.claimed():
+            given = inspect.signature(main).bind(*args, **kwargs).arguments
+            small = load_suite(given["suite"]).small
+            with _obedient(), lease.hold(given[option]), devices.claimed(share=small):
                 try:
                     main(*args, **kwargs)
                 finally:
