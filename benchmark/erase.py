@@ -30,9 +30,7 @@ if TYPE_CHECKING:
     from benchmark.model.workbench import Workbench
     from benchmark.plan.suite import Suite
 
-CHECKPOINT_SECONDS = (
-    60  # between two writings of progress; as many times longer as one takes seconds, if it takes several
-)
+CHECKPOINT_SECONDS = 60  # from one writing of progress to the next; where one takes w > 1 seconds, w times as many
 
 
 @job.fills("out")

@@ -110,7 +110,7 @@ class Workbench(Diffusion):
     # ── weights ──
 
     def train(self, group: str) -> list[nn.Parameter]:
-        """The U-Net's weights of a group, ready to be trained beside what is already; copies of their originals are kept.
+        """The U-Net's weights of a group, ready to be trained beside what is already; their originals are kept.
 
         Raises `BenchmarkError` for a group that does not exist, or that neither the method's file nor a setting names:
         the definition of such a group would be no part of the model's cause.
