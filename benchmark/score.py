@@ -194,19 +194,22 @@ def _look(
 
 
 def _features(seen: Seen) -> Features:
-    return lambda observer: features(seen.path, seen.rows, observer)
+    path, rows = seen.path, seen.rows  # not `seen`: it has arrays that would stay in memory to the end
+    return lambda observer: features(path, rows, observer)
 
 
 def _scores(look: Look, plan: grid.Plan, metrics: list[Metric], seen: Seen, original: Seen) -> Iterator[Number]:
     """Every metric for every group of the images of a prompt set."""
     for (asked, wording, role), where in look.places.items():
+        rows = look.rows.iloc[where]
+        device = " + ".join(sorted(rows.device.unique()))
         for m in metrics:
             name = m.measure.name
             here, there = look.both(seen.columns[name], original.columns[name], where)
             there = original.whole.get(name, there)
             what = "the set as a whole" if asked == WHOLE else f"{asked}, {wording}" if wording else asked
             try:
-                value, n, low, high = m.module.score(look.rows.iloc[where], here, there, m.settings)
+                value, n, low, high = m.module.score(rows, here, there, m.settings)
                 if not np.isfinite(value):
                     raise BenchmarkError(f"is {value}")
                 if role == "baseline" and m.module.ORIGINAL not in (None, value):
@@ -218,7 +221,7 @@ def _scores(look: Look, plan: grid.Plan, metrics: list[Metric], seen: Seen, orig
                 "metric": m.measure.metric, "observer": m.measure.observer,
                 "value": value, "n": n, "ci_low": low, "ci_high": high,
                 "version": version(plan.suite, look.prompt_set, m.module, m.measure, look.erasure.variant),
-                "device": " + ".join(sorted(set(look.rows.device.iloc[where]))),
+                "device": device,
             }  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from torchmetrics.image.fid import _compute_fid
 from torchmetrics.image.kid import poly_mmd
 
 from benchmark.errors import BenchmarkError
-from benchmark.metrics import _frechet, accuracy, detected, fid, flat, kid, lpips
+from benchmark.metrics import _frechet, _intervals, accuracy, detected, fid, flat, kid, lpips
 from benchmark.metrics._intervals import GROUPS, jackknife, mean, share
 from benchmark.plan import plugins, protocols
 
@@ -277,3 +277,22 @@ def test_one_image_is_no_set(module):
     x, y = pairs(1, 5)
     with pytest.raises(BenchmarkError, match="two images at least"):
         module.score(rows(1), x, y, None)
+
+
+def test_groups_that_are_left_out_side_by_side_give_the_same_numbers(monkeypatch):
+    random = np.random.default_rng(0)
+    x, y, units = random.standard_normal((240, 30)), random.standard_normal((240, 30)), np.arange(240) // 5
+    beside = _intervals.leave_out(lambda keep: _frechet.distance(x[keep], y[keep]), units)
+    monkeypatch.setattr(_intervals, "LARGE", 1000)
+    alone = _intervals.leave_out(lambda keep: _frechet.distance(x[keep], y[keep]), units)
+    assert beside.whole == alone.whole and (beside.without == alone.without).all() and len(alone.without) == 25
+
+
+def test_an_fid_is_computed_once_for_the_metric_and_for_what_is_paired(monkeypatch):
+    random = np.random.default_rng(1)
+    x, y, units = random.standard_normal((20, 6)), random.standard_normal((20, 6)), np.arange(20)
+    first = _frechet.paired(x, y, units)
+    monkeypatch.setattr(_frechet, "distance", lambda *_: pytest.fail("computed again"))
+    assert _frechet.paired(x.copy(), y, units) == first == _frechet.parts(x, y, units).score(floor=0.0)
+    monkeypatch.undo()
+    assert _frechet.paired(x, y, units // 2) != first, "of other units"

@@ -13,15 +13,14 @@ The standard error is that of the images alone, not of the trainings:
 - of a mean over images, it comes from the spread of the prompt rows' differences, since images of a row may resemble
   each other;
 - of FID, which no image has by itself, it is that of the delete-group jackknife of the metric: both models lose the
-  same groups of rows, and the difference is taken each time. This takes as long as the metric itself does, whatever
-  the number of pairs, since FID is computed once for each model and group.
+  same groups of rows, and the difference is taken each time. FID is computed
+  once for each model and group, for the metric and for all pairs.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
 from itertools import combinations
 from typing import Any, NamedTuple
 
@@ -29,8 +28,8 @@ import numpy as np
 
 from benchmark.errors import BenchmarkError
 from benchmark.metrics._exposed import counts
-from benchmark.metrics._frechet import distance
-from benchmark.metrics._intervals import Parts, deviation, leave_out
+from benchmark.metrics._frechet import parts
+from benchmark.metrics._intervals import Parts, deviation
 from benchmark.plan.records import END, NOTHING, Measure
 from benchmark.store.look import Group, Look
 
@@ -140,20 +139,16 @@ def _samples(look: Look) -> Samples:
         if measure.metric in IMAGE:
             values = IMAGE[measure.metric](look, measure)
         elif measure.metric == FID:
-            own, original = (array.astype(float) for array in look.features(measure.observer))
+            own, original = look.features(measure.observer)
         else:
             continue
         for group, where in look.places.items():
             if measure.metric == FID:
-                sample = Whole(leave_out(partial(_fid, own[where], original[where]), units[where]))
+                sample = Whole(parts(own[where], original[where], units[where]))
             else:
                 sample = Images(values[where] * (len(where) if measure.metric in SUMS else 1), units[where])
             samples.setdefault((group[2], place), {})[group] = sample
     return samples
-
-
-def _fid(x: np.ndarray, y: np.ndarray, keep: np.ndarray) -> float:
-    return distance(x[keep], y[keep])
 
 
 def _differences(one: Look, first: Samples, two: Look, second: Samples) -> Iterator[Mapping[str, Any]]:
