@@ -19,7 +19,7 @@ from benchmark.plan.suite import Suite
 from benchmark.running import cli
 from benchmark.showing import effects, typeset
 from benchmark.showing.effects import Numbers
-from benchmark.showing.judging import Judged, Tested, judge
+from benchmark.showing.judging import UNDECIDED, Judged, Tested, judge
 from benchmark.showing.marks import marks
 from benchmark.store import claimed, details
 from benchmark.store.scores import read
@@ -103,7 +103,7 @@ def table(judged: Iterable[Judged]) -> pd.DataFrame:
 def _part(tested: Tested) -> dict[str, object]:
     part = {"text": tested.part.text, "kind": tested.part.kind, "role": tested.part.role}
     if not tested.effect:
-        return part | {"errors": tested.why}
+        return part | {"reason": tested.why}
     low, high = tested.effect.interval
     return part | {
         "metric": tested.effect.metric, "effect": tested.effect.value, "ci_low": low, "ci_high": high,
@@ -155,7 +155,8 @@ def _claim(judged: list[Judged], suite: Suite) -> Iterator[str]:
         yield f"*What the testbed can tell:* {claim.testbed}"
     for each in judged:
         on = "" if each.task == "–" else f" on the task `{each.task}`"
-        yield f"**{each.verdict.capitalize()}**{on}" + (f": {each.reason}." if each.reason else ".")
+        why = f": {each.reason}" if each.verdict == UNDECIDED else f"; not tested: {each.reason}"
+        yield f"**{each.verdict.capitalize()}**{on}{why if each.reason else ''}."
         shown = [tested for tested in each.tested if tested.effect]
         if shown:
             yield typeset.grid(pd.DataFrame(map(_line, shown)).set_index("compared"))

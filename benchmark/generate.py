@@ -15,7 +15,7 @@ from benchmark.model import sampling, trial
 from benchmark.plan import causes, texts, variants
 from benchmark.plan.config import load_set, load_suite, load_task
 from benchmark.plan.prompt_rows import of_model, read
-from benchmark.plan.records import NOTHING, Task, Variant, digest
+from benchmark.plan.records import NOTHING, ORIGINAL, Task, Variant, digest
 from benchmark.plan.sensitive import sensitive
 from benchmark.plan.suite import Suite
 from benchmark.running import cli, devices, job
@@ -36,7 +36,7 @@ def main(
     set: str,
     prompts: Path,
     out: Path,
-    variant: str = variants.ORIGINAL,
+    variant: str = ORIGINAL,
     task: str | None = None,
     seed: int = 0,
     concepts: list[str] | None = None,
@@ -57,7 +57,7 @@ def main(
     """
     loaded, name = load_suite(suite), set
     chosen = variants.parse(loaded, variant)
-    if chosen.name != variants.ORIGINAL and not (models and task and concepts):
+    if chosen.name != ORIGINAL and not (models and task and concepts):
         raise BenchmarkError(
             f"--models, --task, --concepts: {variant} needs them; the base model draws for original only"
         )

@@ -16,7 +16,7 @@ from benchmark.files import check_seal
 from benchmark.plan import grid, plugins, variants
 from benchmark.plan.prompt_rows import of_model, role_of
 from benchmark.plan.prompt_rows import read as read_prompts
-from benchmark.plan.records import NOTHING, WHOLE, Erasure, Measure, Prompt, PromptSet, Task, Variant
+from benchmark.plan.records import NOTHING, ORIGINAL, WHOLE, Erasure, Measure, Prompt, PromptSet, Task, Variant
 from benchmark.plan.versions import version
 from benchmark.running import cli
 from benchmark.store import details, scores, traces
@@ -78,7 +78,7 @@ def main(
     originals: dict[str, Seen] = {}
     numbers: dict[tuple[Erasure, str], list[Number]] = {}
     looks: dict[tuple[Erasure, str], Look] = {}
-    paths = sorted(frames, key=lambda path: frames[path].variant.iloc[0] != variants.ORIGINAL)
+    paths = sorted(frames, key=lambda path: frames[path].variant.iloc[0] != ORIGINAL)
     for path in cli.progress(paths, len(paths), "score"):
         name = _the_set(path, frames[path], plan, rows)
         seen = _read(path, frames[path], metrics[name])
@@ -86,7 +86,7 @@ def main(
             if run not in asked or (asked[run][0], name) in numbers:
                 what = "no experiment shows" if run not in asked else "another file has too"
                 raise BenchmarkError(f"{path}: is about {run}, which {what}")
-            if run.variant.name == variants.ORIGINAL:
+            if run.variant.name == ORIGINAL:
                 originals[name] = seen
             elif name not in originals:
                 raise BenchmarkError(f"{path}: the original model's evidence on {name} is not among the files")
@@ -122,7 +122,7 @@ def of_original(plan: grid.Plan, name: str, prompts: tuple[Prompt, ...], path: P
     erasure, run = next(
         (erasure, run)
         for erasure, run in plan.run.items()
-        if run.variant.name == variants.ORIGINAL and name in plan.tasks[erasure.task].sets
+        if run.variant.name == ORIGINAL and name in plan.tasks[erasure.task].sets
     )
     look = _look(run, erasure, plan, plan.sets[name], prompts, seen, seen)
     return list(_scores(look, plan, metrics, seen, seen))
@@ -240,7 +240,7 @@ def _groups(
     The original model has the role `baseline`, with all its images. Another control stands beside models in which a
     concept was erased: in either role it has as many images as they, since FID depends on the number.
     """
-    original = erasure.variant.name == variants.ORIGINAL
+    original = erasure.variant.name == ORIGINAL
     erased: Iterable[str] = (erasure.concept,)
     if erasure.concept == NOTHING and not original:
         erased = plan.suite.erased(task.name)

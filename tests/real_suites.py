@@ -13,9 +13,8 @@ from synthetic import asked_of
 
 from benchmark.plan import grid, plugins, prompt_rows, variants
 from benchmark.plan.config import load_set, load_suite, load_task
-from benchmark.plan.records import NOTHING, WHOLE, PromptSet, Task, Variant
+from benchmark.plan.records import NOTHING, ORIGINAL, WHOLE, PromptSet, Task, Variant
 from benchmark.plan.suite import Suite
-from benchmark.plan.variants import ORIGINAL
 from benchmark.plan.versions import version
 from benchmark.store.details import FIRST
 from benchmark.store.frames import IMAGES

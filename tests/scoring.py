@@ -12,8 +12,7 @@ from synthetic import asked_of, furnish
 from benchmark import prompts, score
 from benchmark.files import write_atomically
 from benchmark.plan.config import load_set, load_suite
-from benchmark.plan.records import NOTHING, Variant
-from benchmark.plan.variants import ORIGINAL
+from benchmark.plan.records import NOTHING, ORIGINAL, Variant
 from benchmark.store.evidence import MANIFEST
 
 

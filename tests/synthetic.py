@@ -18,9 +18,8 @@ from benchmark.metrics._intervals import share
 from benchmark.plan import plugins
 from benchmark.plan.config import load_set, load_suite
 from benchmark.plan.prompt_rows import of, of_model, write
-from benchmark.plan.records import NOTHING, Prompt, PromptSet, Variant
+from benchmark.plan.records import NOTHING, ORIGINAL, Prompt, PromptSet, Variant
 from benchmark.plan.suite import Suite
-from benchmark.plan.variants import ORIGINAL
 from benchmark.plan.versions import version
 from benchmark.store import manifest
 from benchmark.store.scores import COLUMNS

@@ -11,7 +11,8 @@ from real_suites import details, whole
 from benchmark.plan import causes, grid, plugins, prompt_rows
 from benchmark.plan.config import load_set, load_suite
 from benchmark.plan.prompt_set import training_set
-from benchmark.plan.records import NOTHING
+from benchmark.plan.records import NOTHING, WHOLE
+from benchmark.tables import _heads
 from benchmark.view import prepare
 
 
@@ -119,3 +120,14 @@ def test_beside_an_acc_stand_the_least_and_the_most_of_the_heads():
     shown = table[(table.metric == "accuracy") & (table.prompt_set == "category")]
     assert (shown.heads_low == 50).all() and (shown.heads_high == 52).all()
     assert table[table.metric != "accuracy"].heads_low.isna().all()
+
+
+def test_a_head_is_averaged_over_wordings_and_then_over_concepts_as_the_acc_is():
+    """Of b, in two wordings, all are right, of c none: their ACC is 50, and not 67."""
+    same = {"experiment": "e", "prompt_set": "s", "variant": "v", "checkpoint": 100, "role": "retained", "concept": "a"}
+    asked = [("b", "one", 100.0), ("b", "two", 100.0), ("c", "", 0.0)]
+    heads = pd.DataFrame([same | {"asked": a, "wording": w, "head": 0, "value": v} for a, w, v in asked])
+    shown = [("b", "one"), ("b", "two"), ("c", ""), (WHOLE, "")]
+    scores = pd.DataFrame([same | {"metric": "accuracy", "control": False, "asked": a, "wording": w} for a, w in shown])
+    found = _heads.beside(scores, {"heads": heads})
+    assert found.heads_low.dropna().tolist() == [50] == found.heads_high.dropna().tolist()

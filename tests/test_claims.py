@@ -26,12 +26,16 @@ def test_no_effect_without_an_error():
     for frame, why in (
         (gaps(dice, 1, concepts=1, seeds=1), "one concept and one erasing seed"),
         (gaps(dice, 1).assign(value=3.0, se=0.0), "all differences are equal"),
+        (gaps(dice, 1, concepts=9).assign(value=63.8, se=0.0), "all differences are equal"),  # but for rounding
         (gaps(dice, 1).iloc[:0], "no concept and seed has all the numbers"),
     ):
         with pytest.raises(Unknown, match=why):
             within(frame, False, "accuracy")
     with pytest.raises(Unknown, match="too few prompt rows"):
         within(gaps(dice, 1).assign(se=np.nan), True, "fid")
+    some = gaps(dice, 1, concepts=3)
+    with pytest.raises(Unknown, match="too few prompt rows"):
+        within(some.assign(se=[np.nan, *some.se.iloc[1:]]), True, "fid")
 
 
 def test_if_variants_swap_their_numbers_the_claims_swap_their_verdicts():

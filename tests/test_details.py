@@ -10,7 +10,7 @@ from scoring import run, world  # noqa: F401  (a fixture)
 from benchmark import view
 from benchmark.errors import BenchmarkError, ConfigError
 from benchmark.plan import causes, grid
-from benchmark.plan.variants import ORIGINAL
+from benchmark.plan.records import ORIGINAL
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from scoring import world  # noqa: F401  (a fixture)
 from benchmark import gate, prompts
 from benchmark.errors import BenchmarkError, ConfigError
 from benchmark.plan.config import load_suite
-from benchmark.plan.variants import ORIGINAL
+from benchmark.plan.records import ORIGINAL
 
 GATE = """gate:
   style:

@@ -156,7 +156,7 @@ def test_experiments_that_have_nothing_of_the_selection_are_left_out():
 
 
 LISTED = SUITE.replace("    without: [twin]\n", "    methods: [original, solo, twin-a]\n")
-SEVERAL = LISTED + "  all: {task: style, concepts: [ink], without: [twin], views: [tables/style]}\n"
+SEVERAL = LISTED + "  every: {task: style, concepts: [ink], without: [twin], views: [tables/style]}\n"
 
 
 def test_a_variant_is_one_more_and_takes_its_methods_place_nowhere(small):
@@ -177,11 +177,11 @@ def test_a_new_method_that_is_named_runs_in_every_experiment(small):
     small("methods/uce.py", METHOD)
     small("benchmark/suites/test.yaml", SEVERAL)
     plan = grid.plan({"suite": "test", "methods": "uce"})
-    assert names(plan) == names(plan, "all") == ["original", "uce"]
+    assert names(plan) == names(plan, "every") == ["original", "uce"]
     plan = grid.plan({"suite": "test", "methods": ["uce", "twin-a"]})
     assert names(plan) == ["original", "twin-a", "uce"], "beside those that are listed"
     plan = grid.plan({"suite": "test"})
-    assert names(plan) == ["original", "solo", "twin-a"] and "uce" in names(plan, "all")
+    assert names(plan) == ["original", "solo", "twin-a"] and "uce" in names(plan, "every")
     small("benchmark/suites/test.yaml", SEVERAL.replace("  solo:", "  uce-l10: {lr: 2.0}\n  solo:"))
     assert names(grid.plan({"suite": "test", "methods": "uce-l10"})) == ["original", "uce-l10"]
     small("benchmark/suites/test.yaml", LISTED)
@@ -190,9 +190,13 @@ def test_a_new_method_that_is_named_runs_in_every_experiment(small):
 
 def test_what_the_suite_places_stays_in_its_place(small):
     small("benchmark/suites/test.yaml", SEVERAL)
-    assert list(grid.plan({"suite": "test", "methods": "twin-b"}).experiments) == ["all"], "a variant of what is listed"
+    assert list(grid.plan({"suite": "test", "methods": "twin-b"}).experiments) == ["every"], (
+        "a variant of what is listed"
+    )
     assert names(grid.plan({"suite": "test", "methods": "twin-b", "experiments": "style"})) == ["original", "twin-b"]
-    assert list(grid.plan({"suite": "test", "methods": "twin"}).experiments) == ["style", "all"], "no experiment has it"
+    assert list(grid.plan({"suite": "test", "methods": "twin"}).experiments) == ["style", "every"], (
+        "no experiment has it"
+    )
 
 
 def test_the_variants_of_the_testbed_have_an_experiment_of_their_own():

@@ -16,7 +16,7 @@ from benchmark.errors import BenchmarkError, ConfigError
 from benchmark.model import workbench
 from benchmark.model.adversarial import AdversarialAnchor
 from benchmark.plan import grid
-from benchmark.plan.variants import ORIGINAL
+from benchmark.plan.records import ORIGINAL
 from benchmark.showing.effects import LOOPS, Numbers, Unknown
 from benchmark.showing.judging import FAILS, HOLDS, judge
 from benchmark.store import claimed, traces

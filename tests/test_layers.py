@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 
-from benchmark.plan import code, plugins, variants
+from benchmark.plan import code, plugins
 from benchmark.plan.config import load_suite
-from benchmark.plan.records import Variant
+from benchmark.plan.records import ORIGINAL, Variant
 
 OURS = ("benchmark", "methods", "classifiers", "testbed", "workflow", "tests")
 PLUGINS = (
@@ -127,7 +127,7 @@ def test_the_core_knows_no_method_and_no_classifier():
     names = methods | set(plugins.names("classifiers"))
     for path in core():
         texts = {n.value for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.Constant)}
-        assert not (names - {variants.ORIGINAL}) & texts, path.name
+        assert not (names - {ORIGINAL}) & texts, path.name
 
 
 def test_nothing_imports_the_workflow_and_nobody_edits_the_path():

@@ -5,7 +5,7 @@ import pytest
 from scoring import run, world  # noqa: F401  (a fixture)
 
 from benchmark.errors import BenchmarkError
-from benchmark.plan.variants import ORIGINAL
+from benchmark.plan.records import ORIGINAL
 from benchmark.store import details, scores
 from benchmark.tools import merge
 

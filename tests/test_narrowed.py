@@ -10,8 +10,7 @@ from benchmark import view
 from benchmark.errors import BenchmarkError
 from benchmark.plan import plugins
 from benchmark.plan.config import load_suite
-from benchmark.plan.records import END, NOTHING, WHOLE
-from benchmark.plan.variants import ORIGINAL
+from benchmark.plan.records import END, NOTHING, ORIGINAL, WHOLE
 from benchmark.showing import typeset
 from benchmark.store.scores import read
 

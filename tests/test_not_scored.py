@@ -6,7 +6,7 @@ import pytest
 from scoring import run, world  # noqa: F401  (fixtures)
 
 from benchmark.errors import BenchmarkError
-from benchmark.plan.variants import ORIGINAL
+from benchmark.plan.records import ORIGINAL
 
 
 def refused(paths, tmp_path, match):

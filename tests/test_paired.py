@@ -13,8 +13,7 @@ from benchmark.details.paired import Images, Whole
 from benchmark.errors import BenchmarkError
 from benchmark.metrics._frechet import distance
 from benchmark.metrics._intervals import deviation, leave_out
-from benchmark.plan.records import Measure
-from benchmark.plan.variants import ORIGINAL
+from benchmark.plan.records import ORIGINAL, Measure
 from benchmark.tables import paired as paired_table
 
 VARIANTS = ("fast", "rival-l1", "rival-l2")

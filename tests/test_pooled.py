@@ -7,7 +7,7 @@ from scoring import run, world  # noqa: F401  (a fixture)
 
 from benchmark import view
 from benchmark.metrics._frechet import distance
-from benchmark.plan.variants import ORIGINAL
+from benchmark.plan.records import ORIGINAL
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from synthetic import OBJECTS, STYLES
 from benchmark.errors import BenchmarkError
 from benchmark.metrics._intervals import mean
 from benchmark.plan import grid
-from benchmark.plan.variants import ORIGINAL
+from benchmark.plan.records import ORIGINAL
 from benchmark.store.scores import COLUMNS, OPTIONAL
 
 

@@ -119,6 +119,14 @@ def test_without_any_erasure_each_concept_is_left_out():
     assert set(only_a.concept) == {"a", WHOLE}
 
 
+def test_an_interval_that_was_cut_at_zero_counts_as_it_was_before():
+    """FID of 2 with a standard error of 2: its interval is [-2.1, 6.1], and scores.csv has [0, 6.1]."""
+    cut, known = Number(2.0, 0.0, 6.1, 100), Number(20.0, 18.0, 22.0, 100)
+    assert mean([cut, known]) == pytest.approx(mean([cut._replace(ci_low=-2.1), known]))
+    nothing = Number(0.0, 0.0, 3.7, 100)
+    assert mean([nothing, nothing]).ci_low == 0, "a share of nothing has no lower margin"
+
+
 def test_intervals_stay_within_what_a_metric_can_be():
     summary = summary_of(rows(*three_concepts(values=(0.5, 1, 3))))
     assert of(summary, concept="a", role="erased", asked="a").ci_low == 0

@@ -10,7 +10,7 @@ from printing import measured
 
 from benchmark.errors import BenchmarkError
 from benchmark.plan import config, variants
-from benchmark.plan.records import WHOLE, Task, Templates, Variant
+from benchmark.plan.records import ORIGINAL, WHOLE, Task, Templates, Variant
 from benchmark.showing import summary
 from benchmark.store import printed
 from benchmark.tables import _bands, verdict
@@ -24,7 +24,7 @@ def test_the_paper_suites_variants_are_columns_of_the_paper_but_for_controls_of_
     for experiment in suite.experiments.values():
         judged = [file for file, table in TABLES.items() if table.task == experiment.task]
         columns = {name for file in judged for name in verdict.columns(file)}
-        controls = {n for n in set(experiment.variants) - {variants.ORIGINAL} if variants.control(Variant(n))}
+        controls = {n for n in set(experiment.variants) - {ORIGINAL} if variants.control(Variant(n))}
         if "tables/verdict" in experiment.views:
             assert controls and set(experiment.variants) - columns == controls, experiment
 

@@ -14,6 +14,7 @@ from benchmark.errors import BenchmarkError
 from benchmark.plan import causes, grid, plugins
 from benchmark.plan.config import load_suite
 from benchmark.plan.records import WHOLE
+from benchmark.showing import typeset
 from benchmark.store import frames
 from benchmark.tables import _paper, portrait
 from benchmark.tools import compare
@@ -34,6 +35,14 @@ def notes_of(numbers):
 
 
 # ── tables ──
+
+
+def test_no_caption_has_a_letter_that_latex_could_not_set():
+    for folder in ("tables", "figures"):
+        for name in plugins.names(f"benchmark/{folder}"):
+            caption = plugins.load(f"benchmark/{folder}", name).CAPTION
+            assert typeset.escaped(caption).isascii(), name
+    assert typeset.escaped("τ ≥ .5 < 1") == r"$\tau$ $\geq$ .5 $<$ 1"
 
 
 def test_a_table_is_csv_markdown_html_and_latex(scored, world):

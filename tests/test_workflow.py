@@ -14,7 +14,8 @@ from contextlib import contextmanager
 import pytest
 from conftest import CONTROL, ROOT
 
-from benchmark.plan import grid, variants
+from benchmark.plan import grid
+from benchmark.plan.records import ORIGINAL
 
 SNAKEMAKE = [sys.executable, "-m", "snakemake"]
 
@@ -273,7 +274,7 @@ def test_lint_finds_nothing_but_what_is_meant():
 def test_no_rule_names_a_method_or_concept():
     texts = {path.name: path.read_text() for path in [ROOT / "Snakefile", *ROOT.glob("workflow/rules/*.smk")]}
     plan = grid.plan({"suite": "quick"})
-    names = {erasure.variant.method for erasure in plan.run} - {variants.ORIGINAL}
+    names = {erasure.variant.method for erasure in plan.run} - {ORIGINAL}
     names |= {concept.name for task in plan.tasks.values() for concept in task.concepts}
     for name, text in texts.items():
         assert not names & set(re.findall(r"\w+", text)), name

@@ -1,4 +1,7 @@
-"""How soon the similarity that AdvAnchor minimises falls below zero, at which its inner loop stops."""
+"""How soon AdvAnchor's inner loop sees that the similarity which it minimises is below zero, at which it stops.
+
+It looks before each step, and not after the last one.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -13,7 +16,7 @@ COLUMNS = {name: kind for name, kind in MODEL.items() if name != "prompt_set"} |
     "first": float,  # how many inner steps the first loop took, whose delta begins as it was initialised
     "mean": float,  # the mean over all loops, whose deltas begin where the one before has ended
     "most": int,  # K, after which a loop stops in any case
-    "crossed": float,  # per cent of the loops that ended below zero
+    "crossed": float,  # per cent of the loops that stopped early: they saw a similarity below zero
 }
 NOTES = {"input", "inner_step", "l_adv", "inner_steps"}  # of methods that have an inner loop
 

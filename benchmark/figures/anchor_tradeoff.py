@@ -16,7 +16,7 @@ from matplotlib.ticker import MaxNLocator
 
 from benchmark.figures import _anchors
 from benchmark.figures._empty import empty
-from benchmark.plan.records import WHOLE
+from benchmark.plan.records import ORIGINAL, WHOLE
 
 PAPER_PLACE = "Figure 5"
 LEAST = {"models": 2, "images": 2}
@@ -29,7 +29,6 @@ CAPTION = (
     "intervals"
 )
 ERASED = "accuracy"
-ORIGINAL = "original"
 FACES = {"short": ("bottom", ""), "long": ("full", "white")}  # how a mark is filled, and with what if not its colour
 NUMBERS = ["value", "ci_low", "ci_high"]
 

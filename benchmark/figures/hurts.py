@@ -15,7 +15,7 @@ from scipy.spatial.distance import squareform
 
 from benchmark.errors import BenchmarkError
 from benchmark.figures._empty import empty
-from benchmark.plan.records import END, WHOLE
+from benchmark.plan.records import END, ORIGINAL, WHOLE
 
 DETAILS = ("embeddings",)
 CAPTION = (
@@ -25,7 +25,6 @@ CAPTION = (
     "Concepts whose names the text encoder embeds alike stand side by side"
 )
 METRIC = "accuracy"
-ORIGINAL = "original"
 ACROSS = 3  # panels side by side
 COLOURS = "YlOrRd"
 PAGE = 7.2  # inches

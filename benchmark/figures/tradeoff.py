@@ -15,7 +15,7 @@ from matplotlib.ticker import MaxNLocator
 
 from benchmark.errors import BenchmarkError
 from benchmark.figures._labels import label
-from benchmark.plan.records import END, WHOLE
+from benchmark.plan.records import END, ORIGINAL, WHOLE
 
 CAPTION = (
     "Erasing against retaining. Horizontal: the classifier's accuracy on images of the erased concept; lower is "
@@ -28,7 +28,6 @@ RETAINED = {  # by metric
     "accuracy": "accuracy on retained concepts, %",
     "lpips": "LPIPS of retained concepts",
 }
-ORIGINAL = "original"
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")  # Okabe and Ito: apart for all eyes
 MARKERS = "osD^v"
 CONTROL = "#444444"

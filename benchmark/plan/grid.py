@@ -13,7 +13,7 @@ from benchmark.errors import ConfigError
 from benchmark.plan import contract, least, plugins, protocols, source, strict, variants, view_details
 from benchmark.plan.config import Experiment, Suite, load_set, load_suite, load_task
 from benchmark.plan.prompt_set import pool_set, training_set
-from benchmark.plan.records import NOTHING, Erasure, PromptSet, Task, Variant, digest
+from benchmark.plan.records import NOTHING, ORIGINAL, Erasure, PromptSet, Task, Variant, digest
 from benchmark.plan.selection import ALL, Names, Numbers, choose, choose_numbers, everything
 
 
@@ -33,11 +33,11 @@ class Shard:
     @property
     def path(self) -> str:
         if self.task == NOTHING:
-            return variants.ORIGINAL
+            return ORIGINAL
         return f"{self.task}/{self.variant}/seed{self.erasing_seed}/{self.name}"
 
 
-BASE = Shard(NOTHING, Variant(variants.ORIGINAL), 0, "all", (NOTHING,))
+BASE = Shard(NOTHING, Variant(ORIGINAL), 0, "all", (NOTHING,))
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ def narrow(config: Mapping[str, Any]) -> tuple[Suite, dict[str, tuple[Any, ...]]
         erased = tuple(concept for concept in e.concepts if concept in concepts)
         repeats = tuple(seed for seed in e.seeds if seed in seeds)
         if rows and erased and repeats:  # else another experiment has what was asked for, which is no mistake
-            rows = tuple(dict.fromkeys((variants.ORIGINAL, *rows)))
+            rows = tuple(dict.fromkeys((ORIGINAL, *rows)))
             left[name] = replace(e, variants=rows, concepts=erased, seeds=repeats)
     if not left:
         raise ConfigError(f"config: no experiment of suite {suite.name} has these methods, concepts and seeds together")

@@ -18,6 +18,7 @@ from benchmark.plan.origins import Source
 NOTHING = "-"  # in the place of a concept: none was erased; in that of a task: no task's
 WHOLE = "*"  # in the place of a concept: a prompt set as a whole, or a mean over concepts
 END = 100  # per cent of a method's steps: a variant at its end
+ORIGINAL = "original"  # the one method that the benchmark knows: it draws the reference image of every other image
 
 # ── what is asked for ──
 

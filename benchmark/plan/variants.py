@@ -13,7 +13,6 @@ from benchmark.plan.records import END, Variant
 from benchmark.plan.selection import NAMED, is_name
 from benchmark.plan.suite import Suite
 
-ORIGINAL = "original"  # the one method that the benchmark knows: it draws the reference image of every other image
 POOLS = ("concept", "anchor")  # of what the original model draws images for a method to learn from
 TOLD = "told"  # the key of a variant that is told the evaluated concepts as those to keep; no setting of the method
 NAMING = "a variant is named <method>-<variant>, in small letters, digits, _ and -"

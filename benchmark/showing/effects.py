@@ -22,10 +22,12 @@ import pandas as pd
 from scipy.special import stdtr, stdtrit
 
 from benchmark.plan.records import END, NOTHING
+from benchmark.showing.summary import uncut
 from benchmark.store.claimed import INNER_STEPS, Part
 
 LEVEL = 0.975  # of each side of an interval
 NORMAL = 1.96
+ROUNDING = 1e-9  # of an effect: a spread below it is none
 PAIRED, UNPAIRED, GROUPS, LOOPS = "same noise", "two scores", "two tasks", "inner loops"
 Directions = Callable[[str], Mapping[str, str]]  # of a metric: by role, up if higher numbers are better
 
@@ -116,7 +118,8 @@ class Numbers:
             raise Unknown(f"scores.csv has no {metric} of {variant} in the task {task}")
         key = ["concept", "erasing_seed", "prompt_set"]
         s = s[s.observer == s.observer.iloc[0]].drop_duplicates([*key, "asked", "wording"])
-        each = _mean(s.assign(se=(s.ci_high - s.ci_low) / (2 * NORMAL)), [*key, "asked"])
+        low = uncut(s.value, s.ci_low, s.ci_high)
+        each = _mean(s.assign(se=(s.ci_high - low) / (2 * NORMAL)), [*key, "asked"])
         return _over_sets(_mean(each, key))
 
     def _gaps(self, role: str, task: str, metric: str, one: str, two: str) -> pd.DataFrame:
@@ -199,8 +202,8 @@ def within(gaps: pd.DataFrame, shared: bool, metric: str) -> Effect:
     concepts, seeds = (gaps.index.get_level_values(name).nunique() for name in ("concept", "erasing_seed"))
     if concepts == 1 and seeds == 1:
         raise Unknown("one concept and one erasing seed: nothing says how much others would differ")
-    each = gaps.groupby("concept")[["value", "se"]].mean() if concepts > 1 else gaps[["value", "se"]]
-    count, images = len(each), float(each.se.mean())
+    each = _of_concepts(gaps) if concepts > 1 else gaps[["value", "se"]]
+    count, images = len(each), float(each.se.mean(skipna=False))
     spread = float(each.value.var(ddof=1)) / count
     if shared or concepts == 1:  # the images' chance does not average out
         if np.isnan(images):
@@ -209,27 +212,32 @@ def within(gaps: pd.DataFrame, shared: bool, metric: str) -> Effect:
     else:  # the spread contains it; only by accident is it smaller
         least = 0.0 if np.isnan(images) else float((each.se**2).sum()) / count**2
         variance = max(spread, least)
-    if not variance:
-        raise Unknown("all differences are equal: nothing says how much others would differ")
     value, se = float(each.value.mean()), float(np.sqrt(variance))
+    if se <= ROUNDING * abs(value):
+        raise Unknown("all differences are equal: nothing says how much others would differ")
     return Effect(value, se, count - 1, metric, _worst(gaps.errors), concepts, seeds)
 
 
 def _between(here: pd.DataFrame, there: pd.DataFrame, metric: str, sign: int) -> Effect:
     """How much worse the numbers of one task are than those of another; the task with fewer concepts gives `df`."""
-    sides = [frame.groupby("concept")[["value", "se"]].mean() for frame in (here, there)]
+    sides = [_of_concepts(frame) for frame in (here, there)]
     if min(map(len, sides)) < 2:
         raise Unknown("one of the two tasks has a single concept: nothing says how much others would differ")
     images = sum(float(side.se.mean(skipna=False)) ** 2 for side in sides)
     if np.isnan(images):
         raise Unknown("too few prompt rows to tell the images' chance")
     variance = sum(float(side.value.var(ddof=1)) / len(side) for side in sides) + images
-    if not variance:
-        raise Unknown("all numbers are equal: nothing says how much others would differ")
     value = sign * float(sides[1].value.mean() - sides[0].value.mean())
+    if np.sqrt(variance) <= ROUNDING * abs(value):
+        raise Unknown("all numbers are equal: nothing says how much others would differ")
     seeds = max(frame.index.get_level_values("erasing_seed").nunique() for frame in (here, there))
     df = min(map(len, sides)) - 1
     return Effect(value, float(np.sqrt(variance)), df, metric, GROUPS, sum(map(len, sides)), seeds)
+
+
+def _of_concepts(rows: pd.DataFrame) -> pd.DataFrame:
+    """The mean over seeds for each concept: `value` and `se`, since the images of all seeds are the same."""
+    return rows.groupby("concept").agg(value=("value", "mean"), se=("se", lambda errors: errors.mean(skipna=False)))
 
 
 def _over_sets(rows: pd.DataFrame) -> pd.DataFrame:

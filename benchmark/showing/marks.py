@@ -16,10 +16,9 @@ import pandas as pd
 from benchmark.errors import ConfigError
 from benchmark.plan import plugins, variants
 from benchmark.plan.config import load_set
-from benchmark.plan.records import Variant
+from benchmark.plan.records import ORIGINAL, Variant
 from benchmark.plan.source import broken, literal
 from benchmark.plan.suite import Suite
-from benchmark.plan.variants import ORIGINAL
 from benchmark.plan.versions import PARTS, differing, version
 
 NOTED, TOLD, CHANGED, DEVICE = "*", "§", "†", "‡"

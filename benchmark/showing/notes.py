@@ -7,9 +7,8 @@ from collections.abc import Sequence
 import pandas as pd
 
 from benchmark.plan.config import load_set
-from benchmark.plan.records import NOTHING, WHOLE
+from benchmark.plan.records import NOTHING, ORIGINAL, WHOLE
 from benchmark.plan.suite import Suite
-from benchmark.plan.variants import ORIGINAL
 
 FLAT = "flat"  # the metric that counts pictures without content
 ROLES = ("erased", "retained")
@@ -67,7 +66,10 @@ def _images(scores: pd.DataFrame) -> str:
         for role, n in counts.items()
         if len(n)
     ]
-    return ", ".join(of_roles) or f"{_span(scores.n)} of each concept"
+    first = scores.n[scores.role == "baseline"]
+    other = len(first) and any(_span(first) != _span(n) for n in counts.values() if len(n))
+    originals = f" ({_span(first)} of each behind the original's)" if other and of_roles else ""
+    return ", ".join(of_roles) + originals or f"{_span(scores.n)} of each concept"
 
 
 def _span(numbers: pd.Series) -> str:
@@ -83,10 +85,14 @@ def _flat(means: pd.DataFrame) -> list[str]:
         groups = rows.sort_values("role", kind="stable").groupby(["prompt_set", "role"], sort=False)  # erased first
         for (name, role), group in groups:
             where = "" if name == group.task.iloc[0] else f" on prompt set {name}"
-            listed = ", ".join(f"{row.label} {row.value:.1f} %" for row in group.itertuples())
+            listed = ", ".join(f"{row.label} {_share(row.value)} %" for row in group.itertuples())
             shares.append(f"of {role} concepts{where}, {listed}")
         lines.append(f"Images of a single colour ({title}): {'; '.join(shares)}.")
     return lines
+
+
+def _share(value: float) -> str:
+    return f"{value:.1f}" if value >= 0.05 else "below 0.1"
 
 
 def _seeds(means: pd.DataFrame) -> list[str]:

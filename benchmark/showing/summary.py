@@ -91,6 +91,7 @@ def mean(numbers: Sequence[Number], shared: bool = False, interval: Interval | N
     each share is of equally many.
     """
     value, low, high, n = (np.array(column, float) for column in zip(*numbers, strict=True))
+    low = uncut(value, low, high)
     middle, count = value.mean(), len(numbers)
     if shared:
         return Number(middle, low.mean(), high.mean(), n.sum())
@@ -98,6 +99,15 @@ def mean(numbers: Sequence[Number], shared: bool = False, interval: Interval | N
         return Number(middle, *interval(middle, count**2 / np.sum(1 / n)), n.sum())
     below, above = np.hypot.reduce(value - low), np.hypot.reduce(high - value)
     return Number(middle, middle - below / count, middle + above / count, n.sum())
+
+
+def uncut(value: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """Lower ends of intervals that may have been cut at 0, as they were before: as far away as the upper ends.
+
+    The intervals that are cut, those of FID, are symmetric. Others end at 0 only where the number itself is 0.
+    """
+    cut = (low == 0) & (value > 0)
+    return np.where(cut, np.minimum(low, 2 * value - high), low)
 
 
 def _over_concepts(asked: Sequence[Asked], numbers: Sequence[Number], interval: Interval | None) -> Number:

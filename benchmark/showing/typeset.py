@@ -86,4 +86,6 @@ def escaped(text: object) -> str:
     signs = {sign: f"\\{sign}" for sign in "&%$#_{}"} | {"↑": r"$\uparrow$", "↓": r"$\downarrow$", "–": "--"}
     signs |= {"†": r"$\dagger$", "‡": r"$\ddagger$", "§": r"\S{}"}
     signs |= {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+    signs |= {sign: f"${sign}$" for sign in "<>|"} | {"τ": r"$\tau$", "ρ": r"$\rho$", "δ": r"$\delta$", "−": "$-$"}
+    signs |= {"±": r"$\pm$", "≥": r"$\geq$", "≤": r"$\leq$", "“": "``", "”": "''", "…": r"\ldots{}"}
     return "".join(signs.get(letter, letter) for letter in str(text))

@@ -19,10 +19,9 @@ from benchmark.errors import BenchmarkError
 from benchmark.files import write_atomically
 from benchmark.plan import plugins
 from benchmark.plan.plugins import unknown
-from benchmark.plan.records import END, NOTHING, WHOLE, Variant
+from benchmark.plan.records import END, NOTHING, ORIGINAL, WHOLE, Variant
 from benchmark.plan.source import literal
 from benchmark.plan.suite import Suite
-from benchmark.plan.variants import ORIGINAL
 from benchmark.store import handed
 from benchmark.store.score_names import Names
 

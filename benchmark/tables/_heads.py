@@ -11,9 +11,8 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from benchmark.plan.records import NOTHING, WHOLE
+from benchmark.plan.records import NOTHING, ORIGINAL, WHOLE
 
-ORIGINAL = "original"
 COLUMNS = ["heads_low", "heads_high"]
 ERASED = ["experiment", "prompt_set", "variant", "checkpoint", "role", "concept"]
 SEEN = ["experiment", "prompt_set", "variant", "checkpoint", "its_role", "its_concept", "asked", "wording"]
@@ -32,7 +31,9 @@ def beside(scores: pd.DataFrame, details: Mapping[str, pd.DataFrame] | None) -> 
         its_concept=asked.concept.where(~asked.control, NOTHING),
         its_role=asked.role.where(asked.variant != ORIGINAL, "baseline"),
     )[[*SEEN, "role", "concept"]]
-    each = asked.merge(heads[[*SEEN, "head", "share"]], on=SEEN).groupby([*ERASED, "head"], as_index=False).share.mean()
+    each = asked.merge(heads[[*SEEN, "head", "share"]], on=SEEN)
+    for key in ([*ERASED, "asked", "head"], [*ERASED, "head"]):  # over wordings, then over concepts, as the ACC is
+        each = each.groupby(key, as_index=False).share.mean()
     over = each.groupby([*ERASED[:-1], "head"], as_index=False).share.mean().assign(concept=WHOLE)
     spread = pd.concat([each, over]).groupby(ERASED).share.agg(["min", "max"]).set_axis(COLUMNS, axis=1)
     found = scores.merge(spread.reset_index(), on=ERASED, how="left")

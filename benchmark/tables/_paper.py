@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 
 import pandas as pd
 
-from benchmark.plan.records import WHOLE
+from benchmark.plan.records import ORIGINAL, WHOLE
 from benchmark.tables import _heads
 
 # The metrics that are printed, in the paper's order.
@@ -26,7 +26,7 @@ ACCURACY = "accuracy"
 BESIDE = {"precision": "erased"}  # what is printed beside the paper's metrics, and of which role
 SIDES = {"erased": "Erase", "retained": "Preserve"}
 ARROWS = {"up": "↑", "down": "↓"}
-ORIGINAL, ITS_NAME = _heads.ORIGINAL, "original (ORI)"
+ITS_NAME = "original (ORI)"
 COLUMNS = [
     "experiment", "prompt_set", "concept", "variant", "checkpoint", "label", "role", "metric", "observer", "direction",
     "value", "ci_low", "ci_high", "n", "seeds", "by_seed",
@@ -85,13 +85,14 @@ def blocks(scores: pd.DataFrame, details: Details | None = None) -> Iterator[tup
 
 
 def printed(rows: pd.DataFrame) -> pd.DataFrame:
-    """The rows that the paper prints, too, each metric by its first observer, in the paper's words.
+    """The rows that the paper prints, too, each metric by a set's first observer, in the paper's words.
 
     Those are its order of metrics and its name of the original; marks at the latter stay.
     """
     elsewhere = rows.metric.isin(BESIDE) & (rows.metric.map(BESIDE) != rows.role)
     rows = rows[rows.metric.isin(NAMES) & ~elsewhere]
-    rows = rows[rows.observer == rows.groupby("metric").observer.transform("first")]
+    first = rows.groupby(["experiment", "prompt_set", "metric"]).observer.transform("first")
+    rows = rows[rows.observer == first]
     original = rows.variant == ORIGINAL
     return rows.assign(label=rows.label.where(~original, ITS_NAME + rows.label.str.removeprefix(ORIGINAL)))
 

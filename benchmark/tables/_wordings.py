@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from benchmark.plan.records import WHOLE
-from benchmark.tables._paper import means, number, printed
+from benchmark.tables._paper import Details, means, number, printed
 
 COLUMNS = [
     "experiment", "prompt_set", "concept", "asked", "wording", "variant", "checkpoint", "label", "role", "metric",
@@ -18,9 +18,11 @@ def table(scores: pd.DataFrame) -> pd.DataFrame:
     return scores.loc[scores.concept != WHOLE, COLUMNS].reset_index(drop=True)
 
 
-def blocks(scores: pd.DataFrame, metric: str, what: str) -> Iterator[tuple[str, pd.DataFrame]]:
+def blocks(
+    scores: pd.DataFrame, metric: str, what: str, details: Details | None = None
+) -> Iterator[tuple[str, pd.DataFrame]]:
     """The means with intervals, then a metric of the erased concept by wording; `what` is what the metric counts."""
-    yield from means(scores)
+    yield from means(scores, details)
     own = (scores.prompt_set == scores.task) & (scores.concept != WHOLE) & (scores.asked != WHOLE)
     erased = printed(scores[own & (scores.metric == metric) & (scores.role == "erased")])
     for (_, concept), rows in erased.groupby(["experiment", "phrase"], sort=False):

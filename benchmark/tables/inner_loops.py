@@ -7,8 +7,9 @@ import pandas as pd
 from benchmark.plan.records import END
 
 CAPTION = (
-    "Inner steps until the similarity falls below zero, at which AdvAnchor's inner loop stops: in the first loop, "
-    "whose perturbation begins as it was initialised, and in the mean over all loops. Means over concepts and seeds"
+    "Steps of AdvAnchor's inner loop, which stops when it sees a similarity below zero, at the latest after K steps: "
+    "in the first loop, whose perturbation begins as it was initialised, and in the mean over all loops. Means over "
+    "concepts and seeds"
 )
 DETAILS = ["inner_loops"]
 KEYS = ["experiment", "variant"]
@@ -34,7 +35,7 @@ def blocks(scores: pd.DataFrame, details: Mapping[str, pd.DataFrame]) -> Iterato
                 "first loop": rows["first"].map("{:.1f}".format),
                 "mean": rows["mean"].map("{:.2f}".format),
                 "K": rows.most,
-                "below zero, %": rows.crossed.map("{:.0f}".format),
+                "stopped early, %": rows.crossed.map("{:.0f}".format),
                 "models": rows.models,
             }
         )

@@ -24,7 +24,7 @@ from typing import Literal
 from benchmark.errors import BenchmarkError
 from benchmark.plan import grid, plugins, prompt_rows, variants
 from benchmark.plan.config import load_suite, load_task
-from benchmark.plan.records import NOTHING, Variant
+from benchmark.plan.records import NOTHING, ORIGINAL, Variant
 from benchmark.running import cli
 
 
@@ -94,7 +94,7 @@ def _write_suite(copy: Path, suite: str, size: int) -> None:
     name, experiment = next(iter(raw["experiments"].items()))
     erasers = [name for name in experiment["methods"] if not variants.control(Variant(name))]
     concepts = 9 if (size - 1) % 9 == 0 else 1
-    experiment |= {"methods": [variants.ORIGINAL, erasers[0]], "seeds": list(range((size - 1) // concepts))}
+    experiment |= {"methods": [ORIGINAL, erasers[0]], "seeds": list(range((size - 1) // concepts))}
     experiment["concepts"] = [c.name for c in load_task(experiment["task"], raw["world"]).concepts][:concepts]
     (copy / "benchmark/suites/scale.yaml").write_text(yaml.safe_dump(raw | {"experiments": {name: experiment}}))
 
