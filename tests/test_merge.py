@@ -73,3 +73,14 @@ def test_numbers_of_two_versions_are_refused(parts, tmp_path):
     parts[1].write_text("\n".join(line.replace(old, "9.9.abcdef") for line in lines) + "\n")
     with pytest.raises(BenchmarkError, match=f"has version 9.9.abcdef of fid for fast on prompt set style, .* {old}"):
         merge.main("test", parts, tmp_path / "merged/scores.csv")
+
+
+def test_what_no_part_has_compared_is_said():
+    def part(*rows):
+        return pd.DataFrame(rows, columns=["experiment", "variant", "concept", "erasing_seed"])
+
+    one, two, other = ("style", "esd", "ink", 0), ("style", "sdd", "ink", 0), ("style", "sdd", "chalk", 0)
+    control = ("style", ORIGINAL, "-", 0)
+    assert not merge._apart({"a": part(control, one), "b": part(control, other)})
+    (said,) = merge._apart({"a": part(control, one), "b": part(control, two)})
+    assert said == "details/paired.csv: variants of a and of b are not compared image by image: no part has both"

@@ -14,7 +14,7 @@ from benchmark.errors import BenchmarkError
 from benchmark.plan import causes, grid, plugins
 from benchmark.plan.config import load_suite
 from benchmark.plan.records import WHOLE
-from benchmark.showing import typeset
+from benchmark.showing import notes, typeset
 from benchmark.store import frames
 from benchmark.tables import _paper, portrait
 from benchmark.tools import compare
@@ -101,9 +101,9 @@ def test_what_each_seed_left_stands_below(scored, world):
     row = frame[(frame.variant == "fast") & (frame.role == "erased") & (frame.metric == "accuracy")]
     assert row[row.asked == WHOLE].value.to_list() == [pytest.approx(by_seed.mean())] * 2, "of the concept, and Avg"
     assert seeds.loc["fish", "rival-l1*"].split("/")[1] == "–", "a seed that is not there"
-    notes = notes_of(numbers)
-    assert any(note.startswith("Fewer erasing seeds (Objects): rival-l1* 2 of 3;") for note in notes)
-    assert "Means over several erasing seeds also include the seed-to-seed variation (Student's t)." in notes
+    lines = notes_of(numbers)
+    assert any(line.startswith("Fewer erasing seeds (Objects): rival-l1* 2 of 3;") for line in lines)
+    assert "Means over several erasing seeds also include the seed-to-seed variation (Student's t)." in lines
 
 
 def test_of_one_concept_no_number_is_printed_twice(scored, world):
@@ -302,3 +302,13 @@ def test_every_view_of_an_ungated_suite_says_so(small, scored, tmp_path):
     small("benchmark/suites/test.yaml", path.read_text() + "ungated: our own classifier\n")
     view.main("test", scored, tmp_path, ["tables/style"])
     assert line in table.read_text() and causes_of() != before
+
+
+def test_a_variant_that_lacks_a_concept_is_named_below():
+    rows = pd.DataFrame(
+        [("style", variant, 100, concept, seed) for variant in ("esd", "sdd") for concept in "ab" for seed in (0, 1)],
+        columns=["experiment", "variant", "checkpoint", "concept", "erasing_seed"],
+    )
+    assert not notes._partly(rows) and not notes._partly(rows[(rows.variant != "sdd") | (rows.erasing_seed == 0)])
+    (said,) = notes._partly(rows.drop(index=rows.index[-1]))
+    assert said.startswith("Not complete (style): sdd has no numbers of b, with one seed at least; ")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from benchmark.plan.config import load_set
-from benchmark.plan.records import NOTHING, ORIGINAL, WHOLE
+from benchmark.plan.records import NOTHING, ORIGINAL, WHOLE, Variant
 from benchmark.plan.suite import Suite
 
 FLAT = "flat"  # the metric that counts pictures without content
@@ -19,7 +19,7 @@ def notes(suite: Suite, scores: pd.DataFrame, means: pd.DataFrame, lacking: Sequ
 
     `lacking` is what was asked for and is not in the scores since its job failed.
     """
-    lines = [_legend(suite, scores), *_flat(means), *_seeds(means), *_absent(suite, scores)]
+    lines = [_legend(suite, scores), *_flat(means), *_seeds(means), *_absent(suite, scores), *_partly(scores)]
     if suite.ungated:
         lines.append(f"The suite's gate stops no run ({suite.ungated}): the original may not be what was expected.")
     if lacking:
@@ -38,6 +38,21 @@ def _absent(suite: Suite, scores: pd.DataFrame) -> list[str]:
     for name, measures in sets.items():
         if lost := [m.name for m in measures if (name, m.metric, m.observer) not in found]:
             lines.append(f"The scores have no {', '.join(lost)}, which prompt set {name} measures.")
+    return lines
+
+
+def _partly(scores: pd.DataFrame) -> list[str]:
+    """Whose numbers lack a concept that others beside it have erased: its means are missing, but not its details."""
+    lines = []
+    for experiment, rows in scores[scores.concept != NOTHING].groupby("experiment", sort=False):
+        concepts = list(dict.fromkeys(rows.concept))
+        for (variant, checkpoint), own in rows.groupby(["variant", "checkpoint"], sort=False):
+            there = set(zip(own.concept, own.erasing_seed, strict=True))
+            lost = [c for c in concepts if not all((c, seed) in there for seed in own.erasing_seed.unique())]
+            if lost:
+                of = f"{Variant(variant, checkpoint)} has no numbers of {', '.join(lost)}"
+                what = "with one seed at least; what is computed from details is of the others"
+                lines.append(f"Not complete ({experiment}): {of}, {what}.")
     return lines
 
 

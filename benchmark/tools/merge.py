@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import combinations
 from pathlib import Path
 
 import pandas as pd
@@ -43,6 +44,8 @@ def main(suite: str, parts: list[Path], out: Path) -> None:
         scores.write(aside, merged.to_dict("records"))
         scores.read(aside, loaded)  # whole, as one
     print(f"{out}: {len(merged)} numbers of {len(parts)} parts, drawn on {_devices(merged)}")
+    for line in _apart(frames):
+        print(line)
     details.belong(out, [name for name in names("benchmark/details") if _details(name, frames, out, loaded)])
 
 
@@ -87,6 +90,17 @@ def _details(name: str, parts: Mapping[Path, pd.DataFrame], out: Path, suite: Su
         merged = pd.concat([merged, part[~part.set_index(models).index.isin(known)]], ignore_index=True)
     details.save(details.path(out, name), merged)
     return True
+
+
+def _apart(parts: Mapping[Path, pd.DataFrame]) -> list[str]:
+    """Which parts have erased the same concept with the same seed by other variants, which no part has compared."""
+    key = ["experiment", "concept", "erasing_seed"]
+    erased = {path: set(rows[rows.concept != NOTHING].groupby(key).groups) for path, rows in parts.items()}
+    return [
+        f"details/paired.csv: variants of {one} and of {two} are not compared image by image: no part has both"
+        for one, two in combinations(erased, 2)
+        if erased[one] & erased[two]
+    ]
 
 
 def _devices(rows: pd.DataFrame) -> str:
