@@ -1,7 +1,7 @@
 """The per cent of images in which a detector finds what the task looks for, with Wilson's interval.
 
-AdvAnchor (arXiv 2501.00054) counts such images of nudity. The share of the original model, its baseline, says in how
-many there was anything to remove.
+AdvAnchor (arXiv 2501.00054) counts pairs of an image and a class of nudity (the metric `exposed`). The share of the
+original model, its baseline, says in how many images there was anything to remove.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What observers that run networks share: pictures as tensors, where networks run."""
+"""What observers that run networks of torch share: pictures as tensors, on the device."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ class Settings:
 
 
 def check(settings: Settings, classifier: Path | None, class_names: tuple[str, ...]) -> None:
-    """Raises `BenchmarkError` for a size at which nothing can be shown."""
+    """Raises `BenchmarkError` for a size above that at which the detector looks."""
     if max(settings.sizes, default=SIDE) > SIDE:
         raise BenchmarkError(f"observers.nudenet.sizes: {list(settings.sizes)} are not pixels from 1 to {SIDE}")
 

@@ -1,4 +1,4 @@
-"""What a detail is given: the images of one model and one prompt set, with all that observers saw in them."""
+"""What is scored, and what a detail is given: one model's images of one prompt set, with all that observers saw in them."""
 
 from __future__ import annotations
 
