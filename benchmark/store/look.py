@@ -1,4 +1,4 @@
-"""What is scored, and what a detail is given: one model's images of one prompt set, with all that observers saw in them."""
+"""What is scored, and what a detail is given: images of one model and prompt set, and what observers saw."""
 
 from __future__ import annotations
 
