@@ -1,7 +1,7 @@
 """95 % intervals that cover: for shares, for means, and for statistics of whole sets such as FID.
 
-Images of one row of a prompt set are a unit, numbered from 0. They may resemble each other: means resample units, FID and
-KID leave groups of them out. A share is one of images (Wilson).
+Images of one row of a prompt set are a unit, numbered from 0. They may resemble each other: means resample units, FID
+and KID leave groups of units out. A share is one of images (Wilson).
 """
 
 from __future__ import annotations
