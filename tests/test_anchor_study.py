@@ -180,6 +180,8 @@ def test_a_method_is_given_the_sentence_and_the_anchor_that_its_settings_name():
     given = request("abconcept-closest-short")
     assert given.templates.target == "a {c} picture" and given.templates.blank == "picture"
     assert dict(given.concept.anchors) == {"closest": "woodcut"}
+    with pytest.raises(BenchmarkError, match="^the method is given no anchor 'least': .* must stand as a text in the"):
+        given.concept.anchors["least"]
     assert request("abconcept", "style").templates.target == load_task("style", "testbed").templates.target
     with pytest.raises(ConfigError, match="settings: sentence: task style: there is no sentence 'word'"):
         request("abconcept-closest", "style")

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from benchmark.errors import ConfigError
+from benchmark.errors import BenchmarkError, ConfigError
 from benchmark.plan.origins import Source
 
 NOTHING = "-"  # in the place of a concept: none was erased; in that of a task: no task's
@@ -184,6 +184,14 @@ class Task:
 # ── what is erased, and how ──
 
 
+class Anchors(dict[str, str]):
+    """Alternative prompts, by name. One that the method is not given is a `BenchmarkError` that says how to get it."""
+
+    def __missing__(self, name: str) -> str:
+        needed = "the task's file must have it, and its name must stand as a text in the method's file or settings"
+        raise BenchmarkError(f"the method is given no anchor {name!r}: {needed}")
+
+
 @dataclass(frozen=True)
 class Target:
     """What a method is told of a concept that it erases: its name, and the text that prompts use (controls: none).
@@ -195,7 +203,7 @@ class Target:
     name: str
     phrase: str
     attributes: tuple[str, ...] = ()
-    anchors: Mapping[str, str] = field(default_factory=dict)
+    anchors: Mapping[str, str] = field(default_factory=Anchors)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any
 
 from benchmark.plan import anchors, code, variants
-from benchmark.plan.records import NOTHING, Request, Target, Task, Variant
+from benchmark.plan.records import NOTHING, Anchors, Request, Target, Task, Variant
 from benchmark.plan.suite import Suite
 
 GROUPS = "benchmark/plan/groups.py"
@@ -32,7 +32,7 @@ def _target(task: Task, variant: Variant, name: str, settings: Mapping[str, Any]
     """
     concept = task.concept(name)
     named = words(variant.file) | set(map(str, settings.values()))
-    told = {anchor: text for anchor, text in concept.anchors.items() if anchor in named}
+    told = Anchors({anchor: text for anchor, text in concept.anchors.items() if anchor in named})
     return Target(name, concept.phrase, concept.attributes[: settings.get("attributes", 0)], told)
 
 
