@@ -223,6 +223,22 @@ def test_the_heat_map_of_few_and_of_many_variants_can_be_read(count):
     check_texts(figure)
 
 
+def test_each_experiment_has_a_block_of_its_own_with_its_own_names_and_title():
+    scores, details = cells()
+    other = scores.assign(experiment="more", title="More styles")
+    distances = details["embeddings"]
+    figure, _ = drawn(
+        hurts,
+        pd.concat([scores, other]),
+        {"embeddings": pd.concat([distances, distances.assign(experiment="more")])},
+    )
+    check_texts(figure)
+    panels = [axes for axes in figure.axes if axes.images]
+    named = [bool(axes.get_xticklabels()) and axes.get_xticklabels()[0].get_text() != "" for axes in panels]
+    assert len(panels) == 8 and named[:4] == named[4:], "the last row of each block names what was asked for"
+    assert {"More styles", scores.title.iloc[0]} <= {text.get_text() for text in figure.texts}
+
+
 def test_a_heat_map_needs_the_original_and_the_distances():
     scores, details = cells()
     figure, plotted = drawn(hurts, scores[scores.variant != "original"], details)

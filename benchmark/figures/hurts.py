@@ -32,39 +32,45 @@ PLACES = (("line", "concept"), ("column", "asked"))
 
 
 def figure(scores: pd.DataFrame, details: Mapping[str, pd.DataFrame]) -> tuple[Figure, pd.DataFrame]:
-    """A panel for each experiment and variant; and its cells, with the distance of the two concepts' embeddings."""
+    """A panel for each variant, in a block for each experiment; its cells, with distances of embeddings."""
     cells = losses(scores, details["embeddings"])
     if cells.empty:
         return empty(f"no variant has {METRIC} concept by concept, beside that of {ORIGINAL}")
-    keys = list(cells[["experiment", "variant"]].drop_duplicates().itertuples(index=False, name=None))
-    across = min(ACROSS, len(keys))
-    down = -(-len(keys) // across)
-    wide = max(cells.groupby("experiment").asked.nunique())
+    blocks = [(of, list(of.variant.unique())) for _, of in cells.groupby("experiment", sort=False)]
+    across = min(ACROSS, max(len(variants) for _, variants in blocks))
+    wide = max(of.asked.nunique() for of, _ in blocks)
     longest = max(map(len, cells.text))
-    tall = max(cells.groupby("experiment").concept.nunique())
     margin, inside = 0.055 * longest + 0.25, PAGE - 0.75  # inches for names beside the first panel, and for the rest
     side = (inside - margin - 0.12 * (across - 1)) / across
     cell = min(side / wide, 0.3)
     width = margin + across * wide * cell + 0.12 * (across - 1) + 0.75
-    below, line = 0.055 * longest + 0.2, tall * cell + 0.32
-    height = max(down * line + below, 1.3)
+    below, head = 0.055 * longest + 0.2, 0.25 if len(blocks) > 1 else 0.0
+    lines = [of.concept.nunique() * cell + 0.32 for of, _ in blocks]  # a row of panels and their titles
+    heights = [
+        head + -(-len(variants) // across) * line + below for (_, variants), line in zip(blocks, lines, strict=True)
+    ]
+    height = max(sum(heights), 1.3)
     drawing = Figure((width, height))
     most = max(10.0, np.ceil(cells.lost[cells.asked != cells.concept].max() / 10) * 10)
-    picture = None
-    for i, (experiment, variant) in enumerate(keys):
-        row, column = divmod(i, across)
-        own = cells[(cells.experiment == experiment) & (cells.variant == variant)]
-        erased, asked = own.concept.nunique(), own.asked.nunique()
-        left = margin + column * (wide * cell + 0.12)
-        top = height - row * line - 0.28
-        axes = drawing.add_axes(
-            [left / width, (top - erased * cell) / height, asked * cell / width, erased * cell / height]
-        )
-        picture = _panel(axes, own, most, column == 0, i + across >= len(keys))
-        axes.set_title(own.label.iloc[0], fontsize=7.5, pad=3)
-    scale_height = max(tall * cell, 0.9)
+    picture, edge = None, height
+    for (of, variants), line, block in zip(blocks, lines, heights, strict=True):
+        if head:
+            where = (margin / width, (edge - 0.12) / height)
+            drawing.text(*where, of.title.iloc[0], fontsize=9, fontweight="bold", va="center")
+        for i, variant in enumerate(variants):
+            row, column = divmod(i, across)
+            own = of[of.variant == variant]
+            erased, asked = own.concept.nunique(), own.asked.nunique()
+            left, top = margin + column * (wide * cell + 0.12), edge - head - row * line - 0.28
+            axes = drawing.add_axes(
+                [left / width, (top - erased * cell) / height, asked * cell / width, erased * cell / height]
+            )
+            picture = _panel(axes, own, most, column == 0, i + across >= len(variants))
+            axes.set_title(own.label.iloc[0], fontsize=7.5, pad=3)
+        edge -= block
+    scale_height = max(lines[0] - 0.32, 0.9)
     scale = drawing.add_axes(
-        [1 - 0.6 / width, (height - 0.28 - scale_height) / height, 0.1 / width, scale_height / height]
+        [1 - 0.6 / width, (height - head - 0.28 - scale_height) / height, 0.1 / width, scale_height / height]
     )
     bar = drawing.colorbar(picture, scale, extend="both")
     bar.set_label("points of accuracy lost", fontsize=7)
@@ -97,8 +103,8 @@ def losses(scores: pd.DataFrame, embeddings: pd.DataFrame) -> pd.DataFrame:
         rows[place] = [ranks[e][concept] for e, concept in zip(rows.experiment, rows[name], strict=True)]
     variants = rows.groupby(["experiment", "variant"], sort=False).ngroup()
     rows = rows.assign(panel=variants).sort_values(["panel", "line", "column"], kind="stable")
-    kept = ["experiment", "task", "variant", "label", "concept", "phrase", "prompt_set", "asked", "text", "role",
-            "original", "value", "lost", "n", "seeds", "distance", "line", "column"]  # fmt: skip
+    kept = ["experiment", "task", "title", "variant", "label", "concept", "phrase", "prompt_set", "asked", "text",
+            "role", "original", "value", "lost", "n", "seeds", "distance", "line", "column"]  # fmt: skip
     return rows[kept]
 
 
