@@ -169,10 +169,11 @@ def test_two_tasks_are_compared_over_their_concepts():
 
 def test_the_shipped_page_is_what_the_program_makes_of_the_shipped_scores(tmp_path, capsys):
     shutil.copy(ROOT / "docs/testbed/scores.csv", tmp_path / "scores.csv")
+    shutil.copytree(ROOT / "docs/testbed/details", tmp_path / "details")
     claims.main("testbed", tmp_path / "scores.csv", tmp_path)
     assert "undecided" in capsys.readouterr().out
     shipped = (ROOT / "docs/testbed/claims.md").read_text()
-    assert (tmp_path / "claims.md").read_text() == shipped, "make claims SUITE=testbed with docs/testbed/scores.csv"
+    assert (tmp_path / "claims.md").read_text() == shipped, "make claims SUITE=testbed with docs/testbed/scores.csv and its details"
     rows = pd.read_csv(tmp_path / "claims.csv")
     assert list(rows) == list(claims.COLUMNS) and set(rows.verdict) <= {HOLDS, FAILS, UNDECIDED}
     assert set(claimed.read().claims) == set(rows.claim), "every claim is in the table"

@@ -195,7 +195,7 @@ def test_an_ascii_locale_stops_nothing(runner, tmp_path):
     scores = "docs/testbed/scores.csv"
     arguments = {
         "tools.available": ["--suite", "micro"],
-        "view": ["--suite", "testbed", "--scores", scores, "--view", "tables/variants", "--out", str(tmp_path)],
+        "view": ["--suite", "testbed", "--scores", scores, "--view", "tables/style", "--out", str(tmp_path)],
         "tools.compare": ["--first", scores, "--second", scores],
     }[runner]
     command = [sys.executable, "-m", f"benchmark.{runner}", *arguments]

@@ -83,7 +83,7 @@ def _images(scores: pd.DataFrame) -> str:
     ]
     first = scores.n[scores.role == "baseline"]
     other = len(first) and any(_span(first) != _span(n) for n in counts.values() if len(n))
-    originals = f" ({_span(first)} of each behind the original's)" if other and of_roles else ""
+    originals = f", {_span(first)} of each for the original" if other and of_roles else ""
     return ", ".join(of_roles) + originals or f"{_span(scores.n)} of each concept"
 
 
