@@ -173,7 +173,8 @@ def test_the_shipped_page_is_what_the_program_makes_of_the_shipped_scores(tmp_pa
     claims.main("testbed", tmp_path / "scores.csv", tmp_path)
     assert "undecided" in capsys.readouterr().out
     shipped = (ROOT / "docs/testbed/claims.md").read_text()
-    assert (tmp_path / "claims.md").read_text() == shipped, "make claims SUITE=testbed with docs/testbed/scores.csv and its details"
+    made = "make claims SUITE=testbed, with docs/testbed/scores.csv and details"
+    assert (tmp_path / "claims.md").read_text() == shipped, made
     rows = pd.read_csv(tmp_path / "claims.csv")
     assert list(rows) == list(claims.COLUMNS) and set(rows.verdict) <= {HOLDS, FAILS, UNDECIDED}
     assert set(claimed.read().claims) == set(rows.claim), "every claim is in the table"
