@@ -212,8 +212,8 @@ def _scores(look: Look, plan: grid.Plan, metrics: list[Metric], seen: Seen, orig
                 value, n, low, high = m.module.score(rows, here, there, m.settings)
                 if not np.isfinite(value):
                     raise BenchmarkError(f"is {value}")
-                if role == "baseline" and m.module.ORIGINAL not in (None, value):
-                    raise BenchmarkError(f"is {value:g} for the original model, but must be {m.module.ORIGINAL:g}")
+                if role == "baseline" and (wanted := scores.unlike(m.module.ORIGINAL, value)):
+                    raise BenchmarkError(f"is {value:g} for the original model, but must be {wanted}")
             except BenchmarkError as error:
                 raise BenchmarkError(f"{seen.path}: {name} of {what}: {error}") from error
             yield {

@@ -1,7 +1,7 @@
 """The per cent of flat pictures: images without content, which no classifier recognises and no detector fires on.
 
 They are scored like all others, since the model drew them; this number says how much of an erasure is just that. The
-original model may draw some: of 4,703 prompts one may ask for a dark night.
+original model may draw some, since of 4,703 prompts one may ask for a dark night. If most are flat, it is broken.
 """
 
 import numpy as np
@@ -15,7 +15,7 @@ RANGE = (0, 100)
 interval = wilson  # of a mean of such shares, from its value and its number of images
 OBSERVER = "spread"
 READS = "spread"
-ORIGINAL = None
+ORIGINAL = (0.0, 50.0)
 FLAT = 4.0  # grey levels of 255: a picture with a drawing in it has tens, a flat one the noise of the decoder
 
 

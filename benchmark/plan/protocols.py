@@ -99,7 +99,7 @@ class Metric(Protocol):
     RANGE: tuple[float | None, float | None]
     OBSERVER: str | None
     READS: str
-    ORIGINAL: float | None
+    ORIGINAL: float | tuple[float, float] | None
     LEAST: int = 1
     NEEDS: str | None = None
     MANIFOLD: bool = False

@@ -162,8 +162,8 @@ def _possible(role: str, value: float, n: float, metric: ModuleType, name: str) 
     """Refuse a number that its metric cannot give of so many images, or of the original model."""
     if n < (least := getattr(metric, "LEAST", 1)):
         raise BenchmarkError(f"n: is {n:g}, but {name} needs {least} images")
-    if role == "baseline" and metric.ORIGINAL not in (None, value):
-        raise BenchmarkError(f"value: {value:g} is not what {name} of the original model must be: {metric.ORIGINAL:g}")
+    if role == "baseline" and (wanted := unlike(metric.ORIGINAL, value)):
+        raise BenchmarkError(f"value: {value:g} is not what {name} of the original model must be: {wanted}")
     images = value * n / 100  # of which a share says that something holds
     if hasattr(metric, "interval") and abs(images - round(images)) > max(1e-3, 2 * ROUNDING * images):
         raise BenchmarkError(f"value: {value:g} % of {n:g} images is no whole number of images")
@@ -220,6 +220,14 @@ def _role(row: Row) -> None:
         raise BenchmarkError(f"role: {ORIGINAL}, which erased nothing ({NOTHING}), and no other method is the baseline")
     if not nothing and asked != WHOLE and (role == "erased") != (asked == concept):
         raise BenchmarkError(f"role: {asked} is not {role} where {concept} was erased")
+
+
+def unlike(original: float | tuple[float, float] | None, value: float) -> str:
+    """What a number of the original must be (a metric's `ORIGINAL`) if `value` is not that; else an empty text."""
+    low, high = original if isinstance(original, tuple) else (original, original)
+    if low is None or low <= value <= high:
+        return ""
+    return f"{low:g}" if low == high else f"{low:g} to {high:g}"
 
 
 def _once(row: Row, start: tuple[int, Row], first: dict[tuple[str, ...], int], line: int) -> None:
