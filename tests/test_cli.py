@@ -201,7 +201,7 @@ def test_an_ascii_locale_stops_nothing(runner, tmp_path):
     command = [sys.executable, "-m", f"benchmark.{runner}", *arguments]
     end = subprocess.run(command, cwd=ROOT, env=os.environ | ASCII, capture_output=True)
     assert end.returncode == 0, end.stderr.decode()
-    shown = end.stdout.decode() if runner != "view" else (tmp_path / "tables/variants.md").read_text()
+    shown = end.stdout.decode() if runner != "view" else (tmp_path / "tables/style.md").read_text()
     assert runner == "tools.compare" or "–" in shown or "↑" in shown
 
 
