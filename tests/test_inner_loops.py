@@ -70,6 +70,17 @@ def test_the_detail_counts_the_steps_of_each_inner_loop(models, tmp_path):
     assert "| fast" in text and "1.67" in text and "rival" not in text.partition("Suite")[0]
 
 
+def test_a_run_in_which_no_method_has_an_inner_loop_has_a_table_that_says_so(models, tmp_path):
+    paths, listed = models
+    sealed(listed[0].parent / "ink/trace.csv", "\n")
+    run(paths, tmp_path, models=listed)
+    view.main("test", tmp_path / "scores.csv", tmp_path, ["tables/inner_loops"])
+    for suffix in ("md", "tex", "html"):
+        text = (tmp_path / f"tables/inner_loops.{suffix}").read_text()
+        assert "There is nothing to show: no model has what this table is about." in text
+    assert (tmp_path / "tables/inner_loops.csv").read_text().startswith("experiment,variant,title")
+
+
 def test_without_the_models_the_detail_is_left_out_and_says_so(models, tmp_path, capsys):
     run(models[0], tmp_path)
     assert "details/inner_loops.csv: needs --models, the models.csv of each shard: left out" in capsys.readouterr().out

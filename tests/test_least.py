@@ -74,3 +74,20 @@ def test_an_empty_view_that_is_asked_for_by_name_has_a_job_that_says_why(fake):
     few = {"experiments": "anchors_style", "methods": "abconcept-closest"}
     out = snakemake(fake, "results/tour/figures/anchor_distance.svg", "--dry-run", suite="tour", **few)
     assert "left out: figures/anchor_distance needs 3 models, and has 1" in out and "rule figure:" in out
+
+
+@pytest.mark.parametrize(
+    ("given", "needs", "why"),
+    [
+        (["solo"], {"variants": 2}, "needs 2 variants, and has 1"),
+        (["solo", "twin-a"], {"variants": 2}, ""),
+    ],
+)
+def test_one_method_alone_leaves_out_what_compares_variants(small, given, needs, why):
+    small("benchmark/tables/style.py", TABLE.format(needs))
+    assert grid.plan({"suite": "test", "methods": given}).empty == ({"tables/style": why} if why else {})
+
+
+def test_a_method_of_ones_own_alone_in_the_testbed_leaves_out_what_it_cannot_fill():
+    empty = grid.plan({"suite": "testbed", "methods": "esd", "experiments": "style"}).empty
+    assert set(empty) == {"tables/paired"}

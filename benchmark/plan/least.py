@@ -1,7 +1,8 @@
 """How much a table or figure needs: with less, its place stays empty.
 
 A file of `benchmark/tables/` or `benchmark/figures/` says it in `LEAST`, for example `{"models": 2, "images": 2}`: of
-one experiment, so many models that have lost a concept, so many erasing seeds, and so many images of an erased concept.
+one experiment, so many models that have lost a concept, so many erasing seeds, and so many images of an erased concept;
+or so many variants that erase.
 """
 
 from __future__ import annotations
@@ -14,17 +15,23 @@ from benchmark.plan.records import NOTHING, Erasure
 from benchmark.plan.selection import choose
 from benchmark.plan.suite import Experiment, Suite
 
-PARTS = ("models", "seeds", "images")
+PARTS = {  # what one and several of them are called
+    "models": ("model", "models"),
+    "seeds": ("seed", "seeds"),
+    "images": ("image", "images"),
+    "variants": ("variant", "variants"),
+}
+WITHOUT = {"models": 1, "seeds": 1, "images": 1, "variants": 0}  # what is needed if LEAST is silent
 
 
 def needed(view: str) -> dict[str, int]:
-    """What a view needs of each of `PARTS`; 1 of what its file does not name. Raises `ConfigError` for another part."""
+    """What a view needs of each of `PARTS`. Raises `ConfigError` for another part."""
     file = f"benchmark/{view}.py"
     least = {} if source.broken(file) else source.literal(file, "LEAST", {})
     if not isinstance(least, dict):
         raise ConfigError(f"{file}: LEAST: {least!r} says not of what: write {{'models': {least!r}}}, say")
     choose(list(least), PARTS, f"{file}: LEAST") if least else ()
-    return dict.fromkeys(PARTS, 1) | least
+    return WITHOUT | least
 
 
 def has(experiments: Mapping[str, Iterable[Erasure]], images: int) -> dict[str, int]:
@@ -32,12 +39,15 @@ def has(experiments: Mapping[str, Iterable[Erasure]], images: int) -> dict[str, 
     erased = [[erasure for erasure in erasures if erasure.concept != NOTHING] for erasures in experiments.values()]
     models = max((len({(e.variant, e.concept) for e in each}) for each in erased), default=0)
     seeds = max((len({e.erasing_seed for e in each}) for each in erased), default=0)
-    return {"models": models, "seeds": seeds, "images": images}
+    variants = max((len({e.variant.name for e in each}) for each in erased), default=0)
+    return {"models": models, "seeds": seeds, "images": images, "variants": variants}
 
 
 def lacking(view: str, there: Mapping[str, int]) -> str:
     """Why a view's place stays empty, for people; an empty text if there is enough."""
-    fewer = [f"{least} {part}, and has {there[part]}" for part, least in needed(view).items() if there[part] < least]
+    fewer = [
+        f"{_of(part, least)}, and has {there[part]}" for part, least in needed(view).items() if there[part] < least
+    ]
     return f"needs {'; '.join(fewer)}" if fewer else ""
 
 
@@ -55,4 +65,8 @@ def views(
 
 def said(view: str) -> str:
     """What a view needs, for people: `2 models, 1 seed, 2 images`."""
-    return ", ".join(f"{n} {part if n > 1 else part.removesuffix('s')}" for part, n in needed(view).items())
+    return ", ".join(_of(part, n) for part, n in needed(view).items() if n)
+
+
+def _of(part: str, number: int) -> str:
+    return f"{number} {PARTS[part][number > 1]}"

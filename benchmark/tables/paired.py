@@ -8,6 +8,7 @@ import pandas as pd
 from benchmark.plan.records import END
 
 CAPTION = "Differences of two variants on the same prompts and noise"
+LEAST = {"variants": 2}
 DETAILS = ["paired"]
 KEYS = ["experiment", "task", "prompt_set", "role", "metric", "observer", "variant", "other"]
 DIGITS = {"lpips": 3}
