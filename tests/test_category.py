@@ -128,6 +128,7 @@ def test_a_head_is_averaged_over_wordings_and_then_over_concepts_as_the_acc_is()
     asked = [("b", "one", 100.0), ("b", "two", 100.0), ("c", "", 0.0)]
     heads = pd.DataFrame([same | {"asked": a, "wording": w, "head": 0, "value": v} for a, w, v in asked])
     shown = [("b", "one"), ("b", "two"), ("c", ""), (WHOLE, "")]
-    scores = pd.DataFrame([same | {"metric": "accuracy", "control": False, "asked": a, "wording": w} for a, w in shown])
+    rest = {"metric": "accuracy", "control": False, "value": 50.0}
+    scores = pd.DataFrame([same | rest | {"asked": a, "wording": w} for a, w in shown])
     found = _heads.beside(scores, {"heads": heads})
     assert found.heads_low.dropna().tolist() == [50] == found.heads_high.dropna().tolist()

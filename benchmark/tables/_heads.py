@@ -37,5 +37,5 @@ def beside(scores: pd.DataFrame, details: Mapping[str, pd.DataFrame] | None) -> 
     over = each.groupby([*ERASED[:-1], "head"], as_index=False).share.mean().assign(concept=WHOLE)
     spread = pd.concat([each, over]).groupby(ERASED).share.agg(["min", "max"]).set_axis(COLUMNS, axis=1)
     found = scores.merge(spread.reset_index(), on=ERASED, how="left")
-    shown = (found.metric == "accuracy") & (found.asked == WHOLE)
+    shown = (found.metric == "accuracy") & (found.asked == WHOLE) & found.value.notna()
     return found.assign(**{column: found[column].where(shown, np.nan) for column in COLUMNS})
