@@ -77,7 +77,7 @@ def test_a_run_in_which_no_method_has_an_inner_loop_has_a_table_that_says_so(mod
     view.main("test", tmp_path / "scores.csv", tmp_path, ["tables/inner_loops"])
     for suffix in ("md", "tex", "html"):
         text = (tmp_path / f"tables/inner_loops.{suffix}").read_text()
-        assert "There is nothing to show: no model has what this table is about." in text
+        assert "No variant of this run has an inner loop" in text
     assert (tmp_path / "tables/inner_loops.csv").read_text().startswith("experiment,variant,title")
 
 

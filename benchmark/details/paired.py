@@ -13,8 +13,8 @@ The standard error is that of the images alone, not of the trainings:
 - of a mean over images, it comes from the spread of the prompt rows' differences, since images of a row may resemble
   each other;
 - of FID, which no image has by itself, it is that of the delete-group jackknife of the metric: both models lose the
-  same groups of rows, and the difference is taken each time. FID is computed
-  once for each model and group, for the metric and for all pairs.
+  same groups of rows, and the difference is taken each time. FID is computed once
+  for each model and group, for the metric and for all pairs.
 """
 
 from __future__ import annotations

@@ -18,16 +18,12 @@ def write_table(module: ModuleType, given: Sequence[Any], notes: list[str], out:
     """The numbers as CSV; as Markdown, LaTeX and HTML the table's `blocks` or, if it has none, the same numbers.
 
     `given` is what the table's functions are given: means with the columns of `frames.MEANS`, and details if it shows
-    some. Of details without a row, since no model has what they are about, the files say so. Raises `BenchmarkError` if
-    there is nothing to show of scores.
+    some. Raises `BenchmarkError` if there is nothing to show.
     """
     frame = module.table(*given)
     blocks = list(module.blocks(*given)) if hasattr(module, "blocks") else [("", frame.set_index(frame.columns[0]))]
     if not any(len(block) for _, block in blocks):
-        _, details = given if len(given) > 1 else (None, {})
-        if not details or any(map(len, details.values())):
-            raise BenchmarkError("none of the numbers that this table shows is among the scores")
-        blocks, notes = [], ["There is nothing to show: no model has what this table is about.", *notes]
+        raise BenchmarkError("none of the numbers that this table shows is among the scores")
     with write_atomically(out.with_name(f"{out.name}.csv")) as temporary:
         frame.to_csv(temporary, index=False, float_format="%.6g", lineterminator="\n")
     for suffix, form in (("md", markdown), ("tex", latex), ("html", html)):

@@ -27,8 +27,11 @@ def table(scores: pd.DataFrame, details: Mapping[str, pd.DataFrame]) -> pd.DataF
 
 
 def blocks(scores: pd.DataFrame, details: Mapping[str, pd.DataFrame]) -> Iterator[tuple[str, pd.DataFrame]]:
-    """For each experiment: a row per variant that has an inner loop."""
-    for _, rows in table(scores, details).groupby("experiment", sort=False):
+    """For each experiment: a row per variant that has an inner loop; a dash if none has, as of one method alone."""
+    found = table(scores, details)
+    if found.empty:
+        yield "No variant of this run has an inner loop", pd.DataFrame({"mean": "–"}, pd.Index(["–"], name="variant"))
+    for _, rows in found.groupby("experiment", sort=False):
         shown = pd.DataFrame(
             {
                 "variant": rows.label,
