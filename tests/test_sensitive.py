@@ -77,6 +77,18 @@ def test_which_images_are_sensitive(secret):
     assert not sensitive("object", "-", "testbed") and not sensitive("object_training", "object", "testbed")
 
 
+def test_a_world_with_a_harmless_stand_in_may_say_otherwise(small, secret):
+    told = (secret / "benchmark/tasks/style.yaml").read_text()
+    assert told.count("  testbed:\n") == 1
+    small("benchmark/tasks/style.yaml", told.replace("  testbed:\n", "  testbed:\n    sensitive: false\n"))
+    assert not any(sensitive(name, "-", "testbed") for name in ("style", "style_training", "style_pool_anchor"))
+    assert not sensitive("object", "style", "testbed")
+
+
+def test_the_papers_categories_are_sensitive_and_the_testbeds_groups_are_not():
+    assert [sensitive("category", "-", world) for world in ("paper", "testbed")] == [True, False]
+
+
 def test_a_set_may_say_so_itself(small, world):
     small("animals.csv", "prompt\na dog\n")
     entry = "title: A\nversion: 1\nfile: animals.csv\nsha256: " + "f" * 64 + "\ncolumns: {text: prompt}\n"

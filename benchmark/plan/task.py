@@ -34,6 +34,7 @@ class _World(Looking):
     others: Mapping[str, str] = field(default_factory=dict)  # what a method may be told to keep: phrases by name
     erased_on: tuple[str, ...] | None = None  # prompt sets that show the erased concept; without it, the task's own
     retained_on: tuple[str, ...] | None = None  # prompt sets that show what is retained; without it, the task's own
+    sensitive: bool | None = None  # whether its images are masked in this world; without it, as the task says
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +80,7 @@ def load_task(name: str, world: str) -> Task:
     task = Task(
         name, raw.title, raw.version, world, part.templates, concepts,
         _sets(part.erased_on, (name,), f"{where}.erased_on"), _sets(part.retained_on, (name,), f"{where}.retained_on"),
-        part.others, raw.sensitive,
+        part.others, _sensitive(raw, part),
     )  # fmt: skip
     texts.check_phrases(task, own_set(task).classifier, where)
     texts.check_others(task, concepts, where)
@@ -125,8 +126,12 @@ def own_set(task: Task) -> PromptSet:
     chosen = looking.measures(part, where)
     return PromptSet(
         task.name, Source(kind, task.name), raw.title, raw.version, "concept", classifier,
-        looking.observers(part, chosen, where), chosen, raw.sensitive,
+        looking.observers(part, chosen, where), chosen, _sensitive(raw, part),
     )  # fmt: skip
+
+
+def _sensitive(raw: _Task, part: _World | _Study) -> bool:
+    return raw.sensitive if isinstance(part, _Study) or part.sensitive is None else part.sensitive
 
 
 def _trained(task: Task, declared: DeclaredClassifier, where: str) -> Classifier:
