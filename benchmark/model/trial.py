@@ -65,7 +65,8 @@ def check(model: Diffusion, folder: str, text: str, sampler: Sampler) -> int:
     """Grey levels between the picture of a text and the stock pipeline's, if they may be.
 
     Drawn alone, and in float32 whatever the suite's precision: what is looked for are files that are read in another
-    way, and not rounding. Raises `BenchmarkError` for a picture that differs, is empty, or differs when drawn again.
+    way, and not rounding. Raises `BenchmarkError` for a picture that differs, is empty, differs when drawn again, or is
+    the same without the text.
     """
     from benchmark.model.guidance import Shot
     from benchmark.model.sampling import NotFinite, draw
@@ -76,7 +77,7 @@ def check(model: Diffusion, folder: str, text: str, sampler: Sampler) -> int:
     except NotFinite as error:
         raise BenchmarkError(f"{folder}: the picture of {text!r} that this model draws is not finite: its files hold"
                              " numbers that do not belong together") from error  # fmt: skip
-    (again,) = draw(model, shots, sampler)
+    (again,), (blank,) = (draw(model, [replace(shot, text=given)], sampler) for shot in shots for given in (text, ""))
     spread, mean = picture.std((0, 1), dtype=np.float64).max(), picture.mean()
     drawn = f"{folder}: the picture of {text!r} that this model draws"
     if spread < FLAT or mean < BLACK:
@@ -91,6 +92,8 @@ def check(model: Diffusion, folder: str, text: str, sampler: Sampler) -> int:
         )
     if not np.array_equal(picture, again):
         raise BenchmarkError(f"{drawn} differs when it is drawn again on {devices.kind()}: nothing would repeat there")
+    if np.array_equal(picture, blank):
+        raise BenchmarkError(f"{drawn} is also that of the empty text: no text changes what is drawn")
     return levels
 
 
