@@ -11,7 +11,6 @@ from collections.abc import Mapping
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from benchmark.figures import _anchors
@@ -24,8 +23,8 @@ DETAILS = ("settings",)
 CAPTION = (
     "What is left of the erased concept against what is retained, for anchors of all kinds. A filled mark is an anchor "
     "as a bare word, one filled to the half an anchor in a short sentence, an empty one an anchor in a long sentence; "
-    "the star is a sentence that describes what the concept shares with others, and leaves out what defines it. The "
-    "grey cross is the original model. Means over the erased concepts and their erasing seeds; thin lines are 95 % "
+    "the star is a sentence that describes what the concept shares with others, and leaves out what defines it. Above "
+    "each panel it says where the original model lies, which is far off. Means over the erased concepts and their erasing seeds; thin lines are 95 % "
     "intervals"
 )
 ERASED = "accuracy"
@@ -38,10 +37,9 @@ def figure(scores: pd.DataFrame, details: Mapping[str, pd.DataFrame]) -> tuple[F
     rows = points(scores, details)
     if rows.anchor.eq("").all():
         return empty("no anchor has both an accuracy on what is erased and a number for what is retained")
-    drawing, _ = _anchors.sheet(rows, _panel, height=2.05, bottom=0.58, gap=0.5, title=1.06)
+    drawing, _ = _anchors.sheet(rows, _panel, height=2.05, bottom=0.58, gap=0.56, title=1.16)
     drawing.supxlabel("accuracy on the erased concept, %  (← better)", fontsize=8, y=0.01)
-    more = [Line2D([], [], color=_anchors.GREY, marker="x", linestyle="", markersize=5, label="original model")]
-    _anchors.legend(drawing, rows.anchor, more)
+    _anchors.legend(drawing, rows.anchor)
     return drawing, rows
 
 
@@ -74,7 +72,8 @@ def _panel(axes: Axes, rows: pd.DataFrame, metric: str) -> None:
     axes.set_ylabel(_anchors.axis_label(metric, rows.direction.iloc[0]), fontsize=7.5)
     for row in rows.itertuples():
         if not row.anchor:
-            axes.plot(row.erased_value, row.value, "x", color=_anchors.GREY, markersize=5, zorder=3)
+            text = f"original model: {row.erased_value:.3g} across, {row.value:.3g} up"
+            axes.text(0, 1.03, text, transform=axes.transAxes, fontsize=7, color="#333333", va="bottom")
             continue
         _, colour, marker = _anchors.KINDS[row.anchor]
         style = {"colors": colour, "linewidth": 0.8, "alpha": 0.35, "zorder": 2}
