@@ -24,8 +24,8 @@ CAPTION = (
     "What is left of the erased concept against what is retained, for anchors of all kinds. A filled mark is an anchor "
     "as a bare word, one filled to the half an anchor in a short sentence, an empty one an anchor in a long sentence; "
     "the star is a sentence that describes what the concept shares with others, and leaves out what defines it. Above "
-    "each panel it says where the original model lies, which is far off. Means over the erased concepts and their erasing seeds; thin lines are 95 % "
-    "intervals"
+    "each panel it says where the original model lies, which is far off. Means over the erased concepts and their "
+    "erasing seeds; thin lines are 95 % intervals"
 )
 ERASED = "accuracy"
 FACES = {"short": ("bottom", ""), "long": ("full", "white")}  # how a mark is filled, and with what if not its colour
