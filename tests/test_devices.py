@@ -23,7 +23,7 @@ import os, random, signal, sys, time
 sys.path.insert(0, {str(ROOT)!r})
 from benchmark.running import devices
 index = int(sys.argv[1])
-with devices.claimed() as name:
+with devices.claimed(share=True) as name:
     assert os.environ["CUDA_VISIBLE_DEVICES"] == name
     got = time.monotonic()
     time.sleep(random.Random(index).uniform(0.01, 0.2))
@@ -72,7 +72,7 @@ def test_200_jobs_share_four_devices_and_some_are_killed(tmp_path):
 def test_one_device_or_none_is_left_as_it_is(monkeypatch):
     for told in ("", "3", "GPU-1a2b"):
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", told)
-        with devices.claimed() as name:
+        with devices.claimed(share=True) as name:
             assert os.environ["CUDA_VISIBLE_DEVICES"] == told and name == (told or None)
 
 
@@ -156,11 +156,14 @@ def test_a_job_without_a_gpu_computes_on_the_cpu(monkeypatch, environment):
 def test_a_gpu_of_the_machine_that_was_claimed_and_is_not_seen_is_an_error(monkeypatch):
     device(monkeypatch)
     monkeypatch.setattr(devices, "devices", lambda: ["0"])
-    with devices.claimed(), pytest.raises(BenchmarkError, match="^/dev/nvidia0: this job was given a GPU"):
+    with devices.claimed(share=True), pytest.raises(BenchmarkError, match="^/dev/nvidia0: this job was given a GPU"):
         devices.device()
     assert str(devices.device()) == "cpu", "given up with the job"
     monkeypatch.setattr(devices, "devices", lambda: ["0", "1"])
-    with devices.claimed(), pytest.raises(BenchmarkError, match="^CUDA_VISIBLE_DEVICES=[01]: this job was given"):
+    with (
+        devices.claimed(share=True),
+        pytest.raises(BenchmarkError, match="^CUDA_VISIBLE_DEVICES=[01]: this job was given"),
+    ):
         devices.device()
 
 

@@ -36,7 +36,7 @@ _claimed: list[str] = []  # the device that this process has claimed of those th
 
 
 @contextmanager
-def claimed(share: bool = True) -> Iterator[str | None]:
+def claimed(share: bool) -> Iterator[str | None]:
     """Wait for a free GPU and be alone with it; yields its name. Must come before torch looks for devices.
 
     With `share`, jobs share the machine's only GPU.
