@@ -146,7 +146,12 @@ def test_figure_4_has_three_sentences_of_each_kind(made_up):
 
 
 def test_figure_5_has_all_anchors_and_the_original(made_up):
-    _, plotted = drawn(anchor_tradeoff, *made_up)
+    figure, plotted = drawn(anchor_tradeoff, *made_up)
+    said = [
+        [text.get_text() for text in axes.texts if "original model: 99 across" in text.get_text()]
+        for axes in figure.axes
+    ]
+    assert all(len(lines) == 1 for lines in said), "each panel says where the original lies"
     panel = plotted[(plotted.experiment == "anchors_style") & (plotted.prompt_set == "style")]
     assert set(panel.variant) == {"original"} | {
         f"abconcept-{kind}{sentence}" for kind in ("closest", "parent", "least") for sentence in ("", "-short", "-long")
